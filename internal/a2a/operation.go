@@ -84,8 +84,9 @@ func (m Method) ReadOnly() bool {
 // Streaming reports whether a successful answer is a stream of events.
 func (m Method) Streaming() bool { return m == SendStreamingMessage || m == SubscribeToTask }
 
-// Operation is what a request asks for. Strings are copies or alias the body that was parsed: keep the body
-// unchanged while the Operation is in use. Ids, tenant and declarations are claims of the caller.
+// Operation is what a request asks for. Its strings share one copy of the body: clone what outlives the request.
+// RequestID aliases the body that was parsed: keep the body unchanged while it is in use. Ids, tenant and
+// declarations are claims of the caller.
 type Operation struct {
 	Method     Method
 	Wire       string // the method as the wire spells it; for HTTP+JSON the verb and path template
@@ -101,7 +102,10 @@ type Operation struct {
 	Skill, Action string
 	// Extensions are the URIs in message.extensions.
 	Extensions []string
-	// Texts are all places where untrusted text, names or URLs stand, in document order.
+	// References are the task ids in message.referenceTaskIds: tasks whose content the agent may draw on.
+	References []string
+	// Texts are all places where untrusted text, names or URLs stand, those of the path first, then those of
+	// the body in document order.
 	Texts []Text
 }
 
@@ -109,21 +113,11 @@ type Operation struct {
 // {"skill": …, "action": …} under this key in message metadata.
 const ActionExtension = "https://ringfence.dev/ext/action/v1"
 
-// Text is one untrusted string of a message with the place where it stands.
-type Text struct {
-	// Path is a JSON Pointer (RFC 6901) into the body.
-	Path string
-	// Value is the string, unescaped.
-	Value string
-	// Key reports that Value is an object's member name in free-form data, not a value.
-	Key bool
-}
-
-// Limits bound what the parsers accept. The zero value accepts nothing.
+// Limits bound what the parsers accept. The zero value accepts no body.
 type Limits struct {
 	// Bytes is the largest body, in bytes.
 	Bytes int
-	// Depth is the deepest nesting of arrays and objects.
+	// Depth is the deepest nesting of arrays and objects; more than 1,000 counts as 1,000.
 	Depth int
 	// Members is the largest number of members and elements in the whole body.
 	Members int

@@ -21,8 +21,7 @@ func ParseID(s string) (ID, error) {
 	if len(s) > 63 {
 		return "", fmt.Errorf("must have at most 63 characters, has %d", len(s))
 	}
-	for i := range len(s) {
-		c := s[i]
+	for i, c := range s {
 		switch {
 		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
 		case c == '-' && i > 0 && i < len(s)-1:

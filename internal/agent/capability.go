@@ -2,7 +2,10 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Capability grants a verb on a resource, both globs in which `*` stands for any run of characters:
@@ -10,14 +13,22 @@ import (
 // effect, its canonical method and `call`) on the resource `<callee>` or `<callee>/<skill>`.
 type Capability string
 
+// maxCapability bounds the work of matching, which grows with the length of the pattern.
+const maxCapability = 256
+
+func unprintable(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }
+
 // ParseCapability returns s as a Capability, or an error when it is not `verb:resource`.
 func ParseCapability(s string) (Capability, error) {
 	verb, resource, ok := strings.Cut(s, ":")
 	if !ok || verb == "" || resource == "" {
 		return "", errors.New("must be verb:resource, such as read:* or write:ledger")
 	}
-	if strings.ContainsAny(s, " \t\r\n") {
-		return "", errors.New("must not contain white space")
+	if len(s) > maxCapability {
+		return "", fmt.Errorf("must have at most %d bytes", maxCapability)
+	}
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, unprintable) {
+		return "", errors.New("must not contain white space or control characters")
 	}
 	return Capability(s), nil
 }

@@ -2,6 +2,9 @@ package agent
 
 import "encoding/json"
 
+// MaxCardBytes is the largest AgentCard the mesh takes, in bytes.
+const MaxCardBytes = 256 << 10
+
 // Binding names a protocol binding of A2A as AgentCards spell it (A2A 1.0 section 4.4.6).
 type Binding string
 
@@ -12,15 +15,21 @@ const (
 	GRPC     Binding = "GRPC"
 )
 
+// Routed reports whether the mesh routes and governs interfaces of the binding.
+func (b Binding) Routed() bool { return b == JSONRPC || b == HTTPJSON }
+
 // Card is the part of an AgentCard the mesh acts on, with the document it was read from.
 type Card struct {
 	Name        string
 	Description string
 	Version     string
 	Streaming   bool
-	Interfaces  []Interface
-	Skills      []Skill
-	// Raw is the card as received, byte for byte: signatures are over these bytes.
+	// Interfaces are those of the 1.0 shape in card order, then those of the 0.3 shape: the main one first.
+	// An interface that the card lists twice is here once.
+	Interfaces []Interface
+	Skills     []Skill
+	// Raw is the card as received, byte for byte, without the white space around it: signatures are over
+	// what it says.
 	Raw json.RawMessage
 }
 
@@ -42,4 +51,33 @@ type Skill struct {
 	Name        string
 	Description string
 	Tags        []string
+}
+
+// Skill returns the card's skill with the id.
+func (c *Card) Skill(id string) (Skill, bool) {
+	for _, skill := range c.Skills {
+		if skill.ID == id {
+			return skill, true
+		}
+	}
+	return Skill{}, false
+}
+
+// MarshalJSON returns the card as received. Encoders may change the white space in it and how its strings are
+// escaped; Record.Encode does not.
+func (c Card) MarshalJSON() ([]byte, error) {
+	if len(c.Raw) == 0 {
+		return []byte("null"), nil
+	}
+	return c.Raw, nil
+}
+
+// UnmarshalJSON reads a card as ParseCard does.
+func (c *Card) UnmarshalJSON(data []byte) error {
+	card, err := ParseCard(data)
+	if err != nil {
+		return err
+	}
+	*c = card
+	return nil
 }

@@ -3,8 +3,10 @@ package agent
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mr-tron/base58"
@@ -51,11 +53,31 @@ func ParseKeyDID(did string) (Key, error) {
 	if !ok || len(public) != ed25519.PublicKeySize {
 		return Key{}, errors.New("must hold an Ed25519 public key; other key types are not accepted")
 	}
+	if weak(ed25519.PublicKey(public)) {
+		return Key{}, errors.New("must not hold a point of small order, for which anyone can sign")
+	}
 	key := NewKey(ed25519.PublicKey(public))
 	if key.DID != did {
 		return Key{}, errors.New("is not in its canonical form")
 	}
 	return key, nil
+}
+
+// smallOrder are the encodings of Edwards25519 points whose order divides 8, without the sign bit.
+var smallOrder = [...]string{
+	"0000000000000000000000000000000000000000000000000000000000000000",
+	"0100000000000000000000000000000000000000000000000000000000000000",
+	"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+}
+
+func weak(public ed25519.PublicKey) bool {
+	unsigned := slices.Clone(public)
+	unsigned[len(unsigned)-1] &= 0x7f
+	return slices.Contains(smallOrder[:], hex.EncodeToString(unsigned))
 }
 
 // MeshDID returns the did:mesh of a key: did:mesh: and the base58btc SHA-256 of the public key.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,7 +31,7 @@ func (c *Card) Entrances() []Entrance {
 	var entrances []Entrance
 	taken := map[Binding]bool{}
 	for i, iface := range c.Interfaces {
-		if iface.Binding != JSONRPC && iface.Binding != HTTPJSON {
+		if !iface.Binding.Routed() {
 			continue
 		}
 		suffix := ""
@@ -44,8 +45,12 @@ func (c *Card) Entrances() []Entrance {
 }
 
 // Enter returns the entrance that a path below the agent's base uses and what follows it. The path is empty
-// or begins with a slash; rest is empty, or begins with a slash and has more after it.
+// or begins with a slash; rest is empty, or begins with a slash and has more after it. It is what Entrances says,
+// found without building the list: this runs on every request.
 func (c *Card) Enter(path string) (entrance Entrance, rest string, ok bool) {
+	if path != "" && path[0] != '/' {
+		return Entrance{}, "", false
+	}
 	suffix, rest := "", path
 	if strings.HasPrefix(path, "/~") {
 		end := strings.IndexByte(path[1:], '/') + 1
@@ -57,13 +62,32 @@ func (c *Card) Enter(path string) (entrance Entrance, rest string, ok bool) {
 	if rest == "/" {
 		rest = ""
 	}
-	for _, e := range c.Entrances() {
-		posted := e.Interface.Binding == JSONRPC
-		if e.Suffix == suffix && posted == (rest == "") {
-			return e, rest, true
+	binding := HTTPJSON
+	if rest == "" {
+		binding = JSONRPC
+	}
+	first := slices.IndexFunc(c.Interfaces, func(i Interface) bool { return i.Binding == binding })
+	index := first
+	if suffix != "" {
+		index = numbered(suffix)
+		if index <= first || index >= len(c.Interfaces) || c.Interfaces[index].Binding != binding {
+			return Entrance{}, "", false
 		}
 	}
-	return Entrance{}, "", false
+	if first < 0 {
+		return Entrance{}, "", false
+	}
+	return Entrance{Index: index, Interface: c.Interfaces[index], Suffix: suffix}, rest, true
+}
+
+// numbered returns n of the suffix /~n, or -1 when n is not written as Entrances writes it.
+func numbered(suffix string) int {
+	digits := suffix[len("/~"):]
+	n, err := strconv.Atoi(digits)
+	if err != nil || n < 0 || strings.HasPrefix(digits, "+") || digits[0] == '0' {
+		return -1
+	}
+	return n
 }
 
 // SplitMeshPath splits /agents/<name>… into the name and the path below the agent's base, which is empty or

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -41,16 +42,19 @@ func (r Ring) MarshalJSON() ([]byte, error) { return []byte(r.String()), nil }
 
 // UnmarshalJSON reads a ring number, 0 to 3.
 func (r *Ring) UnmarshalJSON(data []byte) error {
-	n, err := strconv.Atoi(string(data))
-	if err != nil {
-		return fmt.Errorf("ring must be 0, 1, 2 or 3, not %s", data)
+	if len(data) != 1 || data[0] < '0' || data[0] > '3' {
+		return errors.New("ring must be 0, 1, 2 or 3")
 	}
-	*r, err = RingFromNumber(n)
+	var err error
+	*r, err = RingFromNumber(int(data[0] - '0'))
 	return err
 }
 
-// Trust is a trust score, 0 to 1000.
+// Trust is a trust score, 0 to MaxTrust.
 type Trust int
+
+// MaxTrust is the highest score.
+const MaxTrust Trust = 1000
 
 // The lowest score of each ring above Untrusted, and the score of an agent nobody vouched for.
 const (

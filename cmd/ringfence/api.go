@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/fx"
+
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/registry/api"
+	"ringfence.dev/ringfence/internal/store"
+)
+
+// agentsBucket is where the store keeps registrations.
+const agentsBucket = "agents"
+
+func newRegistry(lifecycle fx.Lifecycle, c config.Config, s store.Store, logger *slog.Logger) (*registry.Registry, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	bucket, err := s.Bucket(ctx, agentsBucket)
+	if err != nil {
+		return nil, err
+	}
+	r, err := registry.Open(ctx, registry.Config{
+		Bucket:   bucket,
+		Now:      time.Now,
+		Logger:   logger,
+		Fetch:    registry.NewFetcher(registry.FetchConfig{AllowedNetworks: c.Registry.Networks()}),
+		Defaults: registry.Defaults{Capabilities: c.Registry.Capabilities},
+	})
+	if err != nil {
+		return nil, err
+	}
+	lifecycle.Append(fx.StopHook(r.Close))
+	return r, nil
+}
+
+func newToken(dir lockedDir) (api.Token, error) {
+	return api.LoadOrCreateToken(filepath.Join(string(dir), tokenFile), rand.Reader)
+}
+
+// apiParts are what the API shows besides agents.
+type apiParts struct {
+	fx.In
+
+	Config     config.Config
+	Listeners  *listeners
+	Registry   *registry.Registry
+	Store      store.Store
+	Token      api.Token
+	Logger     *slog.Logger
+	Gatherer   *prometheus.Registry
+	Registerer prometheus.Registerer
+	Inspection inspection
+}
+
+func newAPI(p apiParts) (*api.Server, error) {
+	metrics, err := api.NewMetrics(p.Registerer, p.Registry.Snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	return api.New(api.Config{
+		Registry:    p.Registry,
+		Token:       p.Token,
+		PublicURL:   func() string { return publicURL(p.Config, p.Listeners) },
+		DIDDocument: didDocument(p.Registry, p.Logger),
+		NotReady: func() []string {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			return notReady(p.Registry.Healthy(), p.Store.Healthy(ctx))
+		},
+		MetricsPage: promhttp.HandlerFor(p.Gatherer, promhttp.HandlerOpts{}),
+		Metrics:     metrics,
+		Logger:      p.Logger,
+		Version:     release(),
+		Extend:      p.Inspection.register,
+	})
+}
+
+func notReady(problems ...error) []string {
+	var reasons []string
+	for _, err := range problems {
+		if err != nil {
+			reasons = append(reasons, err.Error())
+		}
+	}
+	return reasons
+}
+
+// didDocument returns the documents of the keys that registered agents hold.
+func didDocument(r *registry.Registry, logger *slog.Logger) func(string) (json.RawMessage, bool) {
+	return func(did string) (json.RawMessage, bool) {
+		holder, ok := r.Snapshot().Key(did)
+		if !ok {
+			return nil, false
+		}
+		document, err := identity.Document(agent.NewKey(holder.Public))
+		if err != nil {
+			logger.Error("making a DID document failed", slog.Any("error", err))
+			return nil, false
+		}
+		return document, true
+	}
+}
+
+func serveAPI(lifecycle fx.Lifecycle, l *listeners, s *api.Server, logger *slog.Logger, stop fx.Shutdowner) {
+	server := newHTTPServer(s.Handler(), logger)
+	lifecycle.Append(fx.Hook{
+		OnStart: func(context.Context) error {
+			go serveHTTP(server, l.api, logger, stop)
+			return nil
+		},
+		OnStop: func(ctx context.Context) error {
+			s.Close()
+			return stopHTTP(ctx, server)
+		},
+	})
+}
+
+func serveCards(lifecycle fx.Lifecycle, l *listeners, s *api.Server, logger *slog.Logger, stop fx.Shutdowner) {
+	server := newHTTPServer(s.Cards(), logger)
+	lifecycle.Append(fx.Hook{
+		OnStart: func(context.Context) error {
+			go serveHTTP(server, l.cards, logger, stop)
+			return nil
+		},
+		OnStop: func(ctx context.Context) error { return stopHTTP(ctx, server) },
+	})
+}
+
+func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       5 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
+	}
+}
+
+func serveHTTP(server *http.Server, l net.Listener, logger *slog.Logger, stop fx.Shutdowner) {
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		logger.Error("HTTP server failed", slog.Any("error", err))
+		shutdown(stop, logger)
+	}
+}
+
+// stopHTTP lets requests under way finish until ctx ends, then cuts what is left.
+func stopHTTP(ctx context.Context, server *http.Server) error {
+	if err := server.Shutdown(ctx); err != nil {
+		return errors.Join(err, server.Close())
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/a2aproject/a2a-go/v2/a2a"
+	"github.com/a2aproject/a2a-go/v2/a2aclient"
+	"github.com/a2aproject/a2a-go/v2/a2aclient/agentcard"
+	"github.com/spf13/cobra"
+
+	"ringfence.dev/ringfence/internal/identity"
+)
+
+type callFlags struct {
+	key, keyID, task string
+	stream, get      bool
+	timeout          time.Duration
+}
+
+func callCommand() *cobra.Command {
+	var f callFlags
+	cmd := &cobra.Command{
+		Use:   "call AGENT-URL [TEXT]",
+		Short: "Call an agent through the mesh, signing as an agent",
+		Long: `Resolve an agent's card at its mesh URL and send it a message with the official A2A client, every request signed
+with the key of --key. Answers are printed as JSON, one event a line with --stream.`,
+		Example: `  ringfence call --key concierge.pem http://127.0.0.1:10000/agents/weather "Will it rain in Paris?"
+  ringfence call --key concierge.pem --stream http://127.0.0.1:10000/agents/weather "Will it rain in Paris?"
+  ringfence call --key concierge.pem --get --task 7c9e http://127.0.0.1:10000/agents/weather`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.get != (len(args) == 1) {
+				return errors.New("give a text to send, or --get with --task to read a task")
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
+			defer cancel()
+			agent, err := f.dial(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			defer agent.Destroy() //nolint:errcheck // the process ends next
+			encoder := json.NewEncoder(cmd.OutOrStdout())
+			for event, err := range f.events(ctx, agent, args) {
+				if err != nil {
+					return err
+				}
+				if err := encoder.Encode(event); err != nil {
+					return fmt.Errorf("printing answer: %w", err)
+				}
+			}
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.key, "key", os.Getenv("RINGFENCE_KEY"), "private key file of the calling agent (default: $RINGFENCE_KEY)")
+	flags.StringVar(&f.keyID, "key-id", "", "DID URL of the key (default: its did:key)")
+	flags.BoolVar(&f.stream, "stream", false, "ask for a stream of events")
+	flags.BoolVar(&f.get, "get", false, "read the task of --task instead of sending")
+	flags.StringVar(&f.task, "task", "", "task to continue or to read")
+	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long to wait for the whole answer")
+	return cmd
+}
+
+func (f *callFlags) dial(ctx context.Context, base string) (*a2aclient.Client, error) {
+	s, err := signer(f.key, f.keyID)
+	if err != nil {
+		return nil, err
+	}
+	// No client timeout: it would end streams. The command's own timeout bounds everything.
+	signed := &http.Client{Transport: &identity.Transport{Signer: s, Base: http.DefaultTransport}}
+	card, err := agentcard.NewResolver(signed).Resolve(ctx, base)
+	if err != nil {
+		return nil, fmt.Errorf("resolving the card at %s: %w", base, err)
+	}
+	agent, err := a2aclient.NewFromCard(ctx, card, a2aclient.WithJSONRPCTransport(signed), a2aclient.WithRESTTransport(signed))
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the agent: %w", err)
+	}
+	return agent, nil
+}
+
+// events returns the answers to whatever the flags ask for, one or many.
+func (f *callFlags) events(ctx context.Context, agent *a2aclient.Client, args []string) iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		if f.get {
+			yield(agent.GetTask(ctx, &a2a.GetTaskRequest{ID: a2a.TaskID(f.task)}))
+			return
+		}
+		message := a2a.NewMessage(a2a.MessageRoleUser, a2a.NewTextPart(args[1]))
+		message.TaskID = a2a.TaskID(f.task)
+		request := &a2a.SendMessageRequest{Message: message}
+		if !f.stream {
+			yield(agent.SendMessage(ctx, request))
+			return
+		}
+		for event, err := range agent.SendStreamingMessage(ctx, request) {
+			if !yield(event, err) {
+				return
+			}
+		}
+	}
+}

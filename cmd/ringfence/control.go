@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/fx"
+
+	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/governance"
+	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/inspect"
+	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/store"
+)
+
+// Files in the data directory.
+const (
+	tokenFile     = "token"
+	storeDir      = "store"
+	envoyDir      = "envoy"
+	decisionsFile = "decisions.jsonl"
+)
+
+func newLogger(c config.Config) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
+		return nil, fmt.Errorf("setting the log level: %w", err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if c.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+}
+
+func newMetrics() (*prometheus.Registry, prometheus.Registerer) {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r, r
+}
+
+// lockedDir is the data directory, held by this process alone.
+type lockedDir string
+
+func newDataDir(lifecycle fx.Lifecycle, c config.Config) (lockedDir, error) {
+	lock, err := store.LockDir(c.DataDir)
+	if err != nil {
+		return "", err
+	}
+	lifecycle.Append(fx.StopHook(lock.Close))
+	return lockedDir(c.DataDir), nil
+}
+
+func newStore(lifecycle fx.Lifecycle, c config.Config, dir lockedDir, logger *slog.Logger) (store.Store, error) {
+	settings := store.NATSConfig{URL: c.Store.URL, Credentials: c.Store.CredentialsFile, Replicas: c.Store.Replicas, Logger: logger}
+	if c.Store.URL == "" {
+		settings.Dir = filepath.Join(string(dir), storeDir)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	s, err := store.OpenNATS(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	lifecycle.Append(fx.StopHook(s.Close))
+	return s, nil
+}
+
+func newTrail(lifecycle fx.Lifecycle, c config.Config, dir lockedDir, logger *slog.Logger, metrics prometheus.Registerer) (*audit.Trail, error) {
+	out, closing, err := openDecisions(c.Audit.File, string(dir))
+	if err != nil {
+		return nil, err
+	}
+	trail := audit.NewTrail(audit.TrailConfig{Out: out, Recent: c.Audit.Recent, Queue: 1 << 14, Logger: logger})
+	metrics.MustRegister(
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "ringfence_decision_records_dropped_total", Help: "Decision records that found the queue full.",
+		}, func() float64 { dropped, _ := trail.Lost(); return float64(dropped) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "ringfence_decision_records_failed_total", Help: "Decision records that could not be written.",
+		}, func() float64 { _, failed := trail.Lost(); return float64(failed) }))
+	lifecycle.Append(fx.StopHook(func() error {
+		if err := trail.Close(); err != nil {
+			return err
+		}
+		return closing()
+	}))
+	return trail, nil
+}
+
+func openDecisions(file, dir string) (out io.Writer, closing func() error, err error) {
+	nothing := func() error { return nil }
+	switch file {
+	case "none":
+		return nil, nothing, nil
+	case "-":
+		return os.Stdout, nothing, nil
+	case "":
+		file = filepath.Join(dir, decisionsFile)
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the decision log (audit.file names another): %w", err)
+	}
+	return f, f.Close, nil
+}
+
+// contentRules compiles the shipped rules and the operator's.
+func contentRules(c config.Content) (*inspect.Set, error) {
+	if c.RulesDir == "" {
+		return inspect.Load(inspect.Builtin())
+	}
+	return inspect.Load(inspect.Builtin(), os.DirFS(c.RulesDir))
+}
+
+func newGovernor(c config.Config, r *registry.Registry, trail *audit.Trail, decisions *decisionMetrics) (*governance.Governor, error) {
+	rules, err := contentRules(c.Content)
+	if err != nil {
+		return nil, fmt.Errorf("loading content rules: %w", err)
+	}
+	policy := governance.Policy{
+		Domain: c.Mesh.Domain,
+		Limits: a2a.Limits{Bytes: c.Limits.Body, Depth: c.Limits.Depth, Members: c.Limits.Members},
+	}
+	if policy.Required, err = requiredRings(c.Rings); err != nil {
+		return nil, err
+	}
+	if c.Content.Mode == "flag" {
+		policy.Content = governance.ContentFlag
+	}
+	return governance.New(governance.Config{
+		Snapshot: r.Snapshot,
+		Policy:   policy,
+		Replay:   identity.NewReplay(time.Now(), c.Limits.Nonces),
+		Scanner:  rules,
+		Now:      time.Now,
+		NewID:    newDecisionID,
+		Record: func(record audit.Record) {
+			trail.Record(record)
+			decisions.count(record)
+		},
+	}), nil
+}
+
+func requiredRings(c config.Rings) (rings governance.Rings, err error) {
+	for _, one := range []struct {
+		number int
+		ring   *agent.Ring
+	}{{c.Read, &rings.Read}, {c.Write, &rings.Write}, {c.Admin, &rings.Admin}} {
+		if *one.ring, err = agent.RingFromNumber(one.number); err != nil {
+			return governance.Rings{}, fmt.Errorf("reading rings: %w", err)
+		}
+	}
+	return rings, nil
+}
+
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// newDecisionID returns 80 random bits: short enough to read out, too many to guess or repeat.
+func newDecisionID() string {
+	var random [10]byte
+	rand.Read(random[:]) //nolint:errcheck // never fails: crypto/rand ends the process instead
+	return "d-" + idEncoding.EncodeToString(random[:])
+}
+
+// decisionMetrics counts decisions.
+type decisionMetrics struct {
+	decisions *prometheus.CounterVec
+	seconds   prometheus.Histogram
+}
+
+func newDecisionMetrics(r prometheus.Registerer) *decisionMetrics {
+	m := &decisionMetrics{
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ringfence_decisions_total", Help: "Exchanges by decision, deciding factor and reason.",
+		}, []string{"decision", "factor", "reason"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ringfence_decision_seconds", Help: "Time from the first header to the verdict, waiting for the body included.",
+			Buckets: prometheus.ExponentialBuckets(0.00005, 2, 16),
+		}),
+	}
+	r.MustRegister(m.decisions, m.seconds)
+	return m
+}
+
+func (m *decisionMetrics) count(r audit.Record) {
+	m.decisions.WithLabelValues(r.Decision, r.Factor, r.Reason).Inc()
+	m.seconds.Observe(r.Took.Seconds())
+}

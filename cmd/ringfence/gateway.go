@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+
+	"go.uber.org/fx"
+
+	"ringfence.dev/ringfence/envoy"
+	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/registry/api"
+	"ringfence.dev/ringfence/xds"
+)
+
+// systemCAs are where distributions keep the roots that certificates are verified with.
+var systemCAs = []string{
+	"/etc/ssl/certs/ca-certificates.crt",
+	"/etc/pki/tls/certs/ca-bundle.crt",
+	"/etc/ssl/cert.pem",
+}
+
+func newXDSSettings(c config.Config, l *listeners) (xds.Settings, error) {
+	host, port, err := net.SplitHostPort(l.gateway)
+	if err != nil {
+		return xds.Settings{}, fmt.Errorf("reading listen.gateway: %w", err)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return xds.Settings{}, fmt.Errorf("reading listen.gateway: %w", err)
+	}
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	s := xds.DefaultSettings()
+	s.ListenHost, s.ListenPort = host, uint32(number)
+	s.MeshDomain = c.Mesh.Domain
+	s.Governor = reachable(l.grpc.Addr(), c.Mesh.Advertise)
+	s.Cards = reachable(l.cards.Addr(), c.Mesh.Advertise)
+	s.CABundle = caBundle(c.Envoy.CAFile)
+	s.MaxBody = uint32(c.Limits.Body)
+	s.Timeouts.Authz, s.Timeouts.Message = c.Limits.Decision, c.Limits.Decision
+	s.Timeouts.StreamIdle = c.Limits.Idle
+	return s, nil
+}
+
+func caBundle(configured string) string {
+	if configured != "" {
+		return configured
+	}
+	for _, path := range systemCAs {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// publishSnapshots hands each snapshot of the registry to the connected Envoys.
+func publishSnapshots(lifecycle fx.Lifecycle, r *registry.Registry, p *xds.Publisher) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	lifecycle.Append(fx.Hook{
+		OnStart: func(context.Context) error {
+			changes := r.Subscribe(ctx)
+			p.Publish(r.Snapshot())
+			go func() {
+				defer close(done)
+				for range changes {
+					p.Publish(r.Snapshot())
+				}
+			}()
+			return nil
+		},
+		OnStop: func(context.Context) error {
+			cancel()
+			<-done
+			return nil
+		},
+	})
+}
+
+// gateway is the Envoy that this process keeps running, if it does.
+type gateway struct {
+	supervision envoy.Supervision
+	current     atomic.Pointer[envoy.Instance]
+	started     chan struct{}
+}
+
+func newGateway(c config.Config, dir lockedDir, l *listeners, path binary, logger *slog.Logger) (*gateway, error) {
+	if path == "" {
+		return nil, nil //nolint:nilnil // no Envoy of ours is a valid state, which runGateway knows
+	}
+	bootstrap, err := envoy.Bootstrap{
+		NodeID:       "ringfence-" + strconv.Itoa(os.Getpid()),
+		NodeCluster:  "ringfence",
+		Admin:        c.Listen.EnvoyAdmin,
+		ControlPlane: reachable(l.grpc.Addr(), ""),
+	}.JSON()
+	if err != nil {
+		return nil, fmt.Errorf("making Envoy's bootstrap: %w", err)
+	}
+	g := &gateway{started: make(chan struct{}, 1)}
+	g.supervision = envoy.Supervision{
+		Process: envoy.Process{
+			Binary:      string(path),
+			Bootstrap:   bootstrap,
+			Dir:         filepath.Join(string(dir), envoyDir),
+			Concurrency: c.Envoy.Concurrency,
+			LogLevel:    c.Envoy.LogLevel,
+			Logger:      logger,
+		},
+		Grace: c.Envoy.Drain,
+		Started: func(i *envoy.Instance) {
+			g.current.Store(i)
+			select {
+			case g.started <- struct{}{}:
+			default:
+			}
+		},
+	}
+	return g, nil
+}
+
+// runGateway starts Envoy and waits until it listens with the configuration of this mesh.
+func runGateway(lifecycle fx.Lifecycle, g *gateway, r *registry.Registry, p *xds.Publisher) {
+	if g == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	lifecycle.Append(fx.Hook{
+		OnStart: func(start context.Context) error {
+			go func() { ended <- envoy.Supervise(ctx, g.supervision) }()
+			select {
+			case <-g.started:
+			case err := <-ended:
+				cancel()
+				return err
+			case <-start.Done():
+				return start.Err()
+			}
+			if err := p.Synced(start, r.Snapshot().Revision()); err != nil {
+				return err
+			}
+			if _, err := g.current.Load().ListenerAddress(start, xds.Gateway); err != nil {
+				return err
+			}
+			return g.current.Load().Ready(start)
+		},
+		OnStop: func(stop context.Context) error {
+			cancel()
+			select {
+			case err := <-ended:
+				return err
+			case <-stop.Done():
+				return stop.Err()
+			}
+		},
+	})
+}
+
+// announce writes the ready file, last of all.
+func announce(lifecycle fx.Lifecycle, c config.Config, path readyPath, l *listeners, g *gateway, token api.Token, logger *slog.Logger) {
+	lifecycle.Append(fx.StartHook(func() error {
+		ready := readiness{
+			Gateway:    l.gateway,
+			GatewayURL: publicURL(c, l),
+			API:        reachable(l.api.Addr(), ""),
+			APIURL:     "http://" + reachable(l.api.Addr(), ""),
+			GRPC:       reachable(l.grpc.Addr(), ""),
+			Cards:      reachable(l.cards.Addr(), ""),
+			PID:        os.Getpid(),
+			Token:      string(token),
+		}
+		if g != nil {
+			ready.EnvoyAdmin = g.current.Load().AdminAddress()
+			ready.EnvoyPID = g.current.Load().PID()
+		}
+		logger.Info("ready", slog.String("gateway", ready.GatewayURL), slog.String("api", ready.APIURL),
+			slog.String("grpc", ready.GRPC), slog.String("envoyAdmin", ready.EnvoyAdmin),
+			slog.String("tokenFile", filepath.Join(c.DataDir, tokenFile)))
+		if path == "" {
+			return nil
+		}
+		return ready.write(string(path))
+	}))
+}

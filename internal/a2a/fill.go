@@ -1,0 +1,83 @@
+package a2a
+
+// fill takes the texts and the fields that op's method defines from a sound body. Texts that op has already stay
+// in front.
+func (s *scanner) fill(op *Operation) {
+	body, unescaped := string(s.body), string(s.arena)
+	base := len(op.Texts)
+	texts := make([]Text, base+len(s.texts))
+	copy(texts, op.Texts)
+	for i := range s.texts {
+		m := &s.texts[i]
+		t := &texts[base+i]
+		t.Start, t.End, t.Kind, t.Key = m.start, m.end, m.kind, m.key
+		if m.from < m.to {
+			t.Value = unescaped[m.from:m.to]
+		} else {
+			t.Value = body[m.start+1 : m.end-1]
+		}
+	}
+	op.Texts = texts
+	if op.Method == OtherMethod {
+		return
+	}
+	f := fields{s, texts[base:]}
+	if tenant := f.at(inTenant); tenant != "" {
+		op.Tenant = tenant
+	}
+	switch op.Method {
+	case SendMessage, SendStreamingMessage:
+		op.TaskID, op.ContextID, op.MessageID = f.at(inMessageTask), f.at(inMessageContext), f.at(inMessageID)
+		op.Skill, op.Action = f.at(inSkill), f.at(inAction)
+		op.Extensions, op.References = f.list(s.extensions), f.list(s.references)
+	case ListTasks:
+		if context := f.at(inContextID); context != "" {
+			op.ContextID = context
+		}
+	default:
+		if op.Binding == JSONRPC {
+			op.TaskID = f.at(taskSlot(op.Method, op.Generation))
+		}
+	}
+}
+
+// taskSlot returns where the params of a JSON-RPC method name the task.
+func taskSlot(m Method, g Generation) slot {
+	switch m {
+	case GetTask, CancelTask, SubscribeToTask:
+		return inID
+	case CreateTaskPushNotificationConfig:
+		return inTaskID
+	case GetTaskPushNotificationConfig, ListTaskPushNotificationConfigs, DeleteTaskPushNotificationConfig:
+		if g == V03 {
+			return inID
+		}
+		return inTaskID
+	default:
+		return noSlot
+	}
+}
+
+// fields reads slots as strings of the finished texts.
+type fields struct {
+	s     *scanner
+	texts []Text
+}
+
+func (f fields) at(at slot) string {
+	if i := f.s.values[at].text; i > 0 {
+		return f.texts[i-1].Value
+	}
+	return ""
+}
+
+func (f fields) list(at []int32) []string {
+	if len(at) == 0 {
+		return nil
+	}
+	values := make([]string, len(at))
+	for i, j := range at {
+		values[i] = f.texts[j].Value
+	}
+	return values
+}

@@ -1,0 +1,113 @@
+package a2a
+
+import "unicode/utf8"
+
+// slot names a value the parsers need after the scan. Each slot stands at one place of a request, except those
+// after slots, which stand in a list.
+type slot uint8
+
+const (
+	noSlot slot = iota
+	inVersion
+	inMethod
+	inRequestID
+	inParams
+	inTenant
+	inID
+	inTaskID
+	inContextID
+	inName
+	inParent
+	inConfigName
+	inMessageID
+	inMessageTask
+	inMessageContext
+	inSkill
+	inAction
+	slots
+	inExtensions
+	inReferences
+)
+
+// shape is an object A2A defines, as the union of both generations: which one applies is known only with the
+// method, which may stand behind its params. A nil shape is free-form data.
+type shape struct {
+	rules []rule
+	// immediate says that a misspelled name is judged at once, not after the scan.
+	immediate bool
+	// open says that names without a rule are free-form data, however near they come to a rule's name.
+	open bool
+}
+
+// rule says what a defined member holds.
+type rule struct {
+	name     string
+	folded   string
+	alias    string // another name that ProtoJSON readers take for this member
+	kind     Kind
+	slot     slot
+	members  *shape // of the value, if it is an object
+	elements *rule  // of the value's elements, if it is an array
+}
+
+// free is the rule for all that A2A does not define.
+var free = rule{}
+
+// find returns the rule for name and true, or the rule some server could take name for and false, or nil.
+//
+// A2A names are camelCase (ProtoJSON). Go servers match them by Unicode case folding, ProtoJSON readers take the
+// snake_case names of the fields too, and lenient readers drop separators. A request that uses such a spelling
+// means different things to different servers, so it has no meaning here.
+func (s *shape) find(name []byte) (r *rule, exact bool) {
+	for i := range s.rules {
+		if s.rules[i].name == string(name) {
+			return &s.rules[i], true
+		}
+	}
+	if s.open {
+		return nil, false
+	}
+	var buf [maxFolded]byte
+	folded, ok := fold(buf[:0], name)
+	if !ok {
+		return nil, false
+	}
+	for i := range s.rules {
+		if s.rules[i].folded == string(folded) || s.rules[i].alias != "" && s.rules[i].alias == string(folded) {
+			return &s.rules[i], false
+		}
+	}
+	return nil, false
+}
+
+// maxFolded is longer than every folded name of the schema.
+const maxFolded = 40
+
+// fold appends the caseless form of name without separators to buf. It reports false when the form is longer
+// than any defined name. Beyond ASCII it folds the four letters that some case folding maps to an ASCII letter.
+func fold(buf, name []byte) ([]byte, bool) {
+	for i := 0; i < len(name); {
+		c, n := rune(name[i]), 1
+		if c >= utf8.RuneSelf {
+			c, n = utf8.DecodeRune(name[i:])
+		}
+		i += n
+		switch {
+		case c >= 'A' && c <= 'Z':
+			c |= 0x20
+		case c == '_' || c == '-' || c <= ' ' || c == 0x7F:
+			continue
+		case c == 'ſ':
+			c = 's'
+		case c == '\u212A': // Kelvin sign
+			c = 'k'
+		case c == 'ı' || c == 'İ':
+			c = 'i'
+		}
+		if len(buf)+utf8.UTFMax > maxFolded {
+			return buf, false
+		}
+		buf = utf8.AppendRune(buf, c)
+	}
+	return buf, true
+}

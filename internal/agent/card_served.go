@@ -1,0 +1,170 @@
+package agent
+
+import (
+	"bytes"
+	"fmt"
+
+	"ringfence.dev/ringfence/internal/strictjson"
+)
+
+// Served returns the card as the mesh serves it: every routed interface stands at its entrance below base, so
+// that clients come through the mesh; interfaces the mesh does not route are gone; signatures are gone, because
+// they covered the agent's own URLs. All other members are kept verbatim and in order. A base is an absolute URL
+// without a trailing slash.
+func (c Card) Served(base string) ([]byte, error) {
+	if err := CheckURL(base); err != nil {
+		return nil, fmt.Errorf("serving card: base %w", err)
+	}
+	document, err := strictjson.Parse(c.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("serving card: %w", err)
+	}
+	s := cardServer{base: base, suffixes: map[Interface]string{}}
+	for _, entrance := range c.Entrances() {
+		s.suffixes[entrance.Interface] = entrance.Suffix
+	}
+	return s.card(document), nil
+}
+
+// cardServer rewrites one card.
+type cardServer struct {
+	base     string
+	suffixes map[Interface]string
+	reader   cardReader // its problems are of no interest: the card was accepted before
+}
+
+func (s *cardServer) url(iface Interface) (strictjson.Value, bool) {
+	suffix, routed := s.suffixes[iface]
+	return strictjson.Quote(s.base + suffix), routed
+}
+
+func (s *cardServer) card(document strictjson.Value) []byte {
+	known := s.reader.members("card", document, cardMembers)
+	old := s.legacy(known)
+	var out []strictjson.Member
+	for _, member := range document.Members() {
+		switch member.Name {
+		case "signatures":
+			continue
+		case "supportedInterfaces":
+			member.Value = s.supported(member.Value)
+		case "url", "preferredTransport", "additionalInterfaces":
+			if !old.present {
+				break
+			}
+			out = append(out, old.members(member)...)
+			continue
+		}
+		out = append(out, member)
+	}
+	return object(out)
+}
+
+func (s *cardServer) supported(value strictjson.Value) strictjson.Value {
+	if value.Kind() != strictjson.Array {
+		return value
+	}
+	var kept []strictjson.Value
+	for _, element := range value.Elements() {
+		iface := s.reader.supportedInterface("", s.reader.members("", element, interfaceMembers))
+		if url, routed := s.url(iface); routed {
+			kept = append(kept, withURL(element, url))
+		}
+	}
+	return array(kept)
+}
+
+// legacyShape is what becomes of the 0.3 members of a card.
+type legacyShape struct {
+	present    bool // the card has a main 0.3 interface
+	url        strictjson.Value
+	transport  strictjson.Value // set when another interface had to become the main one
+	transports bool             // the card names its preferred transport
+	additional []strictjson.Value
+}
+
+// legacy moves the 0.3 interfaces. Where the main one is not routed, the first routed one takes its place; where
+// none is, all three members go.
+func (s *cardServer) legacy(members map[string]strictjson.Value) legacyShape {
+	main, _ := members["url"].Text()
+	transport, transports := members["preferredTransport"].Text()
+	version := s.reader.version("", members["protocolVersion"], legacyVersion)
+	shape := legacyShape{present: main != "", transports: transports}
+	if url, routed := s.url(Interface{URL: main, Binding: legacyBinding(transport), Version: version}); routed {
+		shape.url = url
+	}
+	for _, element := range members["additionalInterfaces"].Elements() {
+		iface := s.reader.additionalInterface("", s.reader.members("", element, additionalMembers), version)
+		url, routed := s.url(iface)
+		if !routed {
+			continue
+		}
+		shape.additional = append(shape.additional, withURL(element, url))
+		if shape.url == nil {
+			shape.url, shape.transport = url, strictjson.Quote(string(iface.Binding))
+		}
+	}
+	return shape
+}
+
+// members returns what stands in the served card for one 0.3 member of the card.
+func (l legacyShape) members(member strictjson.Member) []strictjson.Member {
+	if l.url == nil {
+		return nil
+	}
+	switch member.Name {
+	case "url":
+		member.Value = l.url
+		if l.transport != nil && !l.transports {
+			return []strictjson.Member{member, {Name: "preferredTransport", Value: l.transport}}
+		}
+	case "preferredTransport":
+		if l.transport != nil {
+			if !l.transports {
+				return nil // a null, whose value already stands after the url
+			}
+			member.Value = l.transport
+		}
+	case "additionalInterfaces":
+		if member.Value.Kind() == strictjson.Array {
+			member.Value = array(l.additional)
+		}
+	}
+	return []strictjson.Member{member}
+}
+
+func withURL(element, url strictjson.Value) strictjson.Value {
+	members := element.Members()
+	for i := range members {
+		if members[i].Name == "url" {
+			members[i].Value = url
+		}
+	}
+	return object(members)
+}
+
+func object(members []strictjson.Member) strictjson.Value {
+	var out bytes.Buffer
+	for i, member := range members {
+		out.WriteByte("{,"[min(i, 1)])
+		out.Write(strictjson.Quote(member.Name))
+		out.WriteByte(':')
+		out.Write(member.Value)
+	}
+	if len(members) == 0 {
+		out.WriteByte('{')
+	}
+	out.WriteByte('}')
+	return out.Bytes()
+}
+
+func array(values []strictjson.Value) strictjson.Value {
+	out := []byte{'['}
+	for i, value := range values {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, value...)
+	}
+	return append(out, ']')
+}

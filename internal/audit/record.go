@@ -1,0 +1,58 @@
+// Package audit keeps what was decided: one record per exchange, without bodies, tokens or keys.
+package audit
+
+import (
+	"log/slog"
+	"time"
+
+	"ringfence.dev/ringfence/internal/agent"
+)
+
+// Record is one decision. Evidence and Reason stay here; callers are told less.
+type Record struct {
+	// ID is the decision id that denials carry.
+	ID string `json:"id"`
+	// Time is when the exchange began, UTC.
+	Time time.Time `json:"time"`
+	// Took is how long the exchange took to decide, the wait for its body included.
+	Took time.Duration `json:"-"`
+	// Revision is the registry revision the decision was made at.
+	Revision uint64 `json:"revision"`
+	// Caller is the registered name of the verified caller; empty when none was proved.
+	Caller agent.ID `json:"caller,omitempty"`
+	// DID is the identifier the caller signed as.
+	DID       string      `json:"did,omitempty"`
+	Assurance string      `json:"assurance"`
+	Ring      agent.Ring  `json:"ring"`
+	Trust     agent.Trust `json:"trust"`
+	Callee    agent.ID    `json:"callee,omitempty"`
+	// Method is the canonical A2A method; empty when the exchange ended before it was known.
+	Method  string `json:"method,omitempty"`
+	Binding string `json:"binding,omitempty"`
+	Effect  string `json:"effect,omitempty"`
+	Skill   string `json:"skill,omitempty"`
+	// Decision is allow, approve or deny.
+	Decision string `json:"decision"`
+	// Factor is the stage that denied; Party is whose boundary it guards; Reason is the stable word for why.
+	Factor string `json:"factor,omitempty"`
+	Party  string `json:"party,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Evidence names what the factor saw, such as rule ids.
+	Evidence []string `json:"evidence,omitempty"`
+	// Micros is Took in microseconds, for readers of the record.
+	Micros int64 `json:"tookMicros"`
+}
+
+// LogValue groups the fields people search logs by.
+func (r Record) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("id", r.ID),
+		slog.String("decision", r.Decision),
+		slog.String("caller", string(r.Caller)),
+		slog.String("callee", string(r.Callee)),
+		slog.String("method", r.Method),
+		slog.String("factor", r.Factor),
+		slog.String("reason", r.Reason),
+		slog.Int64("tookMicros", r.Micros),
+	)
+}

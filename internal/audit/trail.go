@@ -1,0 +1,151 @@
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+)
+
+// Trail takes records off the request path: it keeps the latest in memory for look-up and writes every one as
+// a line of JSON. Taking a record never blocks; when the writer falls behind by the queue's length, records
+// are dropped from the file and counted.
+type Trail struct {
+	queue   chan Record
+	logger  *slog.Logger
+	out     io.Writer
+	done    chan struct{}
+	closing sync.Once
+	writer  sync.WaitGroup
+	dropped atomic.Uint64
+	failed  atomic.Uint64
+
+	mu     sync.RWMutex
+	recent []Record // ring: the next write goes to recent[next]
+	next   int
+	byID   map[string]int
+}
+
+// TrailConfig says where records go.
+type TrailConfig struct {
+	// Out takes one line of JSON per record. Nil keeps records in memory only.
+	Out io.Writer
+	// Recent is how many records can be looked up; at least 1.
+	Recent int
+	// Queue is how many records may wait for Out; at least 1.
+	Queue  int
+	Logger *slog.Logger
+}
+
+// NewTrail starts a trail. Close it to flush.
+func NewTrail(c TrailConfig) *Trail {
+	t := &Trail{
+		queue:  make(chan Record, max(c.Queue, 1)),
+		logger: c.Logger,
+		out:    c.Out,
+		done:   make(chan struct{}),
+		recent: make([]Record, max(c.Recent, 1)),
+		byID:   make(map[string]int, max(c.Recent, 1)),
+	}
+	t.writer.Go(t.write)
+	return t
+}
+
+// Record takes a finished exchange.
+func (t *Trail) Record(r Record) {
+	r.Time = r.Time.UTC()
+	r.Micros = r.Took.Microseconds()
+	t.remember(r)
+	select {
+	case t.queue <- r:
+	default:
+		t.dropped.Add(1)
+	}
+}
+
+func (t *Trail) remember(r Record) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if old := t.recent[t.next].ID; old != "" && t.byID[old] == t.next {
+		delete(t.byID, old)
+	}
+	t.recent[t.next] = r
+	t.byID[r.ID] = t.next
+	t.next = (t.next + 1) % len(t.recent)
+}
+
+// Find returns the record of a decision, if it is among the recent ones.
+func (t *Trail) Find(id string) (Record, bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	i, ok := t.byID[id]
+	if !ok {
+		return Record{}, false
+	}
+	return t.recent[i], true
+}
+
+// Latest returns up to n records, newest first.
+func (t *Trail) Latest(n int) []Record {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	latest := make([]Record, 0, min(max(n, 0), len(t.recent)))
+	for i := range cap(latest) {
+		r := t.recent[(t.next-1-i+2*len(t.recent))%len(t.recent)]
+		if r.ID == "" {
+			break
+		}
+		latest = append(latest, r)
+	}
+	return latest
+}
+
+// Lost returns how many records did not reach Out: dropped since the queue was full, and failed to be written.
+func (t *Trail) Lost() (dropped, failed uint64) { return t.dropped.Load(), t.failed.Load() }
+
+// Close writes what is queued and stops. Records taken afterwards are only remembered.
+func (t *Trail) Close() error {
+	t.closing.Do(func() { close(t.done) })
+	t.writer.Wait()
+	for {
+		select {
+		case r := <-t.queue:
+			t.line(r)
+		default:
+			return nil
+		}
+	}
+}
+
+func (t *Trail) write() {
+	for {
+		select {
+		case r := <-t.queue:
+			t.line(r)
+		case <-t.done:
+			return
+		}
+	}
+}
+
+func (t *Trail) line(r Record) {
+	if t.out == nil {
+		return
+	}
+	if err := t.encode(r); err != nil && t.failed.Add(1) == 1 {
+		t.logger.Error("decision records cannot be written; requests go on without them", slog.Any("error", err))
+	}
+}
+
+func (t *Trail) encode(r Record) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encoding decision record: %w", err)
+	}
+	if _, err := t.out.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("writing decision record: %w", err)
+	}
+	return nil
+}

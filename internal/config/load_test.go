@@ -1,0 +1,110 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name string
+		yaml string
+		edit func(*Config)
+	}{
+		{"empty-file-is-the-defaults", "", func(*Config) {}},
+		{"comment-only", "# nothing\n", func(*Config) {}},
+		{"one-key-leaves-the-others", "rings: {write: 1}", func(c *Config) { c.Rings.Write = 1 }},
+		{"durations", "limits: {decision: 250ms, idle: 1h}", func(c *Config) {
+			c.Limits.Decision, c.Limits.Idle = 250*time.Millisecond, time.Hour
+		}},
+		{"networks", "registry: {allowedNetworks: [127.0.0.0/8, 'fd00::/8']}", func(c *Config) {
+			c.Registry.AllowedNetworks = []string{"127.0.0.0/8", "fd00::/8"}
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := Parse([]byte(c.yaml))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := Default()
+			c.edit(&want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseReportsEveryProblem(t *testing.T) {
+	t.Parallel()
+	_, err := Parse([]byte(`
+bogus: 1
+limits: {body: 3, depth: x, foo: 1}
+rings: {read: 9}
+listen: {api: nowhere, grpc: "127.0.0.1:99999"}
+mesh: {domain: Mesh.Local, publicURL: "ftp://x"}
+registry: {allowedNetworks: [nope], defaultCapabilities: [everything]}
+content: {mode: off}
+store: {replicas: 3}
+`))
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{
+		"unknown key bogus", "unknown key foo", "limits.body", "line 3", "rings.read", "listen.api", "listen.grpc",
+		"mesh.domain", "mesh.publicURL", "registry.allowedNetworks[0]", "registry.defaultCapabilities[0]",
+		"content.mode", "store.replicas",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no word of %q in:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "config.") {
+		t.Errorf("names Go types:\n%v", err)
+	}
+}
+
+func TestParseRefusesFurtherDocuments(t *testing.T) {
+	t.Parallel()
+	if _, err := Parse([]byte("log: {level: info}\n---\nlog: {level: debug}\n")); err == nil {
+		t.Error("accepted a second document")
+	}
+}
+
+func TestDefaultIsValid(t *testing.T) {
+	t.Parallel()
+	if err := Default().Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLoadNamesTheFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "broken.yaml")
+	if err := os.WriteFile(path, []byte("rings: [1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{path, path + ".missing"} {
+		if _, err := Load(p); err == nil || !strings.Contains(err.Error(), p) {
+			t.Errorf("Load(%q) = %v, want an error that names the file", p, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("rings: {write: 1}"))
+	f.Add([]byte("listen: {gateway: '0.0.0.0:80'}\nmesh: {domain: a.b}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if c, err := Parse(data); err == nil && c.Validate() != nil {
+			t.Error("accepted an invalid configuration")
+		}
+	})
+}

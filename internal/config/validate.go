@@ -1,0 +1,117 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"ringfence.dev/ringfence/internal/agent"
+)
+
+// Validate reports every value that cannot work, each with its key and what is allowed.
+func (c Config) Validate() error {
+	var v validation
+	v.check(c.DataDir != "", "dataDir", "must not be empty")
+	c.Listen.validate(&v)
+	c.Mesh.validate(&v)
+	for i, text := range c.Registry.AllowedNetworks {
+		_, err := netip.ParsePrefix(text)
+		v.check(err == nil, fmt.Sprintf("registry.allowedNetworks[%d]", i), "must be a CIDR prefix, such as 10.0.0.0/8")
+	}
+	for i, capability := range c.Registry.Capabilities {
+		_, err := agent.ParseCapability(string(capability))
+		v.wrap(err, fmt.Sprintf("registry.defaultCapabilities[%d]", i))
+	}
+	v.check(c.Store.Replicas >= 1 && c.Store.Replicas <= 5, "store.replicas", "must be 1 to 5")
+	v.check(c.Store.URL != "" || c.Store.Replicas == 1, "store.replicas", "needs store.url: the embedded store is one server")
+	v.check(c.Store.URL == "" || validURL(c.Store.URL, "nats", "tls", "ws", "wss"), "store.url", "must be a NATS URL, such as nats://nats.example:4222")
+	for key, n := range map[string]int{"rings.read": c.Rings.Read, "rings.write": c.Rings.Write, "rings.admin": c.Rings.Admin} {
+		_, err := agent.RingFromNumber(n)
+		v.wrap(err, key)
+	}
+	v.check(slices.Contains([]string{"enforce", "flag"}, c.Content.Mode), "content.mode", "must be enforce or flag")
+	c.Limits.validate(&v)
+	c.Envoy.validate(&v)
+	v.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
+	v.check(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", "must be text or json")
+	v.check(c.Audit.Recent >= 1 && c.Audit.Recent <= 1_000_000, "audit.recent", "must be 1 to 1000000")
+	slices.SortFunc(v.problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(v.problems...)
+}
+
+type validation struct{ problems []error }
+
+func (v *validation) check(ok bool, key, problem string) {
+	if !ok {
+		v.problems = append(v.problems, fmt.Errorf("%s: %s", key, problem))
+	}
+}
+
+func (v *validation) wrap(err error, key string) {
+	if err != nil {
+		v.problems = append(v.problems, fmt.Errorf("%s: %w", key, err))
+	}
+}
+
+func (l Listen) validate(v *validation) {
+	for key, address := range map[string]string{
+		"listen.gateway": l.Gateway, "listen.api": l.API, "listen.grpc": l.GRPC, "listen.cards": l.Cards,
+		"listen.envoyAdmin": l.EnvoyAdmin,
+	} {
+		v.wrap(validAddress(address), key)
+	}
+}
+
+func (m Mesh) validate(v *validation) {
+	for label := range strings.SplitSeq(m.Domain, ".") {
+		if m.Domain == "" {
+			break
+		}
+		if _, err := agent.ParseID(label); err != nil {
+			v.wrap(fmt.Errorf("each label %w", err), "mesh.domain")
+		}
+	}
+	v.check(m.PublicURL == "" || validURL(m.PublicURL, "http", "https"), "mesh.publicURL", "must be an http or https URL without path, such as https://mesh.example")
+	v.check(!strings.ContainsAny(m.Advertise, "/: \t") || net.ParseIP(m.Advertise) != nil, "mesh.advertise", "must be a host name or address without port")
+}
+
+func (l Limits) validate(v *validation) {
+	v.check(l.Body >= 1<<10 && l.Body <= 16<<20, "limits.body", "must be 1024 to 16777216 bytes")
+	v.check(l.Depth >= 4 && l.Depth <= 512, "limits.depth", "must be 4 to 512")
+	v.check(l.Members >= 64 && l.Members <= 1<<22, "limits.members", "must be 64 to 4194304")
+	v.check(l.Decision >= 10*time.Millisecond && l.Decision <= time.Minute, "limits.decision", "must be 10ms to 1m")
+	v.check(l.Idle >= time.Second && l.Idle <= 24*time.Hour, "limits.idle", "must be 1s to 24h")
+	v.check(l.Nonces >= 1024 && l.Nonces <= 1<<26, "limits.nonces", "must be 1024 to 67108864")
+}
+
+func (e Envoy) validate(v *validation) {
+	levels := []string{"trace", "debug", "info", "warning", "error", "critical", "off"}
+	v.check(e.Concurrency >= 0 && e.Concurrency <= 1024, "envoy.concurrency", "must be 0 (the number of cores) to 1024")
+	v.check(slices.Contains(levels, e.LogLevel), "envoy.logLevel", "must be one of "+strings.Join(levels, ", "))
+	v.check(e.Drain >= 0 && e.Drain <= time.Hour, "envoy.drain", "must be 0s to 1h")
+}
+
+func validAddress(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return errors.New("must be host:port, such as 127.0.0.1:8080")
+	}
+	if host == "" {
+		return errors.New("must name a host; 0.0.0.0 listens on all interfaces")
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n > 65535 {
+		return errors.New("must end in a port, 0 to 65535; 0 takes a free one")
+	}
+	return nil
+}
+
+func validURL(s string, schemes ...string) bool {
+	u, err := url.Parse(s)
+	return err == nil && slices.Contains(schemes, u.Scheme) && u.Host != "" && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.Fragment == ""
+}

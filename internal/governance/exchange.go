@@ -1,0 +1,73 @@
+// Package governance decides exchanges. A request becomes one Exchange, runs through one ordered list of stages
+// (pipeline.go) and ends in one Verdict. It knows no Envoy: adapters bring headers and bodies, and carry the
+// verdict away.
+package governance
+
+import (
+	"time"
+
+	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/authority"
+	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/registry"
+)
+
+// Request is what a proxy saw of a request before its body.
+type Request struct {
+	// Method is the HTTP verb, upper case.
+	Method string
+	// Scheme is http or https, as the client reached the gateway.
+	Scheme string
+	// Authority is the Host field or :authority as the client sent it.
+	Authority string
+	// Path is the path with the query, as the client sent it.
+	Path string
+	// Header holds all other fields, names in lower case, duplicates kept.
+	Header identity.Header
+	// Callee names the callee when the proxy's configuration does; empty means that host and path tell.
+	Callee string
+	// Body is the whole body when Complete is set.
+	Body []byte
+	// Complete reports that the request has no body beyond Body.
+	Complete bool
+}
+
+// Exchange is one request on its way to a verdict. Stages read what earlier stages filled in.
+type Exchange struct {
+	// ID names the decision in the denial, the record and the logs.
+	ID string
+	// Time is when the exchange began; every stage judges at this moment.
+	Time time.Time
+	// Snapshot is the mesh as the exchange sees it, from start to end.
+	Snapshot *registry.Snapshot
+	// Request is the request as the proxy saw it.
+	Request Request
+
+	// Callee is the agent that is called; nil until the callee stage.
+	Callee *agent.Record
+	// Binding is the binding of the entrance that was used.
+	Binding a2a.Binding
+	// Below is the path below the entrance, empty or beginning with a slash.
+	Below string
+
+	// Caller is what evidence proves; CallerRecord is its registration, nil for the anonymous caller.
+	Caller       identity.Caller
+	CallerRecord *agent.Record
+	// Proof is the signature's window and nonce, for the replay stage.
+	Proof identity.Proof
+	// Authority bounds what the caller may do.
+	Authority authority.Authority
+
+	// Operation is what is asked for, once known; Effect is the strongest thing it may do.
+	Operation a2a.Operation
+	Effect    agent.Effect
+
+	// Verdict is the meet of all factors that were judged.
+	Verdict Verdict
+	// Final reports that no stage is left to judge.
+	Final bool
+}
+
+// known reports whether the operation is determined.
+func (x *Exchange) known() bool { return x.Operation.Method != "" }

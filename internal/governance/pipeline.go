@@ -1,0 +1,76 @@
+package governance
+
+import (
+	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
+)
+
+// Stage judges one factor of an exchange. It may fill in fields of the exchange that later stages read, and
+// must return a deny for everything it cannot judge.
+type Stage interface {
+	Judge(x *Exchange) Verdict
+}
+
+// phase says when a stage can judge: once headers are known, once the body is, or both times.
+type phase uint8
+
+const (
+	onHeaders phase = 1 << iota
+	onBody
+)
+
+type step struct {
+	name  string
+	when  phase
+	stage Stage
+}
+
+// pipeline is the order in which factors are judged. The first deny ends it: later stages rely on what
+// earlier ones established.
+func pipeline(p Policy, replay Guard, scanner Scanner) []step {
+	return []step{
+		{"callee", onHeaders, calleeStage{domain: p.Domain}},
+		{"identity", onHeaders, identityStage{}},
+		{"replay", onHeaders, replayStage{guard: replay}},
+		{"standing", onHeaders | onBody, standingStage{}},
+		{"digest", onBody, digestStage{}},
+		{"operation", onBody, operationStage{limits: p.Limits}},
+		{"ring", onHeaders | onBody, ringStage{required: p.Required}},
+		{"scope", onBody, scopeStage{}},
+		{"content", onBody, contentStage{scanner: scanner, mode: p.Content}},
+	}
+}
+
+// Policy is what an operator sets for the whole mesh. The zero value lets nothing through.
+type Policy struct {
+	// Domain is the mesh domain below which agents have host names; empty turns host names off.
+	Domain string
+	// Limits bound the bodies that are read.
+	Limits a2a.Limits
+	// Required is the ring each effect needs.
+	Required Rings
+	// Content says what a finding of a blocking rule does.
+	Content ContentMode
+}
+
+// Rings is the least privileged ring that may cause each effect. Unset fields are ring 3, so a policy must set
+// them: config loads DefaultRings and lets operators change single fields.
+type Rings struct {
+	Read, Write, Admin agent.Ring
+}
+
+// DefaultRings lets ring 3 read, ring 2 write and ring 1 administer.
+func DefaultRings() Rings {
+	return Rings{Read: agent.Untrusted, Write: agent.User, Admin: agent.Supervisor}
+}
+
+func (r Rings) forEffect(e agent.Effect) agent.Ring {
+	switch e {
+	case agent.EffectRead:
+		return r.Read
+	case agent.EffectWrite:
+		return r.Write
+	default:
+		return r.Admin
+	}
+}

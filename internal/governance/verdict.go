@@ -1,0 +1,68 @@
+package governance
+
+// Decision is what a factor, or the whole exchange, comes to. The zero value denies.
+type Decision uint8
+
+// The decisions, in the order of the lattice: Deny < Approve < Allow.
+const (
+	Deny Decision = iota
+	Approve
+	Allow
+)
+
+// String returns deny, approve or allow.
+func (d Decision) String() string {
+	switch d {
+	case Allow:
+		return "allow"
+	case Approve:
+		return "approve"
+	default:
+		return "deny"
+	}
+}
+
+// Party is whose boundary a factor guards.
+type Party string
+
+// The parties of a call through one gateway.
+const (
+	CallerSide   Party = "caller"
+	GatewaySide  Party = "gateway"
+	CalleeSide   Party = "callee"
+	Organisation Party = "organisation"
+)
+
+// Verdict is the decision of one factor with its reason. The zero value denies without saying why, which the
+// pipeline turns into a deny of kind Internal.
+type Verdict struct {
+	Decision Decision
+	// Factor names the stage that decided.
+	Factor string
+	// Kind chooses the protocol codes of a denial.
+	Kind Kind
+	// Party is whose rule it was.
+	Party Party
+	// Reason is the stable word for why, lower case with hyphens: it becomes the ErrorInfo reason.
+	Reason string
+	// Message is the sentence the caller reads. It carries no rule id, no content, no secret.
+	Message string
+	// Evidence is what the audit record keeps beside the reason, such as rule ids. Callers never see it.
+	Evidence []string
+	// Code overrides the JSON-RPC code of Kind where A2A or JSON-RPC defines one; 0 keeps the kind's.
+	Code int
+}
+
+// Meet returns the lower of two verdicts; of two equal ones the first, so that the witness is the earliest.
+func (v Verdict) Meet(w Verdict) Verdict {
+	if w.Decision < v.Decision {
+		return w
+	}
+	return v
+}
+
+func allow() Verdict { return Verdict{Decision: Allow} }
+
+func deny(kind Kind, party Party, reason, message string) Verdict {
+	return Verdict{Kind: kind, Party: party, Reason: reason, Message: message}
+}

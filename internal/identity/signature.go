@@ -1,0 +1,176 @@
+package identity
+
+import (
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/dunglas/httpsfv"
+)
+
+// Bounds of what is read of a message's signatures.
+const (
+	maxSignatures     = 4
+	maxSignatureBytes = 8 << 10
+	maxKeyID          = 512
+)
+
+// Bounds of a nonce: how many bytes it holds at least, and how many characters it has at most.
+const (
+	minNonceBytes = 16
+	maxNonce      = 128
+)
+
+// algorithm is the one signature algorithm of the profile, as RFC 9421 section 3.3.6 names it.
+const algorithm = "ed25519"
+
+// signature is one signature of a message, read but not verified.
+type signature struct {
+	components []string
+	params     string // the inner list with its parameters, as sent
+	value      []byte
+
+	created, expires  int64 // Unix seconds; 0 when absent
+	nonce, keyID, alg string
+}
+
+// readSignature returns the one signature of the message whose tag is Tag.
+func readSignature(h Header) (*signature, error) {
+	inputs, signed := h.combined("signature-input")
+	values, valued := h.combined("signature")
+	switch {
+	case !signed && !valued:
+		return nil, refuse(Missing, "the request is not signed")
+	case !signed || !valued:
+		return nil, refuse(Malformed, "the fields Signature and Signature-Input must stand together")
+	case len(inputs)+len(values) > maxSignatureBytes:
+		return nil, refuse(Malformed, "the fields Signature and Signature-Input exceed 8 KiB")
+	}
+	label, s, err := readInput(inputs)
+	if err != nil {
+		return nil, err
+	}
+	s.value, err = readValue(values, label)
+	return s, err
+}
+
+func readInput(value string) (label string, s *signature, err error) {
+	members, ok := parseMembers(value, maxSignatures)
+	if !ok {
+		return "", nil, refuse(Malformed, "the field Signature-Input is not a dictionary of 1 to 4 signatures")
+	}
+	for _, m := range members {
+		list, ok := m.value.(httpsfv.InnerList)
+		if !ok {
+			return "", nil, refuse(Malformed, "the field Signature-Input has a member that is not an inner list")
+		}
+		if tag, _ := list.Params.Get("tag"); tag != Tag {
+			continue
+		}
+		if s != nil {
+			return "", nil, refuse(Malformed, "more than one signature has the tag %q", Tag)
+		}
+		// A sender signs the canonical form. Any other spelling was touched on the way.
+		if !m.canonical() {
+			return "", nil, refuse(Malformed, "the field Signature-Input is not in canonical form")
+		}
+		if s, err = newSignature(list, m.text); err != nil {
+			return "", nil, err
+		}
+		label = m.key
+	}
+	if s == nil {
+		return "", nil, refuse(Malformed, "no signature has the tag %q", Tag)
+	}
+	return label, s, nil
+}
+
+func readValue(value, label string) ([]byte, error) {
+	members, ok := parseMembers(value, maxSignatures)
+	if !ok {
+		return nil, refuse(Malformed, "the field Signature is not a dictionary of 1 to 4 signatures")
+	}
+	for _, m := range members {
+		if m.key != label {
+			continue
+		}
+		item, ok := m.value.(httpsfv.Item)
+		if !ok {
+			break
+		}
+		// RFC 9651 lets a reader ignore the pad bits of base64. Here every bit is evidence.
+		if bytes, ok := item.Value.([]byte); ok && m.canonical() && len(item.Params.Names()) == 0 {
+			return bytes, nil
+		}
+		break
+	}
+	return nil, refuse(Malformed, "the field Signature has no byte sequence for the signature tagged %q", Tag)
+}
+
+func newSignature(list httpsfv.InnerList, params string) (*signature, error) {
+	if len(list.Items) > maxComponents {
+		return nil, refuse(Malformed, "the signature lists more than %d components", maxComponents)
+	}
+	s := &signature{components: make([]string, 0, len(list.Items)), params: params, alg: algorithm}
+	for i, item := range list.Items {
+		name, ok := item.Value.(string)
+		if !ok {
+			return nil, refuse(Malformed, "component %d of the signature is not a string", i+1)
+		}
+		if len(item.Params.Names()) > 0 {
+			return nil, refuse(Unsupported, "component %d of the signature has a parameter; none is supported", i+1)
+		}
+		if err := validComponent(i, name); err != nil {
+			return nil, err
+		}
+		if slices.Contains(s.components, name) {
+			return nil, refuse(Malformed, "the signature lists the component %q twice", name)
+		}
+		s.components = append(s.components, name)
+	}
+	for _, name := range list.Params.Names() {
+		value, _ := list.Params.Get(name)
+		if !s.set(name, value) {
+			return nil, refuse(Malformed, "the parameter %s has the wrong type or length", name)
+		}
+	}
+	if s.alg != algorithm {
+		return nil, refuse(Unsupported, "the parameter alg must be absent or %q", algorithm)
+	}
+	if s.keyID == "" {
+		return nil, refuse(Malformed, "the parameter keyid is required")
+	}
+	return s, nil
+}
+
+// set takes one signature parameter (RFC 9421 section 2.3). Unknown ones are covered by the signature and say
+// nothing.
+func (s *signature) set(name string, value any) (ok bool) {
+	switch name {
+	case "created":
+		s.created, ok = value.(int64)
+	case "expires":
+		s.expires, ok = value.(int64)
+	case "nonce":
+		s.nonce, ok = value.(string)
+	case "keyid":
+		s.keyID, ok = value.(string)
+		ok = ok && len(s.keyID) <= maxKeyID
+	case "alg":
+		s.alg, ok = value.(string)
+	default:
+		ok = true
+	}
+	return ok
+}
+
+// validNonce reports whether the nonce is base64url, padded or not, of at least 16 bytes
+// and at most 128 characters.
+func validNonce(nonce string) bool {
+	if len(nonce) > maxNonce {
+		return false
+	}
+	var decoded [maxNonce]byte
+	n, err := base64.RawURLEncoding.Strict().Decode(decoded[:], []byte(strings.TrimRight(nonce, "=")))
+	return err == nil && n >= minNonceBytes
+}

@@ -1,0 +1,128 @@
+package identity
+
+import (
+	"crypto/ed25519"
+	"net/http"
+	"slices"
+	"time"
+
+	"ringfence.dev/ringfence/internal/agent"
+)
+
+// Tag marks the signatures of profile did-v1 (RFC 9421 section 2.3): the only ones that are verified.
+const Tag = "a2a-agent"
+
+// The validity window of a signature.
+const (
+	// MaxLifetime is the longest time from created to expires, and so the greatest age of a signature.
+	MaxLifetime = 60 * time.Second
+	// maxSkew is how far in the future created may be.
+	maxSkew = 10 * time.Second
+)
+
+// Keys knows the keys of agents.
+type Keys interface {
+	// Key returns the public key that keyID names, the agent that holds it and the key's DID without fragment.
+	Key(keyID string) (public ed25519.PublicKey, holder agent.ID, did string, ok bool)
+}
+
+// Proof is what a verified signature proves.
+type Proof struct {
+	// Caller is who signed.
+	Caller Caller
+	// Key is the signing key, the same however the signature spelled its keyid: nonces are remembered by it.
+	Key string
+	// Nonce is empty only for GET.
+	Nonce string
+	// Created and Expires bound the signature's life, in whole seconds.
+	Created, Expires time.Time
+}
+
+// Verify proves who sent the message at the moment now, under profile did-v1: one RFC 9421 signature with
+// tag="a2a-agent", by an Ed25519 key that keys knows, over everything the profile demands. Every error is a
+// *Refusal; Missing means that the message carries no signature at all. Whether the nonce is new and the body
+// matches its digest is for Replay and CheckDigest to say.
+func Verify(m Message, keys Keys, now time.Time) (Proof, error) {
+	s, err := readSignature(m.Header)
+	if err != nil {
+		return Proof{}, err
+	}
+	if err := s.covers(&m); err != nil {
+		return Proof{}, err
+	}
+	if err := s.current(now); err != nil {
+		return Proof{}, err
+	}
+	if err := s.fresh(m.Method); err != nil {
+		return Proof{}, err
+	}
+	public, holder, did, ok := keys.Key(s.keyID)
+	if !ok || len(public) != ed25519.PublicKeySize {
+		return Proof{}, refuse(UnknownCaller, "the parameter keyid names no key of a known agent")
+	}
+	if err := s.verify(&m, public); err != nil {
+		return Proof{}, err
+	}
+	proof := Proof{
+		Caller:  Caller{Agent: holder, DID: did, KeyID: s.keyID, Assurance: AssuranceAgent},
+		Key:     string(public),
+		Nonce:   s.nonce,
+		Created: time.Unix(s.created, 0).UTC(),
+		Expires: time.Unix(s.expires, 0).UTC(),
+	}
+	if slices.Contains(s.components, contentDigest) {
+		proof.Caller.ContentDigest, _ = m.Header.combined(contentDigest)
+	}
+	return proof, nil
+}
+
+func (s *signature) verify(m *Message, public ed25519.PublicKey) error {
+	base, err := appendBase(make([]byte, 0, 1024), m, s.components, s.params)
+	if err != nil {
+		return err
+	}
+	if !ed25519.Verify(public, base, s.value) {
+		return refuse(BadSignature, "the signature is not one of this key over this request")
+	}
+	return nil
+}
+
+func (s *signature) covers(m *Message) error {
+	for name := range m.required() {
+		if !slices.Contains(s.components, name) {
+			return refuse(Uncovered, "the signature must cover %q", name)
+		}
+	}
+	return nil
+}
+
+// current checks the window, whose bounds are inside it. How old a signature may be follows from its expiry.
+func (s *signature) current(now time.Time) error {
+	if s.created == 0 || s.expires == 0 {
+		return refuse(Malformed, "the parameters created and expires are required")
+	}
+	created, expires := time.Unix(s.created, 0), time.Unix(s.expires, 0)
+	switch {
+	case s.expires <= s.created || s.expires-s.created > int64(MaxLifetime/time.Second):
+		return refuse(Malformed, "the parameter expires must be 1 to 60 seconds after created")
+	case expires.Before(now):
+		return refuse(Expired, "the signature has expired")
+	case created.After(now.Add(maxSkew)):
+		return refuse(NotYetValid, "the parameter created is in the future; check the sender's clock")
+	}
+	return nil
+}
+
+// fresh checks the form of the nonce; only a GET may do without.
+func (s *signature) fresh(method string) error {
+	if s.nonce == "" {
+		if method == http.MethodGet {
+			return nil
+		}
+		return refuse(Malformed, "the parameter nonce is required")
+	}
+	if !validNonce(s.nonce) {
+		return refuse(Malformed, "the parameter nonce must be base64url of 16 to 96 bytes")
+	}
+	return nil
+}

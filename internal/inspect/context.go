@@ -1,0 +1,206 @@
+package inspect
+
+import (
+	"bytes"
+	"slices"
+)
+
+const (
+	// near is how far before and behind a match its rule's unless words are looked for, in bytes.
+	near = 24
+	// openingReach is how far into a sentence the word that makes it a question may stand.
+	openingReach = 48
+	// quoteReach bounds the search for quotation marks and for the ends of a sentence.
+	quoteReach = 320
+	// cueReach is how far from a quotation the words that introduce or explain it may stand.
+	cueReach = 120
+	// negationReach is how far before a match its negation may begin.
+	negationReach = 40
+	// statementReach is how far before a match the head of a whole SQL statement may stand.
+	statementReach = 512
+)
+
+// cued reports whether a word of the cue group stands in b[from:to].
+func (c *scan) cued(b []byte, from, to int, group uint16) bool {
+	from, to = max(0, from), min(len(b), to)
+	cues := c.set.cues
+	for pos, state := cues.next(b[:to], from, 0); pos >= 0; pos, state = cues.next(b[:to], pos, state) {
+		for _, id := range cues.ends(state) {
+			if !slices.Contains(c.set.cueUses[id], group) {
+				continue
+			}
+			l := &c.set.cueLiterals[id]
+			if start, ok := l.start(b, pos, false); ok && start >= from {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// excused reports whether one of the rule's unless words stands in the match or near it.
+func (c *scan) excused(r *rule, b []byte, at span) bool {
+	return c.cued(b, at.start-near, at.end+near, uint16(r.unless))
+}
+
+// excepted reports whether the match stands in one of the contexts in which the rule means nothing. head is where
+// its first group stands: the verb that is negated or commanded.
+func (c *scan) excepted(r *rule, b []byte, at span, head int) bool {
+	switch {
+	case r.except&exceptQuoted != 0 && c.quoted(b, at):
+		return true
+	case r.except&exceptNegated != 0 && c.cued(b, clauseStart(b, head, negationReach), head, cueNegation):
+		return true
+	case r.except&exceptStatement != 0 && c.cued(b, at.start-statementReach, at.start, cueStatement):
+		return true
+	}
+	if r.except&(exceptDiscussed|exceptQuestion) == 0 || c.commanded(b, head) {
+		return false
+	}
+	s := sentence(b, at)
+	if r.except&exceptDiscussed != 0 &&
+		(c.cued(b, s.start, at.start, cueDiscussion) || c.cued(b, at.end, s.end, cueDiscussion)) {
+		return true
+	}
+	return r.except&exceptQuestion != 0 && s.end < len(b) && b[s.end] == '?' &&
+		c.cued(b, s.start, min(s.start+openingReach, at.start), cueInterrogative)
+}
+
+// quoted reports whether the match ends in a quotation that the text speaks about. Quotation marks alone do not
+// excuse: anyone can write them.
+func (c *scan) quoted(b []byte, at span) bool {
+	q, ok := quotation(b, span{at.end - 1, at.end})
+	if !ok {
+		return false
+	}
+	return c.cued(b, q.start-cueReach, q.start, cueMention) || c.cued(b, q.end, q.end+cueReach, cueMention) ||
+		c.cued(b, q.start-cueReach, q.start, cueDiscussion) || c.cued(b, q.end, q.end+cueReach, cueDiscussion)
+}
+
+// quotation returns the quotation or code fence around the match.
+func quotation(b []byte, at span) (span, bool) {
+	from := max(0, at.start-quoteReach)
+	to := min(len(b), at.end+quoteReach)
+	before, behind := b[from:at.start], b[at.end:to]
+	if bytes.Count(before, fence)%2 == 1 {
+		if end := bytes.Index(behind, fence); end >= 0 {
+			return span{from + bytes.LastIndex(before, fence), at.end + end}, true
+		}
+	}
+	if i := bytes.LastIndex(before, blank); i >= 0 {
+		from, before = from+i, before[i:]
+	}
+	if i := bytes.Index(behind, blank); i >= 0 {
+		behind = behind[:i]
+	}
+	for _, mark := range []byte("\"`'") {
+		if start, ok := opening(before, mark); ok {
+			if end := closing(behind, mark); end >= 0 {
+				return span{from + start, at.end + end}, true
+			}
+		}
+	}
+	return span{}, false
+}
+
+var (
+	fence = []byte("```")
+	blank = []byte("\n\n")
+)
+
+// opening returns where the last mark that is still open begins. An apostrophe inside a word is none.
+func opening(b []byte, mark byte) (int, bool) {
+	open, at := false, 0
+	for i, c := range b {
+		if c != mark || mark == '\'' && i > 0 && word(b[i-1]) && !open {
+			continue
+		}
+		if mark == '\'' && open && i+1 < len(b) && word(b[i+1]) {
+			continue
+		}
+		open, at = !open, i
+	}
+	return at, open
+}
+
+// closing returns where mark closes, or -1.
+func closing(b []byte, mark byte) int {
+	for i, c := range b {
+		if c == mark && (mark != '\'' || i+1 == len(b) || !word(b[i+1])) {
+			return i
+		}
+	}
+	return -1
+}
+
+// clauseStart returns the start of the clause that holds pos, at most reach bytes before it.
+func clauseStart(b []byte, pos, reach int) int {
+	for i := pos - 1; i >= 0 && i >= pos-reach; i-- {
+		switch b[i] {
+		case ';', ':', ',':
+			return i + 1
+		}
+		if stop(b, i) {
+			return i + 1
+		}
+	}
+	return max(0, pos-reach)
+}
+
+// stop reports whether a sentence ends at b[i]: at its mark, or at a line break that is no mere wrap. A wrapped
+// line goes on in lower case.
+func stop(b []byte, i int) bool {
+	switch b[i] {
+	case '.', '!', '?':
+		return i+1 == len(b) || !word(b[i+1])
+	case '\n':
+		next := i + 1
+		for next < len(b) && next < i+window && white(b[next]) {
+			if b[next] == '\n' {
+				return true
+			}
+			next++
+		}
+		return next == len(b) || b[next] < 'a' || b[next] > 'z'
+	}
+	return false
+}
+
+// sentence returns the sentence around the match, without the mark that ends it.
+func sentence(b []byte, at span) span {
+	s := span{max(0, at.start-quoteReach), min(len(b), at.end+quoteReach)}
+	for i := at.start - 1; i >= s.start; i-- {
+		if stop(b, i) {
+			s.start = i + 1
+			break
+		}
+	}
+	for i := at.end; i < s.end; i++ {
+		if stop(b, i) {
+			s.end = i
+			break
+		}
+	}
+	return s
+}
+
+// commanded reports whether the words at pos begin a command: they open a clause, or a word that leads a command
+// stands right before them.
+func (c *scan) commanded(b []byte, pos int) bool {
+	i := pos
+	for i > 0 && (white(b[i-1]) && !stop(b, i-1) || b[i-1] == '"' || b[i-1] == '\'' || b[i-1] == '*') {
+		i--
+	}
+	if i == 0 || stop(b, i-1) {
+		return true
+	}
+	switch b[i-1] {
+	case ';', ':', ',', '>', '(', '[', '-', '#', '|':
+		return true
+	}
+	from := i
+	for from > 0 && word(b[from-1]) {
+		from--
+	}
+	return c.cued(b, from, i, cueImperative)
+}

@@ -1,0 +1,146 @@
+// Package inspect reads the untrusted texts of one A2A message and names what in them looks like an attack or a
+// leak. It decides by rules, which are data: literals found in one pass over a canonical form of the text, then
+// token distances, windowed expressions and verifiers on the few places that the pass found. It knows nothing of
+// who speaks and of what follows from a finding: policy weighs findings, and this package never alters a text.
+package inspect
+
+import (
+	"ringfence.dev/ringfence/internal/a2a"
+)
+
+// Direction says which side wrote a text. The zero value is unknown: every rule applies.
+type Direction uint8
+
+// The directions: what a caller sends, what a callee answers, and an AgentCard.
+const (
+	DirectionUnknown Direction = iota
+	Request
+	Response
+	Card
+)
+
+// String returns the name rule files use.
+func (d Direction) String() string {
+	switch d {
+	case Request:
+		return "request"
+	case Response:
+		return "response"
+	case Card:
+		return "card"
+	default:
+		return "unknown"
+	}
+}
+
+// Action is what a rule asks for. The zero value is Block, so that an action nobody set stops the message.
+type Action uint8
+
+// The actions: Block refuses the message, Flag records the finding and lets policy weigh it.
+const (
+	Block Action = iota
+	Flag
+)
+
+// String returns the name rule files use; an undefined action reads as block.
+func (a Action) String() string {
+	if a == Flag {
+		return "flag"
+	}
+	return "block"
+}
+
+// Severity ranks findings for those who read them; it never decides. The zero value is unrated and ranks lowest.
+type Severity uint8
+
+// The severities, in rising order.
+const (
+	Unrated Severity = iota
+	Low
+	Medium
+	High
+	Critical
+)
+
+// String returns the name rule files use.
+func (s Severity) String() string {
+	switch s {
+	case Low:
+		return "low"
+	case Medium:
+		return "medium"
+	case High:
+		return "high"
+	case Critical:
+		return "critical"
+	default:
+		return "unrated"
+	}
+}
+
+// The views a finding can come from: the text as it stands, its canonical form, text hidden in invisible
+// characters, words whose letters stand apart or run together, decoded spans, and all texts joined.
+const (
+	ViewText      = "text"
+	ViewCanonical = "canonical"
+	ViewHidden    = "hidden"
+	ViewCompact   = "compact"
+	ViewBase64    = "base64"
+	ViewHex       = "hex"
+	ViewURL       = "url"
+	ViewJoined    = "joined"
+)
+
+// Finding is one place where a rule holds. It carries no text, so that it can be logged.
+type Finding struct {
+	// Rule and Class name the rule and its class, as rule files spell them.
+	Rule, Class string
+	Severity    Severity
+	Action      Action
+	// Text is the index of the text where the match begins, or -1 where the finding is about the whole scan.
+	Text int
+	// Start and End are byte offsets into the Value of that text, 0 <= Start <= End <= len(Value). In the views text
+	// and canonical they are the match; where one character has a canonical form of several, an offset can fall
+	// inside that character. In the hidden, compact, base64, hex and url views they are the span that was decoded.
+	// In the view joined a match that goes on in a later text ends at the end of this one.
+	Start, End int
+	// View is one of the View constants.
+	View string
+}
+
+// Options say how texts are judged.
+type Options struct {
+	Direction Direction
+}
+
+// unloadedRule is the finding of a Set that holds no rules: what was not inspected is not let through.
+const unloadedRule = "unloaded"
+
+// Scan judges the texts one by one and joined, and returns the findings ordered by text; nil means that no rule
+// holds. It is pure and safe for concurrent use. Work is bounded by the length of the texts; where the bound cuts
+// the search short, that is a finding of its own. A nil or zero Set answers with one blocking finding.
+func (s *Set) Scan(texts []a2a.Text, opts Options) []Finding {
+	if s == nil || len(s.rules) == 0 {
+		return []Finding{{Rule: unloadedRule, Class: classInspection, Severity: Critical, Action: Block, Text: -1}}
+	}
+	c := s.scans.Get().(*scan)
+	c.begin(opts.Direction, texts)
+	for i := range texts {
+		c.text(i, texts[i].Value)
+	}
+	if len(texts) > 1 {
+		c.joined(texts)
+	}
+	findings := c.end()
+	s.scans.Put(c)
+	return findings
+}
+
+// Hash identifies the rules in force: the hex SHA-256 of the effective rules and of the engine's version. Equal
+// hashes give equal findings.
+func (s *Set) Hash() string {
+	if s == nil {
+		return ""
+	}
+	return s.hash
+}

@@ -1,0 +1,281 @@
+package inspect
+
+import "bytes"
+
+// cursor counts words from the start of a view up to a position that only moves forward. The end of a sentence
+// counts as sentenceGap words, so that words of two sentences are far apart.
+type cursor struct {
+	pos    int
+	tokens int32
+}
+
+const (
+	sentenceGap = 4
+	// compactWord is how many letters of the compact view count as one word.
+	compactWord = 5
+)
+
+func (t *cursor) to(b []byte, pos int) int32 {
+	for i := t.pos; i < pos; i++ {
+		c := b[i]
+		switch {
+		case wordBytes[c]:
+			if i == 0 || !wordBytes[b[i-1]] {
+				t.tokens++
+			}
+		case c == '.' || c == '!' || c == '?' || c == '\n':
+			if i+1 < len(b) && (b[i+1] == '\n' || b[i+1] == ' ' && c != '\n') {
+				t.tokens += sentenceGap
+			}
+		}
+	}
+	t.pos = max(t.pos, pos)
+	return t.tokens
+}
+
+// match runs the automaton over the view and the rules over what it finds.
+func (c *scan) match(v *view) {
+	if c.epoch++; c.epoch == 0 {
+		clear(c.progress)
+		c.epoch = 1
+	}
+	var tokens cursor
+	tight := v.name == ViewCompact
+	words := c.set.words
+	for pos, state := words.next(v.bytes, 0, 0); pos >= 0; pos, state = words.next(v.bytes, pos, state) {
+		for _, id := range words.ends(state) {
+			l := &c.set.literals[id]
+			if tight && !l.compact || !tight && !l.plain {
+				continue
+			}
+			start, ok := l.start(v.bytes, pos, tight)
+			if !ok {
+				continue
+			}
+			token := int32(pos / compactWord)
+			if !tight {
+				token = tokens.to(v.bytes, pos)
+			}
+			m := mark{start: start, end: pos, token: token}
+			for _, u := range c.set.uses[id] {
+				c.advance(v, u, m)
+			}
+		}
+	}
+}
+
+// start returns where the literal that ends at end begins, and whether words end where they must.
+func (l *literal) start(b []byte, end int, tight bool) (int, bool) {
+	start := end - len(l.text)
+	if !tight {
+		if l.right && end < len(b) && word(b[end]) {
+			return 0, false
+		}
+		start = l.begin(b, end)
+		if l.left && start > 0 && word(b[start-1]) {
+			return 0, false
+		}
+	}
+	return start, true
+}
+
+// begin walks the literal backwards over b, a space of the literal standing for all white space there.
+func (l *literal) begin(b []byte, end int) int {
+	at := end
+	for i := len(l.text) - 1; i >= 0; i-- {
+		at--
+		if l.text[i] != ' ' {
+			continue
+		}
+		for at > 0 && white(b[at-1]) {
+			at--
+		}
+	}
+	return at
+}
+
+func white(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
+
+// advance notes that a group of a rule was seen and, where that completes the rule, has the match examined.
+func (c *scan) advance(v *view, u use, m mark) {
+	r := &c.set.rules[u.rule]
+	if r.directions>>c.direction&1 == 0 || !r.prose && (v.name == ViewCompact || v.name == ViewJoined) {
+		return
+	}
+	p := &c.progress[u.rule]
+	if p.epoch != c.epoch {
+		*p = progress{epoch: c.epoch}
+	}
+	if p.found >= maxFindings {
+		return
+	}
+	if r.groups == 1 {
+		c.examine(v, u.rule, span{m.start, m.end}, m.start)
+		return
+	}
+	marks := c.marks[r.mark : r.mark+int(r.groups)]
+	if r.ordered {
+		if !chain(marks, p, u.group, m, r.distance) {
+			return
+		}
+		start := marks[r.groups-1].start
+		c.examine(v, u.rule, span{start, m.end}, start)
+		return
+	}
+	marks[u.group] = m
+	if p.seen |= 1 << u.group; p.seen != 1<<r.groups-1 {
+		return
+	}
+	start := m.start
+	for i := range marks {
+		if m.token-marks[i].token > r.distance {
+			return
+		}
+		start = min(start, marks[i].start)
+	}
+	c.examine(v, u.rule, span{start, m.end}, marks[0].start)
+}
+
+// chain extends the latest chain that ends in the group before, and reports whether it is now complete and short
+// enough. A chain keeps the word count of its first group.
+func chain(marks []mark, p *progress, group uint8, m mark, distance int32) bool {
+	if group > 0 {
+		if p.seen>>(group-1)&1 == 0 {
+			return false
+		}
+		before := marks[group-1]
+		if before.end > m.start || m.token-before.token > distance {
+			return false
+		}
+		m.start, m.token = before.start, before.token
+	}
+	marks[group] = m
+	p.seen |= 1 << group
+	return int(group) == len(marks)-1
+}
+
+// examine decides a match whose first group stands at head: expression, verifier and excuses in rising order of
+// cost.
+func (c *scan) examine(v *view, id uint16, at span, head int) {
+	r, p := &c.set.rules[id], &c.progress[id]
+	if at.end <= p.clear {
+		return
+	}
+	if v.index < 0 && !c.crosses(v, at) {
+		return
+	}
+	if v.name == ViewCompact && bytes.IndexByte(v.bytes[at.start:at.end], 0) >= 0 {
+		return
+	}
+	if !c.spend(priceMatch) {
+		return
+	}
+	if r.unless >= 0 && v.name != ViewCompact && (!c.spend(priceCues) || c.excused(r, v.bytes, at)) {
+		return
+	}
+	if r.expression != nil && v.name != ViewCompact {
+		var ok bool
+		if at, ok = c.search(r, v.bytes, at); !ok {
+			return
+		}
+		if r.groups == 1 {
+			head = at.start
+		}
+	}
+	if r.verify != nil {
+		if !c.spend(priceVerify) || !r.verify(v.bytes, at) {
+			return
+		}
+	}
+	if r.except != 0 && v.name != ViewCompact && (!c.spend(priceException) || c.excepted(r, v.bytes, at, head)) {
+		// Words of an excused match do not make up a longer one.
+		p.seen = 0
+		return
+	}
+	p.found++
+	p.seen = 0
+	p.clear = at.end
+	c.report(v, r, at)
+}
+
+// spend takes units of fuel and reports whether there were enough.
+func (c *scan) spend(units int) bool {
+	if c.fuel < units {
+		c.starved = true
+		return false
+	}
+	c.fuel -= units
+	return true
+}
+
+// window is how many bytes an expression sees at most.
+const window = 256
+
+// search runs the rule's expression on a window. Where one literal makes the match, the window begins lead bytes
+// before it, the expression must begin within lead bytes, and its match is the result. Where several groups make
+// the match, the window is the match and a little more, and the expression only confirms it.
+func (c *scan) search(r *rule, b []byte, at span) (span, bool) {
+	if !c.spend(r.price) {
+		return at, false
+	}
+	if r.groups > 1 {
+		return at, r.expression.Match(b[at.start:min(len(b), at.start+window, at.end+confirmReach)])
+	}
+	from := max(0, at.start-r.lead)
+	to := min(len(b), from+window)
+	if !r.expression.Match(b[from:to]) {
+		return at, false
+	}
+	loc := r.expression.FindSubmatchIndex(b[from:to])
+	return span{from + loc[2], from + loc[3]}, true
+}
+
+// confirmReach is how far behind a match of several groups the expression may look.
+const confirmReach = 48
+
+// report appends the finding for a match.
+func (c *scan) report(v *view, r *rule, at span) {
+	f := Finding{Rule: r.id, Class: r.class, Severity: r.severity, Action: r.action, Text: v.index, View: v.name}
+	if r.expression == nil || r.groups > 1 {
+		at = wholeWords(v.bytes, at)
+	}
+	switch {
+	case v.whole != nil:
+		f.Start, f.End = v.whole.start, v.whole.end
+	case v.name == ViewCompact:
+		f.Start, f.End = stretch(v.anchors, at)
+	case v.index < 0:
+		f.Text, f.Start, f.End = c.locate(source(v.anchors, at.start, v.limit), source(v.anchors, at.end, v.limit))
+	default:
+		f.Start, f.End = source(v.anchors, at.start, v.limit), source(v.anchors, at.end, v.limit)
+	}
+	c.findings = append(c.findings, f)
+}
+
+// wholeWords widens a match that begins or ends inside an ASCII word to the borders of that word.
+func wholeWords(b []byte, at span) span {
+	inside := func(i int) bool { return alphanumeric(b[i-1]) && alphanumeric(b[i]) }
+	for limit := at.end + maxLiteral; at.end < min(len(b), limit) && inside(at.end); {
+		at.end++
+	}
+	for limit := at.start - maxLiteral; at.start > max(0, limit) && inside(at.start); {
+		at.start--
+	}
+	return at
+}
+
+func alphanumeric(c byte) bool { return letter(c) || digit(c) }
+
+// stretch returns the original range of the stretches of the compact view that hold a match. Their anchors come in
+// pairs, where a stretch begins and where it ends.
+func stretch(anchors []anchor, at span) (start, end int) {
+	for i := 0; i+1 < len(anchors); i += 2 {
+		if anchors[i].out <= at.start {
+			start = anchors[i].src
+		}
+		if end = anchors[i+1].src; anchors[i+1].out >= at.end {
+			break
+		}
+	}
+	return start, end
+}

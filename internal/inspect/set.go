@@ -1,0 +1,118 @@
+package inspect
+
+import (
+	"regexp"
+	"sync"
+)
+
+// Set is the rules in force, compiled. It is immutable and safe for concurrent use; make one with Load. The zero
+// value lets nothing through.
+type Set struct {
+	rules []rule
+	// literals and uses are indexed by the ids that words yields.
+	literals []literal
+	uses     [][]use
+	words    *automaton
+	// cueLiterals and cueUses are indexed by the ids that cues yields: literals that excuse a match.
+	cueLiterals []literal
+	cueUses     [][]uint16
+	cues        *automaton
+	marks       int
+	hash        string
+	scans       sync.Pool
+}
+
+// literal is what the automaton cannot check: where words must end.
+type literal struct {
+	text        string
+	left, right bool // a word boundary is needed on this side
+	// compact says that the literal is one of the compact view, which has no word boundaries and no spaces.
+	compact bool
+	// plain says that the literal is one of all other views.
+	plain bool
+}
+
+// use says that a literal counts for one group of a rule.
+type use struct {
+	rule  uint16
+	group uint8
+}
+
+// rule is one rule, compiled.
+type rule struct {
+	id, class  string
+	severity   Severity
+	action     Action
+	directions uint8 // bit per Direction; the bit of DirectionUnknown is always set
+	groups     uint8
+	ordered    bool
+	prose      bool
+	distance   int32
+	mark       int // the index of the first of the rule's marks
+	expression *regexp.Regexp
+	lead       int // how far before a literal the expression may begin, in bytes
+	price      int // of one run of the expression, in units of fuel
+	verify     verifier
+	except     exception
+	unless     int // the cue group of the words that excuse a match, or -1
+	signal     signal
+}
+
+// classInspection is the class of findings about the inspection itself.
+const classInspection = "inspection"
+
+// signal is a condition that no literal shows. A rule names one to say what it means.
+type signal uint8
+
+const (
+	signalNone signal = iota
+	signalHiddenText
+	signalHiddenSpacing
+	signalBudget
+)
+
+var signals = map[string]signal{
+	"hidden-text":    signalHiddenText,
+	"hidden-spacing": signalHiddenSpacing,
+	"budget":         signalBudget,
+}
+
+// exception is a set of contexts in which a match is no attack.
+type exception uint8
+
+const (
+	exceptQuoted exception = 1 << iota
+	exceptDiscussed
+	exceptQuestion
+	exceptNegated
+	exceptStatement
+)
+
+var exceptions = map[string]exception{
+	"quoted":    exceptQuoted,
+	"discussed": exceptDiscussed,
+	"question":  exceptQuestion,
+	"negated":   exceptNegated,
+	"statement": exceptStatement,
+}
+
+// The cue groups that the exceptions read; rule files fill them as lists of these names. A rule's own unless words
+// are groups behind these.
+const (
+	cueMention = iota
+	cueDiscussion
+	cueInterrogative
+	cueNegation
+	cueImperative
+	cueStatement
+	cueGroups
+)
+
+var cueLists = [cueGroups]string{
+	cueMention:       "cue-mention",
+	cueDiscussion:    "cue-discussion",
+	cueInterrogative: "cue-interrogative",
+	cueNegation:      "cue-negation",
+	cueImperative:    "cue-imperative",
+	cueStatement:     "cue-statement",
+}

@@ -1,0 +1,179 @@
+package inspect
+
+import (
+	"bytes"
+	"math"
+
+	libinjection "github.com/corazawaf/libinjection-go"
+)
+
+// verifier decides whether a match is what it looks like. It sees the view and the matched range and is pure.
+type verifier func(b []byte, at span) bool
+
+var verifiers = map[string]verifier{
+	"sqli":     verifySQL,
+	"token":    verifyToken,
+	"entropy":  verifyEntropy,
+	"luhn":     verifyLuhn,
+	"climb":    verifyClimb,
+	"bare":     verifyBare,
+	"password": verifyPassword,
+}
+
+// sqlReach is how much text the SQL verifier parses from a trigger on.
+const sqlReach = 240
+
+// verifySQL parses a short text whole, and in any text what begins at the match and at the quote or word before.
+// The parser knows injections by where they start, so it is given every likely start.
+func verifySQL(b []byte, at span) bool {
+	if len(b) <= sqlReach && injected(b) {
+		return true
+	}
+	to := min(len(b), at.start+sqlReach)
+	if i := bytes.IndexByte(b[at.end:to], '\n'); i >= 0 {
+		to = at.end + i
+	}
+	if injected(b[at.start:to]) {
+		return true
+	}
+	before := at.start
+	for before > 0 && before > at.start-32 && b[before-1] > ' ' {
+		before--
+	}
+	return before < at.start && injected(b[before:to])
+}
+
+func injected(b []byte) bool {
+	found, _ := libinjection.IsSQLi(string(b))
+	return found
+}
+
+const (
+	// minEntropy is in bits a byte; English words have less than 3.2, random base64 of 20 bytes more than 3.5.
+	minEntropy = 3.2
+	// minWordless is the length from which a value without a digit is no name in mixed case.
+	minWordless = 30
+	// placeholderBytes bounds how far into a match a word that marks a sample value is looked for.
+	placeholderBytes = 256
+)
+
+// minToken is the shortest secret that an issuer puts behind its prefix, in bytes.
+const minToken = 16
+
+// verifyToken holds for an issuer's prefix with a run behind it that looks random.
+func verifyToken(b []byte, at span) bool {
+	end := at.end
+	for end < len(b) && end < at.end+window && (codeByte(b[end]) || b[end] == '.') {
+		end++
+	}
+	return end-at.end >= minToken && verifyEntropy(b, span{at.end, end})
+}
+
+var placeholders = [][]byte{
+	[]byte("example"), []byte("xxxx"), []byte("your"), []byte("placeholder"), []byte("redacted"), []byte("changeme"),
+	[]byte("dummy"), []byte("sample"), []byte("****"), []byte("...."), []byte("123456789"), []byte("abcdef"),
+	[]byte("<"), []byte("${"), []byte("{{"), []byte("0000"),
+}
+
+// verifyEntropy holds for a value that looks random: the run of characters at the end of the match. Sample values
+// are none.
+func verifyEntropy(b []byte, at span) bool {
+	value := bytes.TrimRight(b[at.start:at.end], "\"'`,;) ")
+	if i := bytes.LastIndexAny(value, " \t\n\"'=`:"); i >= 0 {
+		value = value[i+1:]
+	}
+	lower := bytes.ToLower(value[:min(len(value), placeholderBytes)])
+	for _, p := range placeholders {
+		if bytes.Contains(lower, p) {
+			return false
+		}
+	}
+	var counts [256]int
+	digits := 0
+	for _, c := range value {
+		counts[c]++
+		if digit(c) {
+			digits++
+		}
+	}
+	if digits == 0 && len(value) < minWordless {
+		return false
+	}
+	bits := 0.0
+	for _, n := range counts {
+		if n > 0 {
+			share := float64(n) / float64(len(value))
+			bits -= share * math.Log2(share)
+		}
+	}
+	return bits >= minEntropy
+}
+
+// verifyLuhn holds for 13 to 19 digits with a correct check digit that are not all alike. Spaces and hyphens may
+// stand between them.
+func verifyLuhn(b []byte, at span) bool {
+	sum, n, distinct := 0, 0, [10]bool{}
+	for i := at.end - 1; i >= at.start; i-- {
+		if !digit(b[i]) {
+			continue
+		}
+		d := int(b[i] - '0')
+		distinct[d] = true
+		if n%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+		n++
+	}
+	kinds := 0
+	for _, seen := range distinct {
+		if seen {
+			kinds++
+		}
+	}
+	return n >= 13 && n <= 19 && sum%10 == 0 && kinds > 2
+}
+
+// verifyClimb holds for a path that climbs at least three directories in a row and is no module path: those name
+// what they import in quotes behind a keyword.
+func verifyClimb(b []byte, at span) bool {
+	from := max(0, at.start-24)
+	before := bytes.ToLower(b[from:at.start])
+	for _, keyword := range [][]byte{
+		[]byte("import"), []byte("require"), []byte("from "), []byte("include"), []byte("]("), []byte("extends"),
+		[]byte("src="), []byte("href="), []byte("url("),
+	} {
+		if bytes.Contains(before, keyword) {
+			return false
+		}
+	}
+	return true
+}
+
+// maxBare is the longest text that can be one argument.
+const maxBare = 160
+
+// verifyBare holds if the text is an argument rather than prose: short and with at most one space.
+func verifyBare(b []byte, _ span) bool {
+	b = bytes.TrimSpace(b)
+	return len(b) <= maxBare && bytes.Count(b, []byte(" ")) <= 1 && bytes.IndexByte(b, '\n') < 0
+}
+
+var samplePasswords = [][]byte{
+	[]byte(":pass"), []byte(":password"), []byte(":secret"), []byte(":postgres"), []byte(":root"), []byte(":changeme"),
+	[]byte(":admin"), []byte(":guest"), []byte(":example"), []byte(":your"), []byte(":xxx"), []byte("@localhost"),
+	[]byte("@127.0.0.1"), []byte("@example"),
+}
+
+// verifyPassword holds for a connection string whose password is no sample and whose host is another machine.
+func verifyPassword(b []byte, at span) bool {
+	lower := bytes.ToLower(b[at.start:at.end])
+	for _, sample := range samplePasswords {
+		if bytes.Contains(lower, sample) {
+			return false
+		}
+	}
+	return true
+}

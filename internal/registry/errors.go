@@ -1,0 +1,30 @@
+package registry
+
+import (
+	"errors"
+	"strings"
+
+	"ringfence.dev/ringfence/internal/agent"
+)
+
+// Errors that callers branch on, beside agent.FieldError for bad input and store.ErrUnavailable.
+var (
+	// ErrNotFound: no agent of this name is registered.
+	ErrNotFound = errors.New("no such agent")
+	// ErrChanged: the agent's revision is not the expected one.
+	ErrChanged = errors.New("the agent has changed since it was read")
+)
+
+// ConflictError says which fields of a registration belong to another agent already.
+type ConflictError struct {
+	Fields []agent.FieldError
+}
+
+// Error returns the fields and the problems.
+func (e *ConflictError) Error() string {
+	parts := make([]string, len(e.Fields))
+	for i, field := range e.Fields {
+		parts[i] = field.Error()
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"ringfence.dev/ringfence/envoy"
+	"ringfence.dev/ringfence/xds"
+)
+
+// bareEnvoy is the governed Envoy without what governs it.
+type bareEnvoy struct {
+	*envoy.Instance
+	reserved *envoy.Reservation
+	url      string
+}
+
+// startBare starts an Envoy with the configuration that the Envoy behind the admin address has now, made bare.
+func startBare(ctx context.Context, binary, dir, admin string) (*bareEnvoy, error) {
+	dump, err := envoy.NewAdmin(admin).Get(ctx, "/config_dump")
+	if err != nil {
+		return nil, err
+	}
+	reserved, err := envoy.ReservePort("127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	b := &bareEnvoy{reserved: reserved, url: "http://" + reserved.Addr().String()}
+	bootstrap, err := stripped(dump, int(reserved.Addr().Port()))
+	if err == nil {
+		b.Instance, err = envoy.Start(ctx, envoy.Process{Binary: binary, Bootstrap: bootstrap, Dir: dir})
+	}
+	if err == nil {
+		err = b.Ready(ctx)
+	}
+	if err != nil {
+		b.stop()
+		return nil, fmt.Errorf("starting the bare Envoy: %w", err)
+	}
+	return b, nil
+}
+
+func (b *bareEnvoy) stop() {
+	if b.Instance != nil {
+		_ = b.Terminate(3 * time.Second)
+	}
+	_ = b.reserved.Close()
+}
+
+// object is a JSON object of Envoy's configuration.
+type object = map[string]any
+
+const routerFilter = "envoy.filters.http.router"
+
+// stripped turns a configuration dump of the governed Envoy into the bootstrap of a bare one that listens on port:
+// the same node settings, listener, routes and clusters, all static; no filter but the router, no per-route filter
+// settings, no policy services.
+func stripped(dump []byte, port int) ([]byte, error) {
+	var all struct {
+		Configs []struct {
+			Bootstrap        object `json:"bootstrap"`
+			DynamicListeners []struct {
+				ActiveState struct {
+					Listener object `json:"listener"`
+				} `json:"active_state"`
+			} `json:"dynamic_listeners"`
+			DynamicActiveClusters []struct {
+				Cluster object `json:"cluster"`
+			} `json:"dynamic_active_clusters"`
+			DynamicRouteConfigs []struct {
+				RouteConfig object `json:"route_config"`
+			} `json:"dynamic_route_configs"`
+		} `json:"configs"`
+	}
+	if err := json.Unmarshal(dump, &all); err != nil {
+		return nil, fmt.Errorf("reading Envoy's configuration: %w", err)
+	}
+	var bootstrap, listener, routes object
+	var clusters []object
+	for _, c := range all.Configs {
+		if c.Bootstrap != nil {
+			bootstrap = c.Bootstrap
+		}
+		for _, d := range c.DynamicListeners {
+			listener = d.ActiveState.Listener
+		}
+		for _, d := range c.DynamicRouteConfigs {
+			routes = d.RouteConfig
+		}
+		for _, d := range c.DynamicActiveClusters {
+			clusters = append(clusters, d.Cluster)
+		}
+	}
+	if bootstrap == nil || listener == nil || routes == nil || len(clusters) == 0 {
+		return nil, errors.New("reading Envoy's configuration: the dump lacks a bootstrap, listener, routes or clusters")
+	}
+	if err := strip(listener, routes, port); err != nil {
+		return nil, err
+	}
+	clusters = slices.DeleteFunc(clusters, func(c object) bool {
+		return c["name"] == xds.AuthzCluster || c["name"] == xds.ProcCluster
+	})
+	for _, c := range clusters {
+		delete(c, "@type")
+	}
+	delete(bootstrap, "dynamic_resources")
+	bootstrap["node"] = object{"id": "bare", "cluster": "bare"}
+	bootstrap["static_resources"] = object{"listeners": []object{listener}, "clusters": clusters}
+	return json.Marshal(bootstrap)
+}
+
+// strip makes the listener bare, with routes of its own on the given port.
+func strip(listener, routes object, port int) error {
+	socket, ok := at(listener, "address", "socket_address")
+	if !ok {
+		return errors.New("reading Envoy's configuration: the listener has no socket address")
+	}
+	socket["port_value"] = port
+	manager, ok := at(listener, "filter_chains", 0, "filters", 0, "typed_config")
+	if !ok {
+		return errors.New("reading Envoy's configuration: the listener has no connection manager")
+	}
+	filters, _ := manager["http_filters"].([]any)
+	kept := slices.DeleteFunc(filters, func(f any) bool {
+		filter, _ := f.(object)
+		return filter["name"] != routerFilter
+	})
+	if len(kept) != 1 {
+		return errors.New("reading Envoy's configuration: the connection manager has no router")
+	}
+	manager["http_filters"] = kept
+	forget(routes, "typed_per_filter_config")
+	delete(routes, "@type")
+	delete(listener, "@type")
+	delete(manager, "rds")
+	manager["route_config"] = routes
+	return nil
+}
+
+// at walks down keys of objects and indices of lists.
+func at(value any, path ...any) (object, bool) {
+	for _, step := range path {
+		switch step := step.(type) {
+		case string:
+			o, _ := value.(object)
+			value = o[step]
+		case int:
+			list, _ := value.([]any)
+			if step >= len(list) {
+				return nil, false
+			}
+			value = list[step]
+		}
+	}
+	o, ok := value.(object)
+	return o, ok
+}
+
+// forget removes a key wherever it stands.
+func forget(value any, key string) {
+	switch value := value.(type) {
+	case object:
+		delete(value, key)
+		for _, below := range value {
+			forget(below, key)
+		}
+	case []any:
+		for _, below := range value {
+			forget(below, key)
+		}
+	}
+}

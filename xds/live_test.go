@@ -1,0 +1,557 @@
+package xds_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/status"
+
+	"ringfence.dev/ringfence/internal/agent"
+)
+
+func TestRouting(t *testing.T) {
+	t.Parallel()
+	weather, legacy := newUpstream(t, "weather"), newUpstream(t, "legacy")
+	b := start(t, "DELTA_GRPC",
+		record("weather", rpc, weather.URL+"/rpc", rest, weather.URL+"/api/", rpc, legacy.URL, rest, legacy.URL+"/v1"),
+		record("weather-b", rpc, legacy.URL+"/"),
+	)
+	gateway := "gateway.example:8080"
+	for name, test := range map[string]struct {
+		method, host, path string
+		want               seen
+		status             int
+	}{
+		"base":                    {method: "POST", path: "/agents/weather", want: seen{Server: "weather", URI: "/rpc"}},
+		"base-slash":              {method: "POST", path: "/agents/weather/", want: seen{Server: "weather", URI: "/rpc"}},
+		"base-query":              {method: "POST", path: "/agents/weather?a=b", want: seen{Server: "weather", URI: "/rpc?a=b"}},
+		"longer-name":             {method: "POST", path: "/agents/weather-b", want: seen{Server: "legacy", URI: "/"}},
+		"longer-name-slash":       {method: "POST", path: "/agents/weather-b/", want: seen{Server: "legacy", URI: "/"}},
+		"name-begins-alike":       {method: "POST", path: "/agents/weather-c", status: 404},
+		"name-begins-alike-rest":  {method: "GET", path: "/agents/weatherx/tasks", status: 404},
+		"name-in-upper-case":      {method: "POST", path: "/agents/Weather", status: 404},
+		"verb":                    {method: "POST", path: "/agents/weather/message:send?a=b%20c&d", want: seen{Server: "weather", URI: "/api/message:send?a=b%20c&d"}},
+		"tenant-and-verb":         {method: "POST", path: "/agents/weather/acme/tasks/1:cancel", want: seen{Server: "weather", URI: "/api/acme/tasks/1:cancel"}},
+		"get":                     {method: "GET", path: "/agents/weather/tasks/1", want: seen{Server: "weather", URI: "/api/tasks/1"}},
+		"delete":                  {method: "DELETE", path: "/agents/weather/tasks/1/pushNotificationConfigs/2", want: seen{Server: "weather", URI: "/api/tasks/1/pushNotificationConfigs/2"}},
+		"numbered-rpc":            {method: "POST", path: "/agents/weather/~2", want: seen{Server: "legacy", URI: "/"}},
+		"numbered-rpc-slash":      {method: "POST", path: "/agents/weather/~2/", want: seen{Server: "legacy", URI: "/"}},
+		"numbered-rest":           {method: "GET", path: "/agents/weather/~3/card?x", want: seen{Server: "legacy", URI: "/v1/card?x"}},
+		"rpc-only-below":          {method: "POST", path: "/agents/weather-b/message:send", status: 404},
+		"rpc-only-get":            {method: "GET", path: "/agents/weather-b", status: 404},
+		"dot-segments":            {method: "POST", path: "/agents/weather/../weather-b", want: seen{Server: "legacy", URI: "/"}},
+		"double-slash":            {method: "GET", path: "/agents//weather//tasks", want: seen{Server: "weather", URI: "/api/tasks"}},
+		"escaped-slash":           {method: "POST", path: "/agents/weather%2Fmessage:send", status: 400},
+		"card":                    {method: "GET", path: "/agents/weather/.well-known/agent-card.json", want: seen{Server: "cards", URI: "/cards/path/weather", Host: gateway}},
+		"card-query":              {method: "GET", path: "/agents/weather-b/.well-known/agent-card.json?v=1", want: seen{Server: "cards", URI: "/cards/path/weather-b?v=1", Host: gateway}},
+		"legacy-card":             {method: "GET", path: "/agents/weather/.well-known/agent.json", want: seen{Server: "cards", URI: "/cards/path/weather", Host: gateway}},
+		"card-and-more":           {method: "GET", path: "/agents/weather-b/.well-known/agent-card.json/x", status: 404},
+		"gateway-root":            {method: "GET", path: "/", status: 404},
+		"host":                    {method: "POST", host: "weather.mesh.local", path: "/", want: seen{Server: "weather", URI: "/rpc"}},
+		"host-port":               {method: "POST", host: "weather.mesh.local:8080", path: "/?x", want: seen{Server: "weather", URI: "/rpc?x"}},
+		"host-in-upper-case":      {method: "POST", host: "Weather.Mesh.Local", path: "/", want: seen{Server: "weather", URI: "/rpc"}},
+		"host-verb":               {method: "POST", host: "weather.mesh.local", path: "/message:stream", want: seen{Server: "weather", URI: "/api/message:stream"}},
+		"host-numbered":           {method: "POST", host: "weather.mesh.local", path: "/~2", want: seen{Server: "legacy", URI: "/"}},
+		"host-card":               {method: "GET", host: "weather.mesh.local", path: "/.well-known/agent-card.json", want: seen{Server: "cards", URI: "/cards/host/weather", Host: "weather.mesh.local"}},
+		"host-legacy-card":        {method: "HEAD", host: "weather-b.mesh.local", path: "/.well-known/agent.json", status: 200},
+		"host-unknown":            {method: "POST", host: "nobody.mesh.local", path: "/", status: 404},
+		"host-below-another":      {method: "POST", host: "x.weather.mesh.local", path: "/", status: 404},
+		"host-and-another's-path": {method: "POST", host: "weather-b.mesh.local", path: "/agents/weather", status: 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			host := test.host
+			if host == "" {
+				host = gateway
+			}
+			got := b.call(test.method, host, test.path, "body")
+			if test.status != 0 {
+				if got.Status != test.status {
+					t.Fatalf("got %d %s, want %d", got.Status, got.Body, test.status)
+				}
+				return
+			}
+			want := test.want
+			want.Method, want.Body = test.method, "body"
+			if want.Host == "" {
+				want.Host = map[string]string{"weather": weather.address(), "legacy": legacy.address()}[want.Server]
+			}
+			if diff := cmp.Diff(want, got.seen(t)); diff != "" {
+				t.Errorf("upstream request (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestGovernorIsAskedAsConfigured(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, "weather")
+	b := start(t, "DELTA_GRPC", record("weather", rpc, u.URL))
+	b.governor.set(nil, nil)
+	b.call("POST", "weather.mesh.local:99", "/", "hello")
+	checks, messages := b.governor.seen()
+	if len(checks) != 1 || len(messages) != 2 {
+		t.Fatalf("got %d checks and %d messages, want 1 and 2", len(checks), len(messages))
+	}
+	request := checks[0].GetAttributes().GetRequest().GetHttp()
+	if request.GetHost() != "weather.mesh.local:99" {
+		t.Errorf("the governor sees host %q, not what the client signed", request.GetHost())
+	}
+	if len(request.GetHeaderMap().GetHeaders()) == 0 {
+		t.Error("the governor sees no raw headers")
+	}
+	want := map[string]string{"ringfence.callee": "weather"}
+	if diff := cmp.Diff(want, checks[0].GetAttributes().GetContextExtensions()); diff != "" {
+		t.Errorf("context extensions (-want +got):\n%s", diff)
+	}
+	if body := messages[1].GetRequestBody(); string(body.GetBody()) != "hello" || !body.GetEndOfStream() {
+		t.Errorf("second message is %v, want the whole body", messages[1])
+	}
+
+	b.governor.set(nil, nil)
+	b.call("GET", "gateway.example", "/agents/weather/.well-known/agent-card.json", "")
+	checks, messages = b.governor.seen()
+	if len(checks) != 1 || len(messages) != 0 {
+		t.Errorf("a card asked for %d checks and %d messages, want 1 and 0", len(checks), len(messages))
+	}
+}
+
+func TestRequestsWithoutBodyAreJudged(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, "weather")
+	b := start(t, "DELTA_GRPC", record("weather", rpc, u.URL))
+	b.governor.set(nil, func(r *extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse {
+		switch {
+		case r.GetRequestTrailers() != nil, r.GetRequestBody() != nil, r.GetRequestHeaders().GetEndOfStream():
+			return immediate(403, "judged")
+		}
+		return nil
+	})
+	got := b.headersAndTrailers("/agents/weather")
+	_, messages := b.governor.seen()
+	if got != "403" {
+		t.Errorf("headers and trailers alone got status %s after %d messages: %v", got, len(messages), messages)
+	}
+	if n := u.count(); n != 0 {
+		t.Errorf("the agent saw %d undecided requests", n)
+	}
+}
+
+func TestOwnAnswersHaveTheShapeOfA2A(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, "weather")
+	dead := httptest.NewServer(nil)
+	dead.Close()
+	b := start(t, "DELTA_GRPC", record("weather", rpc, u.URL, rest, u.URL), record("dead", rpc, dead.URL, rest, dead.URL))
+	large := strings.Repeat("x", 1+int(b.settings.MaxBody))
+	for name, test := range map[string]struct {
+		method, path, body string
+		status, code       int
+		rpcStatus, reason  string
+	}{
+		"unknown-agent":         {"POST", "/agents/gone", "{}", 404, -31404, "", "NO_ROUTE"},
+		"unknown-agent-rest":    {"POST", "/agents/gone/message:send?x", "{}", 404, 404, "NOT_FOUND", "NO_ROUTE"},
+		"unknown-agent-get":     {"GET", "/agents/gone/tasks/1", "", 404, 404, "NOT_FOUND", "NO_ROUTE"},
+		"unknown-agent-push":    {"POST", "/agents/gone/tasks/1/pushNotificationConfigs", "{}", 404, 404, "NOT_FOUND", "NO_ROUTE"},
+		"body-too-large":        {"POST", "/agents/weather", large, 413, -31413, "", "BODY_TOO_LARGE"},
+		"body-too-large-rest":   {"POST", "/agents/weather/message:send", large, 413, 413, "RESOURCE_EXHAUSTED", "BODY_TOO_LARGE"},
+		"agent-unreachable":     {"POST", "/agents/dead", "{}", 503, -31503, "", "UNAVAILABLE"},
+		"agent-unreachable-get": {"GET", "/agents/dead/tasks", "", 503, 503, "UNAVAILABLE", "UNAVAILABLE"},
+		"ambiguous-path":        {"POST", "/agents/weather%2f", "{}", 400, -31400, "", "MALFORMED_REQUEST"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := b.call(test.method, "gateway.example", test.path, test.body)
+			if got.Status != test.status || got.Header.Get("content-type") != "application/json" {
+				t.Fatalf("got %d %s %s", got.Status, got.Header, got.Body)
+			}
+			type info struct {
+				Reason string `json:"reason"`
+			}
+			var shape struct {
+				Version string          `json:"jsonrpc"`
+				ID      json.RawMessage `json:"id"`
+				Error   struct {
+					Code    int    `json:"code"`
+					Status  string `json:"status"`
+					Message string `json:"message"`
+					Data    []info `json:"data"`
+					Details []info `json:"details"`
+				} `json:"error"`
+			}
+			if err := json.Unmarshal([]byte(got.Body), &shape); err != nil {
+				t.Fatalf("%v in %s", err, got.Body)
+			}
+			infos := append(shape.Error.Data, shape.Error.Details...)
+			if shape.Error.Code != test.code || shape.Error.Status != test.rpcStatus || shape.Error.Message == "" ||
+				len(infos) != 1 || infos[0].Reason != test.reason {
+				t.Errorf("got %s", got.Body)
+			}
+			if jsonrpc := test.rpcStatus == ""; jsonrpc != (shape.Version == "2.0" && string(shape.ID) == "null") {
+				t.Errorf("got %s for JSON-RPC %t", got.Body, jsonrpc)
+			}
+		})
+	}
+}
+
+func TestDenialsOfTheGovernorPassUnchanged(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, "weather")
+	b := start(t, "DELTA_GRPC", record("weather", rpc, u.URL))
+	for _, code := range []int{200, 400, 401, 403, 404, 413, 429, 500, 503} {
+		body := fmt.Sprintf(`{"denied":%d}`, code)
+		b.governor.set(func(*authv3.CheckRequest) *authv3.CheckResponse {
+			return &authv3.CheckResponse{Status: &status.Status{Code: 7}, HttpResponse: &authv3.CheckResponse_DeniedResponse{
+				DeniedResponse: &authv3.DeniedHttpResponse{Status: &typev3.HttpStatus{Code: typev3.StatusCode(code)}, Body: body},
+			}}
+		}, nil)
+		if got := b.call("POST", "gateway.example", "/agents/weather", "{}"); got.Status != code || got.Body != body {
+			t.Errorf("ext_authz denial %d arrives as %d %s", code, got.Status, got.Body)
+		}
+		b.governor.set(nil, func(*extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse { return immediate(code, body) })
+		if got := b.call("POST", "gateway.example", "/agents/weather", "{}"); got.Status != code || got.Body != body {
+			t.Errorf("ext_proc denial %d arrives as %d %s", code, got.Status, got.Body)
+		}
+	}
+}
+
+func immediate(code int, body string) *extprocv3.ProcessingResponse {
+	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ImmediateResponse{
+		ImmediateResponse: &extprocv3.ImmediateResponse{
+			Status: &typev3.HttpStatus{Code: typev3.StatusCode(code)}, Body: []byte(body), Details: "ringfence_test",
+		},
+	}}
+}
+
+func TestGovernorDownAndBack(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, "weather")
+	b := start(t, "DELTA_GRPC", record("weather", rpc, u.URL))
+	b.stop()
+	got := b.call("POST", "gateway.example", "/agents/weather", "{}")
+	if got.Status != 503 || !strings.Contains(got.Body, `"code":-31503`) || got.Header.Get("retry-after") != "1" {
+		t.Errorf("without a governor got %d %s %s", got.Status, got.Header, got.Body)
+	}
+	if u.count() != 0 {
+		t.Error("the agent saw a request nobody decided")
+	}
+	b.governor.serve(t, "unix", strings.TrimPrefix(b.settings.Governor, "unix:"))
+	b.await("recovery", func() (string, bool) {
+		return "", b.call("POST", "gateway.example", "/agents/weather", "{}").Status == 200
+	})
+}
+
+func TestSlowGovernorIsDown(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, "weather")
+	b := start(t, "DELTA_GRPC", record("weather", rpc, u.URL))
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	b.governor.set(func(*authv3.CheckRequest) *authv3.CheckResponse { <-release; return nil }, nil)
+	if got := b.call("POST", "gateway.example", "/agents/weather", "{}"); got.Status != 503 || !strings.Contains(got.Body, "-31503") {
+		t.Errorf("slow ext_authz gives %d %s", got.Status, got.Body)
+	}
+	b.governor.set(nil, func(*extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse { <-release; return nil })
+	if got := b.call("POST", "gateway.example", "/agents/weather", "{}"); got.Status != 504 || !strings.Contains(got.Body, "-31504") {
+		t.Errorf("slow ext_proc gives %d %s", got.Status, got.Body)
+	}
+	if u.count() != 0 {
+		t.Error("the agent saw a request nobody decided")
+	}
+}
+
+// streamer is an agent that sends one event at once and one when told to.
+func streamer(t *testing.T) (url string, second chan struct{}) {
+	second = make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("content-type", "text/event-stream")
+		io.WriteString(w, "data: 1\n\n")
+		w.(http.Flusher).Flush()
+		<-second
+		io.WriteString(w, "data: 2\n\n")
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, second
+}
+
+func TestStreamsFlowUnbuffered(t *testing.T) {
+	t.Parallel()
+	url, second := streamer(t)
+	b := start(t, "DELTA_GRPC", record("streamer", rpc, url))
+	response, err := b.client.Post("http://"+b.gateway+"/agents/streamer", "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	if !lines.Scan() || lines.Text() != "data: 1" {
+		t.Fatalf("first line is %q, %v", lines.Text(), lines.Err())
+	}
+	// The agent leaves, its cluster too, and the stream goes on.
+	b.publish()
+	b.clock.pass(time.Hour)
+	b.publish()
+	if got := b.call("POST", "gateway.example", "/agents/streamer", "{}"); got.Status != 404 {
+		t.Errorf("the agent that left answered %d", got.Status)
+	}
+	close(second) // only now does the agent send more: the first event cannot have waited for it
+	var rest []string
+	for lines.Scan() {
+		rest = append(rest, lines.Text())
+	}
+	if diff := cmp.Diff([]string{"", "data: 2", ""}, rest); diff != "" {
+		t.Errorf("rest (-want +got):\n%s", diff)
+	}
+}
+
+func TestClientsCannotSteerEnvoy(t *testing.T) {
+	t.Parallel()
+	var header http.Header
+	u := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header = r.Header.Clone()
+		w.Header().Set("server", "secret/1.2")
+	}))
+	t.Cleanup(u.Close)
+	b := start(t, "DELTA_GRPC", record("weather", rpc, u.URL))
+	request, err := http.NewRequest("POST", "http://"+b.gateway+"/agents/weather", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"x-envoy-retry-on": "5xx", "x-envoy-max-retries": "9", "x-envoy-upstream-rq-timeout-ms": "1", "x-envoy-original-path": "/x",
+		"x-forwarded-client-cert": "URI=spiffe://mesh/admin", "x-request-id": "mine", "a2a-version": "1.0",
+	} {
+		request.Header.Set(name, value)
+	}
+	response, err := b.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != 200 || response.Header.Get("server") != "ringfence" {
+		t.Errorf("got %d %v", response.StatusCode, response.Header)
+	}
+	for name := range header {
+		if name = strings.ToLower(name); name != "x-envoy-external-address" && strings.HasPrefix(name, "x-envoy-") ||
+			name == "x-forwarded-client-cert" {
+			t.Errorf("the agent was sent %s", name)
+		}
+	}
+	if header.Get("x-request-id") == "mine" || header.Get("a2a-version") != "1.0" {
+		t.Errorf("the agent was sent %v", header)
+	}
+	request.Header.Set("a_b", "c")
+	if response, err = b.client.Do(request); err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != 400 {
+		t.Errorf("a field name with an underscore got %d", response.StatusCode)
+	}
+}
+
+func TestChangesUnderLoad(t *testing.T) {
+	for _, api := range []string{"DELTA_GRPC", "GRPC"} {
+		t.Run(api, func(t *testing.T) {
+			t.Parallel()
+			u := newUpstream(t, "steady")
+			steady, other := record("steady", rpc, u.URL), newUpstream(t, "other")
+			b := start(t, api, steady)
+			done := make(chan struct{})
+			var load sync.WaitGroup
+			for range 4 {
+				load.Go(func() {
+					for {
+						select {
+						case <-done:
+							return
+						default:
+						}
+						if got, err := b.try("POST", "gateway.example", "/agents/steady", "{}"); err != nil || got.Status != 200 {
+							t.Errorf("a request failed while agents changed: %v %d %s", err, got.Status, got.Body)
+							return
+						}
+					}
+				})
+			}
+			for i := range 20 {
+				name := agent.ID(fmt.Sprintf("guest-%d", i))
+				b.publish(steady, record(name, rpc, other.URL))
+				b.await("the new route", func() (string, bool) {
+					got := b.call("POST", "gateway.example", "/agents/"+string(name), "{}")
+					if got.Status != 200 && got.Status != 404 {
+						t.Errorf("the new route answered %d %s", got.Status, got.Body)
+					}
+					return "", got.Status == 200
+				})
+				b.publish(steady)
+				b.await("the route's end", func() (string, bool) {
+					got := b.call("POST", "gateway.example", "/agents/"+string(name), "{}")
+					if got.Status == 503 {
+						t.Errorf("the cluster went before its routes: %s", got.Body)
+					}
+					return "", got.Status == 404
+				})
+			}
+			close(done)
+			load.Wait()
+			if rejections := b.publisher.Status().Rejections; len(rejections) > 0 {
+				t.Errorf("Envoy rejected %v", rejections)
+			}
+		})
+	}
+}
+
+func TestBodyCap(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, "weather")
+	b := startWith(t, "DELTA_GRPC", func(s *settingsValue) { s.Timeouts.Authz = 20 * time.Second }, record("weather", rpc, u.URL))
+	limit := int(b.settings.MaxBody)
+	h2 := &http.Transport{Protocols: new(http.Protocols)}
+	h2.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(h2.CloseIdleConnections)
+	for protocol, transport := range map[string]http.RoundTripper{"http1": b.client.Transport, "http2": h2} {
+		for size, want := range map[int]int{limit: 200, limit + 1: 413, 4 * limit: 413} {
+			for _, chunked := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/%d/%t", protocol, size, chunked), func(t *testing.T) {
+					t.Parallel()
+					body := io.Reader(strings.NewReader(strings.Repeat("x", size)))
+					if chunked {
+						body = io.MultiReader(body) // hides the length
+					}
+					request, err := http.NewRequest("POST", "http://"+b.gateway+"/agents/weather", body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					response, err := transport.RoundTrip(request)
+					if err != nil {
+						if protocol == "http1" && size == 4*limit && strings.Contains(err.Error(), "connection reset") {
+							return // Envoy answered and closed before all was written, which HTTP/1.1 cannot tell
+						}
+						t.Fatal(err)
+					}
+					response.Body.Close()
+					if response.StatusCode != want {
+						t.Errorf("got %d, want %d", response.StatusCode, want)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestBodyFillsBuffersBeforeTheVerdict sends more than Envoy reads ahead while the governor still thinks.
+func TestBodyFillsBuffersBeforeTheVerdict(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, "weather")
+	b := startWith(t, "DELTA_GRPC", func(s *settingsValue) {
+		s.MaxBody, s.Timeouts.Authz = 1<<20, 20*time.Second
+	}, record("weather", rpc, u.URL))
+	for _, size := range []int{70 << 10, 300 << 10, 1 << 20, 2 << 20} {
+		verdict := make(chan struct{})
+		b.governor.set(func(*authv3.CheckRequest) *authv3.CheckResponse { <-verdict; return nil }, nil)
+		connection, err := net.Dial("tcp", b.gateway)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer connection.Close()
+		connection.SetDeadline(time.Now().Add(20 * time.Second))
+		fmt.Fprintf(connection, "POST /agents/weather HTTP/1.1\r\nHost: gateway.example\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size)
+		var writing sync.WaitGroup
+		writing.Go(func() { fmt.Fprintf(connection, "%s\r\n0\r\n\r\n", strings.Repeat("x", size)) })
+		if size <= 300<<10 {
+			writing.Wait() // the kernel and Envoy's buffers have all of it now
+		}
+		close(verdict)
+		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+		if err != nil {
+			t.Fatalf("a body of %d bytes got no answer: %v", size, err)
+		}
+		if want := map[bool]int{true: 200, false: 413}[size <= 1<<20]; response.StatusCode != want {
+			t.Errorf("a body of %d bytes got %d, want %d", size, response.StatusCode, want)
+		}
+		connection.Close()
+		writing.Wait()
+	}
+}
+
+// TestMovedAgent moves an agent to another origin while it is called.
+func TestMovedAgent(t *testing.T) {
+	t.Parallel()
+	u, v := newUpstream(t, "old"), newUpstream(t, "new")
+	b := start(t, "DELTA_GRPC", record("mover", rpc, u.URL))
+	done := make(chan struct{})
+	var load sync.WaitGroup
+	load.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if got := b.call("POST", "mover.mesh.local", "/", "{}"); got.Status != 200 {
+				t.Errorf("a call failed while the agent moved: %d %s", got.Status, got.Body)
+				return
+			}
+		}
+	})
+	for range 10 {
+		b.publish(record("mover", rpc, v.URL))
+		b.publish(record("mover", rpc, u.URL))
+	}
+	close(done)
+	load.Wait()
+}
+
+func TestManyAgents(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes an Envoy with 5,000 agents")
+	}
+	u := newUpstream(t, "u")
+	var records []*agent.Record
+	for i := range 5000 {
+		records = append(records, record(agent.ID(fmt.Sprintf("a%d", i)), rpc, fmt.Sprintf("%s/%d", u.URL, i)))
+	}
+	b := start(t, "DELTA_GRPC", records...)
+	for _, i := range []int{0, 1, 4, 49, 499, 4999, 10, 100, 1000} {
+		for path, host := range map[string]string{fmt.Sprintf("/agents/a%d", i): "gateway.example", "/": fmt.Sprintf("a%d.mesh.local", i)} {
+			if got, want := b.call("POST", host, path, "").seen(t).URI, fmt.Sprintf("/%d", i); got != want {
+				t.Errorf("%s%s reached %s, want %s", host, path, got, want)
+			}
+		}
+	}
+	if got := b.call("POST", "gateway.example", "/agents/a5000", ""); got.Status != 404 {
+		t.Errorf("an unknown agent among many answered %d", got.Status)
+	}
+}
+
+func TestAccessLogIsWritten(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, "weather")
+	path := filepath.Join(t.TempDir(), "access.log")
+	b := startWith(t, "DELTA_GRPC", func(s *settingsValue) { s.AccessLog = path }, record("weather", rpc, u.URL))
+	b.call("POST", "gateway.example", "/agents/weather?secret=1", "{}")
+	line := b.await("a log line", func() (string, bool) { return readLine(path) })
+	var entry map[string]any
+	if err := json.Unmarshal([]byte(line), &entry); err != nil {
+		t.Fatalf("%v in %s", err, line)
+	}
+	if entry["route"] != "agent/weather/0" || entry["status"] != float64(200) || strings.Contains(line, "secret") {
+		t.Errorf("got %s", line)
+	}
+}

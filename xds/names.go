@@ -1,0 +1,58 @@
+// Package xds turns what the registry knows into Envoy configuration and serves it over ADS. It decides where a
+// request goes; who may send it is decided by the services the configuration makes Envoy ask. Build is pure:
+// the same settings and agents give the same bytes.
+package xds
+
+import (
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+
+	"ringfence.dev/ringfence/internal/agent"
+)
+
+// Names of the resources that exist once.
+const (
+	// Gateway names the listener, its route configuration and the virtual host of the gateway's own hosts.
+	Gateway = "gateway"
+	// AuthzCluster and ProcCluster lead to the governor. They are two so that neither filter can use up the
+	// other's connections, and so that their statistics stay apart.
+	AuthzCluster = "ringfence-authz"
+	ProcCluster  = "ringfence-proc"
+	// CardsCluster leads to the endpoint that serves agent cards.
+	CardsCluster = "ringfence-cards"
+)
+
+// Names of the filters, under which Envoy keeps their metadata and per-route configuration.
+const (
+	authzFilter  = "envoy.filters.http.ext_authz"
+	bufferFilter = "envoy.filters.http.buffer"
+	procFilter   = "envoy.filters.http.ext_proc"
+	routerFilter = "envoy.filters.http.router"
+)
+
+// calleeExtension tells the authorization service which agent the route leads to.
+const calleeExtension = "ringfence.callee"
+
+// denialDetails begins the response code details of every denial the governor sends through ext_proc, so that
+// Envoy's own answers can be told from them.
+const denialDetails = "ringfence_"
+
+// Paths on the cards endpoint, completed by the agent's name: cards whose URLs have the path form or the host
+// form.
+const (
+	cardsByPath = "/cards/path/"
+	cardsByHost = "/cards/host/"
+)
+
+// typeURLs are the resource types served, in the order Envoy must learn of additions.
+var typeURLs = []string{resource.ClusterType, resource.ListenerType, resource.RouteType}
+
+// kinds are the types' short names in status and metrics.
+var kinds = map[string]string{
+	resource.ClusterType:  "cluster",
+	resource.ListenerType: "listener",
+	resource.RouteType:    "route",
+}
+
+// prefix begins the names of everything that exists for one agent. The slash at its end keeps agents apart
+// whose names begin alike.
+func prefix(name agent.ID) string { return "agent/" + string(name) + "/" }
