@@ -66,14 +66,14 @@ type watches struct {
 // can reach Envoy in the right order only now.
 func (w watches) CreateWatch(r *cache.Request, s cache.Subscription, c chan cache.Response) (func(), error) {
 	cancel, err := w.SnapshotCache.CreateWatch(r, s, c)
-
+	w.publisher.resume()
 	return cancel, err
 }
 
 // CreateDeltaWatch is CreateWatch for the delta variant.
 func (w watches) CreateDeltaWatch(r *cache.DeltaRequest, s cache.Subscription, c chan cache.DeltaResponse) (func(), error) {
 	cancel, err := w.SnapshotCache.CreateDeltaWatch(r, s, c)
-
+	w.publisher.resume()
 	return cancel, err
 }
 

@@ -9,8 +9,9 @@ import (
 )
 
 // Capability grants a verb on a resource, both globs in which `*` stands for any run of characters:
-// `read:*`, `write:ledger`, `call:weather/forecast`. An operation asks for the verbs that describe it (its
-// effect, its canonical method and `call`) on the resource `<callee>` or `<callee>/<skill>`.
+// `read:*`, `write:ledger`, `GetTask:weather`. An operation asks for the verbs that describe it (its effect, its
+// canonical method and `call`) on the callee's name. A2A messages name no skill that could be trusted, so a
+// resource with a skill in it (`ledger/transfer`) grants no call.
 type Capability string
 
 // maxCapability bounds the work of matching, which grows with the length of the pattern.

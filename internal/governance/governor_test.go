@@ -83,6 +83,12 @@ func (f *fixture) decide(t *testing.T, c meshtest.Call, sent string) *Exchange {
 	return x
 }
 
+// declaring returns a SendMessage that declares a skill.
+func declaring(skill string) string {
+	return `{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"hello"}],` +
+		`"metadata":{"` + a2a.ActionExtension + `":{"skill":"` + skill + `"}}}}}`
+}
+
 type outcome struct {
 	Decision, Factor, Reason string
 	Party                    Party
@@ -121,6 +127,16 @@ func TestGovernor(t *testing.T) {
 			meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay")}, "", denied("scope", "out-of-scope", CallerSide)},
 		{"capability-for-another", func(f *fixture) { f.Records["caller"].Capabilities = []agent.Capability{"write:weather"} },
 			meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay")}, "", denied("scope", "out-of-scope", CallerSide)},
+		{"declared-skill-does-not-widen", func(f *fixture) { f.Records["caller"].Capabilities = []agent.Capability{"call:ledger/transfer"} },
+			meshtest.Call{From: "caller", To: "/agents/ledger", Body: declaring("transfer")}, "", denied("scope", "out-of-scope", CallerSide)},
+		{"declared-skill-raises-the-effect", func(f *fixture) {
+			f.Records["caller"].Base = agent.TrustUnknown
+			f.Records["weather"].SkillEffects = map[string]agent.Effect{"seed-clouds": agent.EffectAdmin}
+		}, meshtest.Call{From: "caller", To: "/agents/weather", Body: declaring("seed-clouds")}, "", denied("ring", "ring-too-low", CalleeSide)},
+		{"declared-skill-does-not-lower-the-effect", func(f *fixture) {
+			f.Records["caller"].Base = agent.TrustUnknown
+			f.Records["ledger"].SkillEffects = map[string]agent.Effect{"balance": agent.EffectRead}
+		}, meshtest.Call{From: "caller", To: "/agents/ledger", Body: declaring("balance")}, "", denied("ring", "ring-too-low", CalleeSide)},
 		{"unsigned", nil, meshtest.Call{To: "/agents/ledger", Body: meshtest.Send("pay")}, "", denied("identity", "missing", GatewaySide)},
 		{"unknown-key", func(f *fixture) { f.Records["caller"].DIDs = nil },
 			meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay")}, "", denied("identity", "unknown-caller", GatewaySide)},

@@ -5,18 +5,15 @@ import (
 )
 
 // scopeStage holds the operation against the caller's capabilities. Reading a card is open to all: discovery
-// is how callers come to know what to ask for.
+// is how callers come to know what to ask for. The resource is the callee as a whole: a declared skill is a
+// claim, and a caller could otherwise claim its way into a scope that names only that skill.
 type scopeStage struct{}
 
 func (scopeStage) Judge(x *Exchange) Verdict {
 	if x.Operation.Method == a2a.GetAgentCard {
 		return allow()
 	}
-	resource := string(x.Callee.Name)
-	if x.Operation.Skill != "" {
-		resource += "/" + x.Operation.Skill
-	}
-	if x.Authority.Covers(resource, x.Effect.String(), string(x.Operation.Method), "call") {
+	if x.Authority.Covers(string(x.Callee.Name), x.Effect.String(), string(x.Operation.Method), "call") {
 		return allow()
 	}
 	return deny(Forbidden, CallerSide, "out-of-scope", "the caller holds no capability for this operation")

@@ -121,11 +121,10 @@ func startCluster(t *testing.T) []*server.Server {
 func ready(servers []*server.Server) bool {
 	leaders := 0
 	for _, srv := range servers {
-		if srv.JetStreamIsLeader() {
+		if srv.JetStreamIsLeader() && len(srv.JetStreamClusterPeers()) == len(servers) {
 			leaders++
 		}
-		if !srv.JetStreamIsCurrent() || len(srv.JetStreamClusterPeers()) != len(servers) ||
-			len(srv.Healthz(&server.HealthzOptions{Details: true}).Errors) > 0 {
+		if !srv.JetStreamIsCurrent() || len(srv.Healthz(&server.HealthzOptions{Details: true}).Errors) > 0 {
 			return false
 		}
 	}

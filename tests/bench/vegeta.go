@@ -25,10 +25,11 @@ type attack struct {
 	duration time.Duration
 }
 
-// attacked is what one attack saw after its first second, in which connections are made.
+// attacked is what one attack saw.
 type attacked struct {
+	succeeded, failed int
+	// latencies are those of the successes after the first second, in which connections are made.
 	latencies []time.Duration
-	failed    int
 }
 
 func (a attack) run(ctx context.Context) (attacked, error) {
@@ -54,7 +55,7 @@ type hit struct {
 	Body      []byte        `json:"body"`
 }
 
-// parseAttacked reads results one by one and leaves out those sent before warmup had passed.
+// parseAttacked reads results one by one. It leaves out the latencies of those sent before warmup had passed.
 func parseAttacked(r io.Reader, warmup time.Duration) (attacked, error) {
 	var a attacked
 	var began time.Time
@@ -68,16 +69,17 @@ func parseAttacked(r io.Reader, warmup time.Duration) (attacked, error) {
 		if began.IsZero() {
 			began = h.Timestamp
 		}
-		switch {
-		case h.Timestamp.Sub(began) < warmup:
-		case !h.succeeded():
+		if !h.succeeded() {
 			a.failed++
-		default:
+			continue
+		}
+		a.succeeded++
+		if h.Timestamp.Sub(began) >= warmup {
 			a.latencies = append(a.latencies, h.Latency)
 		}
 	}
 	if len(a.latencies) == 0 {
-		return attacked{}, fmt.Errorf("reading vegeta's results: no request succeeded, %d failed", a.failed)
+		return attacked{}, fmt.Errorf("reading vegeta's results: no success after the first second; %d failures in all", a.failed)
 	}
 	return a, nil
 }

@@ -40,7 +40,7 @@ func (s *Server) registerOperations() {
 		Security: anyone(), Errors: []int{503},
 	}, s.ready)
 	huma.Register(s.api, huma.Operation{
-		OperationID: "metrics", Method: http.MethodGet, Path: "/metrics", Summary: "Metrics for Prometheus", Errors: []int{401},
+		OperationID: "metrics", Method: http.MethodGet, Path: "/metrics", Summary: "Metrics for Prometheus", Security: anyone(),
 		Responses: answers("text/plain", "Metrics in the exposition format that was asked for."),
 	}, s.metrics)
 	huma.Register(s.api, huma.Operation{

@@ -30,7 +30,8 @@ func (s *Server) problem(err error) error {
 			&huma.ErrorDetail{Location: "header.If-Match", Message: "is not the agent's present ETag"})
 	case errors.Is(err, store.ErrUnavailable):
 		s.config.Logger.Error("store failed", slog.Any("error", err))
-		return unavailable("the store cannot be written or read now; if this was a write, get the agent before you repeat it")
+		// The administrator is who can act on what the store says, such as freeing space.
+		return unavailable(err.Error() + "; if this was a write, get the agent before you repeat it")
 	}
 	s.config.Logger.Error("request failed", slog.Any("error", err))
 	return huma.NewError(http.StatusInternalServerError, "the request could not be served; the log says why")
