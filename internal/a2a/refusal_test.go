@@ -18,51 +18,72 @@ var refusals = []struct {
 }{
 	{"empty", ``, a2a.Problem{Code: -32700, Reason: "INVALID_JSON"}},
 	{"cut-off", `{"jsonrpc":"2.0","id":1,"method":"SendStreamingMessage","params":{"message":`, a2a.Problem{
-		Code: -32700, Reason: "INVALID_JSON", RequestID: []byte(`1`), Method: a2a.SendStreamingMessage}},
+		Code: -32700, Reason: "INVALID_JSON", RequestID: []byte(`1`), Method: a2a.SendStreamingMessage,
+	}},
 	{"flaw-before-id", `{"jsonrpc":"2.0","method":"GetTask","params":{"id":tru},"id":1}`, a2a.Problem{
-		Code: -32700, Reason: "INVALID_JSON", Method: a2a.GetTask}},
+		Code: -32700, Reason: "INVALID_JSON", Method: a2a.GetTask,
+	}},
 	{"trailing-request", request(`1`, "GetTask", `{}`) + request(`2`, "CancelTask", `{}`), a2a.Problem{
-		Code: -32700, Reason: "INVALID_JSON", RequestID: []byte(`1`), Method: a2a.GetTask}},
+		Code: -32700, Reason: "INVALID_JSON", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
 	{"bad-utf-8", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"GetTask\",\"params\":{\"id\":\"\xff\"}}", a2a.Problem{
-		Code: -32700, Reason: "INVALID_JSON"}},
+		Code: -32700, Reason: "INVALID_JSON",
+	}},
 	{"lone-surrogate", request(`1`, "GetTask", `{"id":"\ud800"}`), a2a.Problem{
-		Code: -32700, Reason: "INVALID_JSON", RequestID: []byte(`1`), Method: a2a.GetTask}},
+		Code: -32700, Reason: "INVALID_JSON", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
 	{"batch", `[` + request(`1`, "GetTask", `{}`) + `]`, a2a.Problem{Code: -32600, Reason: "BATCH"}},
 	{"empty-batch", ` []`, a2a.Problem{Code: -32600, Reason: "BATCH"}},
 	{"not-an-object", `"GetTask"`, a2a.Problem{Code: -32600, Reason: "INVALID_REQUEST"}},
 	{"null", `null`, a2a.Problem{Code: -32600, Reason: "INVALID_REQUEST"}},
 	{"no-version", `{"id":1,"method":"GetTask"}`, a2a.Problem{
-		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`), Method: a2a.GetTask}},
+		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
 	{"version-1.0", `{"jsonrpc":"1.0","id":1,"method":"GetTask"}`, a2a.Problem{
-		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`), Method: a2a.GetTask}},
+		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
 	{"version-number", `{"jsonrpc":2.0,"id":1,"method":"GetTask"}`, a2a.Problem{
-		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`), Method: a2a.GetTask}},
+		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
 	{"no-method", `{"jsonrpc":"2.0","id":1}`, a2a.Problem{
-		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`)}},
+		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`),
+	}},
 	{"empty-method", `{"jsonrpc":"2.0","id":1,"method":""}`, a2a.Problem{
-		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`)}},
+		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`),
+	}},
 	{"method-number", `{"jsonrpc":"2.0","id":1,"method":1}`, a2a.Problem{
-		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`)}},
+		Code: -32600, Reason: "INVALID_REQUEST", RequestID: []byte(`1`),
+	}},
 	{"id-object", request(`{"a":1}`, "GetTask", `{}`), a2a.Problem{
-		Code: -32600, Reason: "INVALID_REQUEST", Method: a2a.GetTask}},
+		Code: -32600, Reason: "INVALID_REQUEST", Method: a2a.GetTask,
+	}},
 	{"id-array", request(`[1]`, "GetTask", `{}`), a2a.Problem{
-		Code: -32600, Reason: "INVALID_REQUEST", Method: a2a.GetTask}},
+		Code: -32600, Reason: "INVALID_REQUEST", Method: a2a.GetTask,
+	}},
 	{"id-true", request(`true`, "GetTask", `{}`), a2a.Problem{
-		Code: -32600, Reason: "INVALID_REQUEST", Method: a2a.GetTask}},
+		Code: -32600, Reason: "INVALID_REQUEST", Method: a2a.GetTask,
+	}},
 	{"params-string", request(`1`, "GetTask", `"t-1"`), a2a.Problem{
-		Code: -32602, Reason: "INVALID_PARAMS", RequestID: []byte(`1`), Method: a2a.GetTask}},
+		Code: -32602, Reason: "INVALID_PARAMS", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
 	{"params-array", request(`1`, "GetTask", `["t-1"]`), a2a.Problem{
-		Code: -32602, Reason: "INVALID_PARAMS", RequestID: []byte(`1`), Method: a2a.GetTask}},
+		Code: -32602, Reason: "INVALID_PARAMS", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
 	{"duplicate-method", `{"jsonrpc":"2.0","id":1,"method":"GetTask","method":"CancelTask"}`, a2a.Problem{
-		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.GetTask}},
+		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
 	{"duplicate-escaped-method", `{"jsonrpc":"2.0","id":1,"method":"GetTask","meth\u006fd":"CancelTask"}`, a2a.Problem{
-		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.GetTask}},
+		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
 	{"duplicate-id", `{"jsonrpc":"2.0","id":1,"method":"GetTask","id":2}`, a2a.Problem{
-		Code: -32600, Reason: "DUPLICATE_KEY", Method: a2a.GetTask}},
+		Code: -32600, Reason: "DUPLICATE_KEY", Method: a2a.GetTask,
+	}},
 	{"duplicate-id-in-params", request(`1`, "GetTask", `{"id":"mine","id":"yours"}`), a2a.Problem{
-		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.GetTask}},
+		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
 	{"duplicate-in-data", request(`1`, "SendMessage", `{"message":{"parts":[{"data":{"a":1,"a":2}}]}}`), a2a.Problem{
-		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.SendMessage}},
+		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.SendMessage,
+	}},
 }
 
 func TestRefusals(t *testing.T) {
@@ -181,10 +202,14 @@ func TestProblemDenial(t *testing.T) {
 		p    *a2a.Problem
 		want a2a.Denial
 	}{
-		{"too-large", large, a2a.Denial{Binding: a2a.HTTPJSON, Streaming: true, HTTPStatus: 413, Code: -32600, GRPC: 8,
-			Reason: "TOO_LARGE", Message: "the body is larger than allowed"}},
-		{"bad-params-of-stream", stream, a2a.Denial{Binding: a2a.JSONRPC, Streaming: true, RequestID: []byte(`"x"`),
-			HTTPStatus: 400, Code: -32602, GRPC: 3, Reason: "INVALID_PARAMS", Message: "params must be an object"}},
+		{"too-large", large, a2a.Denial{
+			Binding: a2a.HTTPJSON, Streaming: true, HTTPStatus: 413, Code: -32600, GRPC: 8,
+			Reason: "TOO_LARGE", Message: "the body is larger than allowed",
+		}},
+		{"bad-params-of-stream", stream, a2a.Denial{
+			Binding: a2a.JSONRPC, Streaming: true, RequestID: []byte(`"x"`),
+			HTTPStatus: 400, Code: -32602, GRPC: 3, Reason: "INVALID_PARAMS", Message: "params must be an object",
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -18,72 +18,107 @@ var routeCases = []struct {
 	{"send", "POST", "/message:send", `{"message":` + message10 + `}`, a2a.Operation{
 		Method: a2a.SendMessage, Wire: "POST /message:send", Generation: a2a.V10,
 		TaskID: "t-1", ContextID: "c-1", MessageID: "m-1", Skill: "orders", Action: "refund",
-		Extensions: []string{a2a.ActionExtension}, References: []string{"t-0"}}},
+		Extensions: []string{a2a.ActionExtension}, References: []string{"t-0"},
+	}},
 	{"send-tenant-in-path-and-body", "POST", "/acme/message:send", `{"tenant":"acme","message":{}}`, a2a.Operation{
-		Method: a2a.SendMessage, Wire: "POST /{tenant}/message:send", Generation: a2a.V10, Tenant: "acme"}},
+		Method: a2a.SendMessage, Wire: "POST /{tenant}/message:send", Generation: a2a.V10, Tenant: "acme",
+	}},
 	{"send-tenant-in-body", "POST", "/message:send", `{"tenant":"acme"}`, a2a.Operation{
-		Method: a2a.SendMessage, Wire: "POST /message:send", Generation: a2a.V10, Tenant: "acme"}},
+		Method: a2a.SendMessage, Wire: "POST /message:send", Generation: a2a.V10, Tenant: "acme",
+	}},
 	{"send-body-of-another-type", "POST", "/message:send", `["x"]`, a2a.Operation{
-		Method: a2a.SendMessage, Wire: "POST /message:send", Generation: a2a.V10}},
+		Method: a2a.SendMessage, Wire: "POST /message:send", Generation: a2a.V10,
+	}},
 	{"send-empty-body", "POST", "/message:send", ``, a2a.Operation{
-		Method: a2a.SendMessage, Wire: "POST /message:send", Generation: a2a.V10}},
+		Method: a2a.SendMessage, Wire: "POST /message:send", Generation: a2a.V10,
+	}},
 	{"stream", "POST", "/message:stream", `{"message":{"taskId":"t-1"}}`, a2a.Operation{
-		Method: a2a.SendStreamingMessage, Wire: "POST /message:stream", Generation: a2a.V10, TaskID: "t-1"}},
+		Method: a2a.SendStreamingMessage, Wire: "POST /message:stream", Generation: a2a.V10, TaskID: "t-1",
+	}},
 	{"get", "GET", "/tasks/t-1?historyLength=3", ``, a2a.Operation{
-		Method: a2a.GetTask, Wire: "GET /tasks/{id}", Generation: a2a.V10, TaskID: "t-1"}},
+		Method: a2a.GetTask, Wire: "GET /tasks/{id}", Generation: a2a.V10, TaskID: "t-1",
+	}},
 	{"get-version-parameter", "GET", "/tasks/t-1?A2A-Version=1.0", ``, a2a.Operation{
-		Method: a2a.GetTask, Wire: "GET /tasks/{id}", Generation: a2a.V10, TaskID: "t-1"}},
+		Method: a2a.GetTask, Wire: "GET /tasks/{id}", Generation: a2a.V10, TaskID: "t-1",
+	}},
 	{"get-tenant", "GET", "/acme/tasks/t-1", ``, a2a.Operation{
-		Method: a2a.GetTask, Wire: "GET /{tenant}/tasks/{id}", Generation: a2a.V10, TaskID: "t-1", Tenant: "acme"}},
+		Method: a2a.GetTask, Wire: "GET /{tenant}/tasks/{id}", Generation: a2a.V10, TaskID: "t-1", Tenant: "acme",
+	}},
 	{"get-encoded-id", "GET", "/tasks/urn%3Auuid%3A1%20a%C3%A9", ``, a2a.Operation{
-		Method: a2a.GetTask, Wire: "GET /tasks/{id}", Generation: a2a.V10, TaskID: "urn:uuid:1 aé"}},
+		Method: a2a.GetTask, Wire: "GET /tasks/{id}", Generation: a2a.V10, TaskID: "urn:uuid:1 aé",
+	}},
 	{"get-id-with-colons", "GET", "/tasks/urn:uuid:1", ``, a2a.Operation{
-		Method: a2a.GetTask, Wire: "GET /tasks/{id}", Generation: a2a.V10, TaskID: "urn:uuid:1"}},
+		Method: a2a.GetTask, Wire: "GET /tasks/{id}", Generation: a2a.V10, TaskID: "urn:uuid:1",
+	}},
 	{"list", "GET", "/tasks?contextId=c%2D1&pageSize=5&pageToken=a+b", ``, a2a.Operation{
-		Method: a2a.ListTasks, Wire: "GET /tasks", Generation: a2a.V10, ContextID: "c-1"}},
+		Method: a2a.ListTasks, Wire: "GET /tasks", Generation: a2a.V10, ContextID: "c-1",
+	}},
 	{"list-tenant", "GET", "/acme/tasks?tenant=acme", ``, a2a.Operation{
-		Method: a2a.ListTasks, Wire: "GET /{tenant}/tasks", Generation: a2a.V10, Tenant: "acme"}},
+		Method: a2a.ListTasks, Wire: "GET /{tenant}/tasks", Generation: a2a.V10, Tenant: "acme",
+	}},
 	{"cancel", "POST", "/tasks/t-1:cancel", `{"id":"t-1","metadata":{"why":"late"}}`, a2a.Operation{
-		Method: a2a.CancelTask, Wire: "POST /tasks/{id}:cancel", Generation: a2a.V10, TaskID: "t-1"}},
+		Method: a2a.CancelTask, Wire: "POST /tasks/{id}:cancel", Generation: a2a.V10, TaskID: "t-1",
+	}},
 	{"cancel-empty-body", "POST", "/tasks/t-1:cancel", ``, a2a.Operation{
-		Method: a2a.CancelTask, Wire: "POST /tasks/{id}:cancel", Generation: a2a.V10, TaskID: "t-1"}},
+		Method: a2a.CancelTask, Wire: "POST /tasks/{id}:cancel", Generation: a2a.V10, TaskID: "t-1",
+	}},
 	{"cancel-id-with-colons", "POST", "/tasks/urn:uuid:1:cancel", ``, a2a.Operation{
-		Method: a2a.CancelTask, Wire: "POST /tasks/{id}:cancel", Generation: a2a.V10, TaskID: "urn:uuid:1"}},
+		Method: a2a.CancelTask, Wire: "POST /tasks/{id}:cancel", Generation: a2a.V10, TaskID: "urn:uuid:1",
+	}},
 	{"subscribe-get", "GET", "/tasks/t-1:subscribe", ``, a2a.Operation{
-		Method: a2a.SubscribeToTask, Wire: "GET /tasks/{id}:subscribe", Generation: a2a.V10, TaskID: "t-1"}},
+		Method: a2a.SubscribeToTask, Wire: "GET /tasks/{id}:subscribe", Generation: a2a.V10, TaskID: "t-1",
+	}},
 	{"subscribe-post", "POST", "/acme/tasks/t-1:subscribe", `{}`, a2a.Operation{
-		Method: a2a.SubscribeToTask, Wire: "POST /{tenant}/tasks/{id}:subscribe", Generation: a2a.V10, TaskID: "t-1", Tenant: "acme"}},
+		Method: a2a.SubscribeToTask, Wire: "POST /{tenant}/tasks/{id}:subscribe", Generation: a2a.V10, TaskID: "t-1", Tenant: "acme",
+	}},
 	{"push-create", "POST", "/tasks/t-1/pushNotificationConfigs", `{"id":"cfg","taskId":"t-1","url":"https://cb.example"}`, a2a.Operation{
-		Method: a2a.CreateTaskPushNotificationConfig, Wire: "POST /tasks/{id}/pushNotificationConfigs", Generation: a2a.V10, TaskID: "t-1"}},
+		Method: a2a.CreateTaskPushNotificationConfig, Wire: "POST /tasks/{id}/pushNotificationConfigs", Generation: a2a.V10, TaskID: "t-1",
+	}},
 	{"push-list", "GET", "/tasks/t-1/pushNotificationConfigs", ``, a2a.Operation{
-		Method: a2a.ListTaskPushNotificationConfigs, Wire: "GET /tasks/{id}/pushNotificationConfigs", Generation: a2a.V10, TaskID: "t-1"}},
+		Method: a2a.ListTaskPushNotificationConfigs, Wire: "GET /tasks/{id}/pushNotificationConfigs", Generation: a2a.V10, TaskID: "t-1",
+	}},
 	{"push-get", "GET", "/tasks/t-1/pushNotificationConfigs/cfg", ``, a2a.Operation{
-		Method: a2a.GetTaskPushNotificationConfig, Wire: "GET /tasks/{id}/pushNotificationConfigs/{config}", Generation: a2a.V10, TaskID: "t-1"}},
+		Method: a2a.GetTaskPushNotificationConfig, Wire: "GET /tasks/{id}/pushNotificationConfigs/{config}", Generation: a2a.V10, TaskID: "t-1",
+	}},
 	{"push-delete", "DELETE", "/acme/tasks/t-1/pushNotificationConfigs/cfg", ``, a2a.Operation{
 		Method: a2a.DeleteTaskPushNotificationConfig, Wire: "DELETE /{tenant}/tasks/{id}/pushNotificationConfigs/{config}",
-		Generation: a2a.V10, TaskID: "t-1", Tenant: "acme"}},
+		Generation: a2a.V10, TaskID: "t-1", Tenant: "acme",
+	}},
 	{"extended-card", "GET", "/extendedAgentCard", ``, a2a.Operation{
-		Method: a2a.GetExtendedAgentCard, Wire: "GET /extendedAgentCard", Generation: a2a.V10}},
+		Method: a2a.GetExtendedAgentCard, Wire: "GET /extendedAgentCard", Generation: a2a.V10,
+	}},
 	{"well-known-card", "GET", "/.well-known/agent-card.json", ``, a2a.Operation{
-		Method: a2a.GetAgentCard, Wire: "GET /.well-known/agent-card.json"}},
+		Method: a2a.GetAgentCard, Wire: "GET /.well-known/agent-card.json",
+	}},
 
 	{"send-0.3", "POST", "/v1/message:send", `{"message":{"messageId":"m-1","content":[{"text":"hi"}]}}`, a2a.Operation{
-		Method: a2a.SendMessage, Wire: "POST /v1/message:send", Generation: a2a.V03, MessageID: "m-1"}},
+		Method: a2a.SendMessage, Wire: "POST /v1/message:send", Generation: a2a.V03, MessageID: "m-1",
+	}},
 	{"stream-0.3", "POST", "/v1/message:stream", `{}`, a2a.Operation{
-		Method: a2a.SendStreamingMessage, Wire: "POST /v1/message:stream", Generation: a2a.V03}},
+		Method: a2a.SendStreamingMessage, Wire: "POST /v1/message:stream", Generation: a2a.V03,
+	}},
 	{"get-0.3", "GET", "/v1/tasks/t-1", ``, a2a.Operation{
-		Method: a2a.GetTask, Wire: "GET /v1/tasks/{id}", Generation: a2a.V03, TaskID: "t-1"}},
+		Method: a2a.GetTask, Wire: "GET /v1/tasks/{id}", Generation: a2a.V03, TaskID: "t-1",
+	}},
 	{"list-0.3", "GET", "/v1/tasks", ``, a2a.Operation{
-		Method: a2a.ListTasks, Wire: "GET /v1/tasks", Generation: a2a.V03}},
+		Method: a2a.ListTasks, Wire: "GET /v1/tasks", Generation: a2a.V03,
+	}},
 	{"cancel-0.3", "POST", "/v1/tasks/t-1:cancel", `{"name":"tasks/t-1"}`, a2a.Operation{
-		Method: a2a.CancelTask, Wire: "POST /v1/tasks/{id}:cancel", Generation: a2a.V03, TaskID: "t-1"}},
+		Method: a2a.CancelTask, Wire: "POST /v1/tasks/{id}:cancel", Generation: a2a.V03, TaskID: "t-1",
+	}},
 	{"subscribe-0.3", "GET", "/v1/tasks/t-1:subscribe", ``, a2a.Operation{
-		Method: a2a.SubscribeToTask, Wire: "GET /v1/tasks/{id}:subscribe", Generation: a2a.V03, TaskID: "t-1"}},
-	{"push-create-0.3", "POST", "/v1/tasks/t-1/pushNotificationConfigs",
-		`{"parent":"tasks/t-1","configId":"c","config":{"name":"tasks/t-1/pushNotificationConfigs/c","pushNotificationConfig":{"url":"u"}}}`, a2a.Operation{
-			Method: a2a.CreateTaskPushNotificationConfig, Wire: "POST /v1/tasks/{id}/pushNotificationConfigs", Generation: a2a.V03, TaskID: "t-1"}},
+		Method: a2a.SubscribeToTask, Wire: "GET /v1/tasks/{id}:subscribe", Generation: a2a.V03, TaskID: "t-1",
+	}},
+	{
+		"push-create-0.3", "POST", "/v1/tasks/t-1/pushNotificationConfigs",
+		`{"parent":"tasks/t-1","configId":"c","config":{"name":"tasks/t-1/pushNotificationConfigs/c","pushNotificationConfig":{"url":"u"}}}`,
+		a2a.Operation{
+			Method: a2a.CreateTaskPushNotificationConfig, Wire: "POST /v1/tasks/{id}/pushNotificationConfigs", Generation: a2a.V03, TaskID: "t-1",
+		},
+	},
 	{"card-0.3", "GET", "/v1/card", ``, a2a.Operation{
-		Method: a2a.GetExtendedAgentCard, Wire: "GET /v1/card", Generation: a2a.V03}},
+		Method: a2a.GetExtendedAgentCard, Wire: "GET /v1/card", Generation: a2a.V03,
+	}},
 
 	{"root", "POST", "/", `{"x":"y"}`, a2a.Operation{Method: a2a.OtherMethod, Wire: "POST /"}},
 	{"no-path", "GET", "", ``, a2a.Operation{Method: a2a.OtherMethod, Wire: "GET "}},
@@ -93,18 +128,24 @@ var routeCases = []struct {
 	{"verb-in-another-case", "post", "/message:send", `{}`, a2a.Operation{Method: a2a.OtherMethod, Wire: "post /message:send"}},
 	{"head-of-task", "HEAD", "/tasks/t-1", ``, a2a.Operation{Method: a2a.OtherMethod, Wire: "HEAD /tasks/t-1", TaskID: "t-1"}},
 	{"unknown-task-verb", "POST", "/acme/tasks/t-1:pause", ``, a2a.Operation{
-		Method: a2a.OtherMethod, Wire: "POST /acme/tasks/t-1:pause", TaskID: "t-1:pause"}},
+		Method: a2a.OtherMethod, Wire: "POST /acme/tasks/t-1:pause", TaskID: "t-1:pause",
+	}},
 	{"cancel-with-get", "GET", "/tasks/t-1:cancel", ``, a2a.Operation{
-		Method: a2a.OtherMethod, Wire: "GET /tasks/t-1:cancel", TaskID: "t-1:cancel"}},
+		Method: a2a.OtherMethod, Wire: "GET /tasks/t-1:cancel", TaskID: "t-1:cancel",
+	}},
 	{"cancel-without-id", "POST", "/tasks/:cancel", ``, a2a.Operation{
-		Method: a2a.OtherMethod, Wire: "POST /tasks/:cancel", TaskID: ":cancel"}},
+		Method: a2a.OtherMethod, Wire: "POST /tasks/:cancel", TaskID: ":cancel",
+	}},
 	{"extended-card-is-not-0.3", "GET", "/v1/extendedAgentCard", ``, a2a.Operation{
-		Method: a2a.OtherMethod, Wire: "GET /v1/extendedAgentCard"}},
+		Method: a2a.OtherMethod, Wire: "GET /v1/extendedAgentCard",
+	}},
 	{"card-is-not-1.0", "GET", "/card", ``, a2a.Operation{Method: a2a.OtherMethod, Wire: "GET /card"}},
 	{"no-tenant-in-0.3", "GET", "/v1/acme/tasks/t-1", ``, a2a.Operation{
-		Method: a2a.OtherMethod, Wire: "GET /v1/acme/tasks/t-1"}},
+		Method: a2a.OtherMethod, Wire: "GET /v1/acme/tasks/t-1",
+	}},
 	{"tenant-called-tasks", "POST", "/tasks/message:send", `{}`, a2a.Operation{
-		Method: a2a.SendMessage, Wire: "POST /{tenant}/message:send", Generation: a2a.V10, Tenant: "tasks"}},
+		Method: a2a.SendMessage, Wire: "POST /{tenant}/message:send", Generation: a2a.V10, Tenant: "tasks",
+	}},
 }
 
 func TestParseHTTPJSON(t *testing.T) {
@@ -187,8 +228,10 @@ var routeRefusals = []struct{ name, verb, path, body, reason string }{
 	{"body-push-for-another", "POST", "/tasks/mine/pushNotificationConfigs", `{"taskId":"yours"}`, "CONFLICTING_VALUES"},
 	{"body-names-another", "POST", "/v1/tasks/mine:cancel", `{"name":"tasks/yours"}`, "CONFLICTING_VALUES"},
 	{"body-parent-of-another", "POST", "/v1/tasks/mine/pushNotificationConfigs", `{"parent":"tasks/yours"}`, "CONFLICTING_VALUES"},
-	{"body-config-of-another", "POST", "/v1/tasks/mine/pushNotificationConfigs",
-		`{"config":{"name":"tasks/yours/pushNotificationConfigs/c"}}`, "CONFLICTING_VALUES"},
+	{
+		"body-config-of-another", "POST", "/v1/tasks/mine/pushNotificationConfigs",
+		`{"config":{"name":"tasks/yours/pushNotificationConfigs/c"}}`, "CONFLICTING_VALUES",
+	},
 }
 
 func manyPairs(n int) string {
@@ -222,8 +265,14 @@ func TestTextsOutsideTheBody(t *testing.T) {
 		want             []a2a.Text
 	}{
 		{"ids", "GET", "/acme/tasks/t%201/pushNotificationConfigs/cfg?x=a+b&A2A-Version=1.0", []a2a.Text{
-			{Value: "acme", Kind: a2a.KindID}, {Value: "t 1", Kind: a2a.KindID}, {Value: "cfg", Kind: a2a.KindID},
-			{Value: "x", Key: true}, {Value: "a b"}, {Value: "A2A-Version", Key: true}, {Value: "1.0"}}},
+			{Value: "acme", Kind: a2a.KindID},
+			{Value: "t 1", Kind: a2a.KindID},
+			{Value: "cfg", Kind: a2a.KindID},
+			{Value: "x", Key: true},
+			{Value: "a b"},
+			{Value: "A2A-Version", Key: true},
+			{Value: "1.0"},
+		}},
 		{"known-parameter", "GET", "/tasks?contextId=c-1", []a2a.Text{{Value: "c-1", Kind: a2a.KindID}}},
 		{"unknown-path", "GET", "/ignore%20all/rules", []a2a.Text{{Value: "ignore all"}, {Value: "rules"}}},
 	} {

@@ -11,8 +11,10 @@ import (
 func TestParseCapability(t *testing.T) {
 	t.Parallel()
 	good := []string{"read:*", "write:ledger", "call:weather/forecast", "*:*", "call:a:b", "call:" + strings.Repeat("a", 251)}
-	bad := []string{"", "read", ":", "read:", ":ledger", "read: x", "re\tad:x", "read:x\n", "read:\u00a0", "read:\u200b", "read:\x00", "read:\xff",
-		"call:" + strings.Repeat("a", 252)}
+	bad := []string{
+		"", "read", ":", "read:", ":ledger", "read: x", "re\tad:x", "read:x\n", "read:\u00a0", "read:\u200b", "read:\x00", "read:\xff",
+		"call:" + strings.Repeat("a", 252),
+	}
 	for _, s := range good {
 		if got, err := agent.ParseCapability(s); err != nil || string(got) != s {
 			t.Errorf("%q: %q, %v", s, got, err)

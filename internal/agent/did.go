@@ -39,7 +39,7 @@ func NewKey(public ed25519.PublicKey) Key {
 func ParseKeyDID(did string) (Key, error) {
 	multibase, ok := strings.CutPrefix(did, keyMethod)
 	if !ok {
-		return Key{}, errors.New("must begin with did:key:")
+		return Key{}, errors.New("must begin with did:key and a colon")
 	}
 	encoded, ok := strings.CutPrefix(multibase, "z")
 	if !ok || len(encoded) > 64 {

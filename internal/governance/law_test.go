@@ -161,8 +161,16 @@ func TestPassageIsRefused(t *testing.T) {
 	for _, broken := range []map[string]string{
 		nil,
 		{},
-		{fieldVersion: "2"}, {fieldVersion: ""}, {fieldID: ""}, {fieldCallee: ""}, {fieldTime: "soon"}, {fieldTime: ""},
-		{fieldBinding: "9"}, {fieldBinding: "-1"}, {fieldAssurance: "7"}, {fieldAssurance: "agent"},
+		{fieldVersion: "2"},
+		{fieldVersion: ""},
+		{fieldID: ""},
+		{fieldCallee: ""},
+		{fieldTime: "soon"},
+		{fieldTime: ""},
+		{fieldBinding: "9"},
+		{fieldBinding: "-1"},
+		{fieldAssurance: "7"},
+		{fieldAssurance: "agent"},
 	} {
 		fields := maps.Clone(good)
 		if broken == nil {

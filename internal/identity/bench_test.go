@@ -23,8 +23,12 @@ func typical() (Message, fixedKeys) {
 	m := Message{
 		Method: "POST", Scheme: "https", Authority: "billing.mesh.example", Path: "/", HasBody: true,
 		Header: Header{
-			{"user-agent", "bench"}, {"content-type", "application/json"}, {"content-length", "47"}, {"accept", "*/*"},
-			{"content-digest", DigestOf([]byte(sampleBody))}, {"a2a-version", "1.0"},
+			{"user-agent", "bench"},
+			{"content-type", "application/json"},
+			{"content-length", "47"},
+			{"accept", "*/*"},
+			{"content-digest", DigestOf([]byte(sampleBody))},
+			{"a2a-version", "1.0"},
 		},
 	}
 	return newDraft(m).apply(m), fixedKeys{names(alice).IDs()[0]: public(alice)}

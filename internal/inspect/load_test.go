@@ -39,8 +39,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"two-documents", goodRule + "---\n" + goodRule, []string{"more than one document"}},
 		{"alias", "rules: [*x]", []string{"r.yaml:1"}},
 		{"no-rules", "lists: {a: [bb]}", []string{"there is no rule"}},
-		{"unknown-field-and-bad-regex-at-once", rule("    any: [one]\n    regexp: x\n    regex: '('\n" + rest),
-			[]string{`r.yaml:5: unknown field "regexp"`, `r.yaml:2: rule "a": error parsing regexp`}},
+		{
+			"unknown-field-and-bad-regex-at-once", rule("    any: [one]\n    regexp: x\n    regex: '('\n" + rest),
+			[]string{`r.yaml:5: unknown field "regexp"`, `r.yaml:2: rule "a": error parsing regexp`},
+		},
 		{"repeated-key", rule("    any: [one]\n    class: d\n" + rest), []string{`r.yaml:5: the key "class" is repeated`}},
 		{"duplicate-id", goodRule + goodRule[len("rules:\n"):], []string{`rule "probe" is defined already at r.yaml:2`}},
 		{"empty-rule", "rules:\n  - {}\n", []string{"id \"\" and class \"\"", "exactly one of any, all and signal", "needs tests"}},
@@ -50,19 +52,27 @@ func TestLoadRefuses(t *testing.T) {
 		{"distance-without-all", rule("    any: [one]\n    distance: 3\n" + rest), []string{"distance and ordered need all"}},
 		{"short-literal", rule("    any: [a]\n" + rest), []string{`the literal "a" must have 2 to 64 bytes`}},
 		{"unknown-list", rule("    any: [$nope]\n" + rest), []string{`there is no list "nope"`}},
-		{"unknown-names", rule("    any: [one]\n    verify: v\n    except: [e]\n    directions: [d]\n" + rest),
-			[]string{`verifier "v" is none of`, `exception "e" is none of`, `direction "d" is none of`}},
+		{
+			"unknown-names", rule("    any: [one]\n    verify: v\n    except: [e]\n    directions: [d]\n" + rest),
+			[]string{`verifier "v" is none of`, `exception "e" is none of`, `direction "d" is none of`},
+		},
 		{"bad-signal", rule("    signal: s\n" + rest), []string{`signal "s" is none of`}},
-		{"bad-level", "rules:\n  - {id: a, class: c, severity: huge, action: stop, any: [one], tests: {hits: [one], misses: [x]}}",
-			[]string{`severity "huge" is none of`, `action "stop" is none of`}},
+		{
+			"bad-level", "rules:\n  - {id: a, class: c, severity: huge, action: stop, any: [one], tests: {hits: [one], misses: [x]}}",
+			[]string{`severity "huge" is none of`, `action "stop" is none of`},
+		},
 		{"large-expression", rule("    any: [one]\n    regex: '(abc{1,200}){3}'\n" + rest), []string{"more than 480"}},
 		{"lead-with-groups", rule("    all: [[one], [two]]\n    distance: 2\n    lead: 3\n    regex: o\n" + rest), []string{"lead must be"}},
 		{"no-tests", "rules:\n  - {id: a, class: c, severity: low, action: flag, any: [one]}", []string{"needs tests"}},
-		{"failing-tests", "rules:\n  - id: a\n    class: c\n    severity: low\n    action: flag\n    any: [one]\n    tests:\n      hits: [two]\n      misses: [one]\n",
-			[]string{`r.yaml:8: rule "a" misses an example`, `r.yaml:9: rule "a" hits an example`}},
+		{
+			"failing-tests", "rules:\n  - id: a\n    class: c\n    severity: low\n    action: flag\n    any: [one]\n    tests:\n      hits: [two]\n      misses: [one]\n",
+			[]string{`r.yaml:8: rule "a" misses an example`, `r.yaml:9: rule "a" hits an example`},
+		},
 		{"disable-nothing", "rules:\n  - {id: a, disabled: true}", []string{`there is no rule "a" to disable`}},
-		{"wrong-types", rule("    any: one\n    ordered: maybe\n    distance: far\n    prose: 1\n" + rest),
-			[]string{"r.yaml:4: a list is needed", "r.yaml:5: true or false", "r.yaml:6: a whole number", "r.yaml:7: true or false"}},
+		{
+			"wrong-types", rule("    any: one\n    ordered: maybe\n    distance: far\n    prose: 1\n" + rest),
+			[]string{"r.yaml:4: a list is needed", "r.yaml:5: true or false", "r.yaml:6: a whole number", "r.yaml:7: true or false"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -131,9 +141,15 @@ func TestHashIdentifiesTheRules(t *testing.T) {
 		t.Error("the hash depends on where rules stand")
 	}
 	for _, change := range []struct{ from, to string }{
-		{"flag", "block"}, {"severity: low", "severity: high"}, {"[probe*]", "[probe*, other]"}, {"class: test", "class: other"},
-		{"any:", "except: [quoted]\n    any:"}, {"any:", "unless: [foo]\n    any:"}, {"any:", "directions: [request]\n    any:"},
-		{"any:", "regex: 'probe'\n    any:"}, {"any:", "prose: true\n    any:"},
+		{"flag", "block"},
+		{"severity: low", "severity: high"},
+		{"[probe*]", "[probe*, other]"},
+		{"class: test", "class: other"},
+		{"any:", "except: [quoted]\n    any:"},
+		{"any:", "unless: [foo]\n    any:"},
+		{"any:", "directions: [request]\n    any:"},
+		{"any:", "regex: 'probe'\n    any:"},
+		{"any:", "prose: true\n    any:"},
 	} {
 		if got := load("a.yaml", strings.Replace(goodRule, change.from, change.to, 1), "b.yaml", other); got == base {
 			t.Errorf("the hash does not cover %q", change.to)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -177,7 +176,7 @@ func (l *engineLog) Errorf(format string, args ...any) {
 }
 
 func (l *engineLog) Fatalf(format string, args ...any) {
-	err := errors.New(fmt.Sprintf(format, args...))
+	err := fmt.Errorf(format, args...)
 	l.fatal.CompareAndSwap(nil, &err)
 	l.log(slog.LevelError, format, args)
 	l.alarm()

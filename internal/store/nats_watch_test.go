@@ -20,15 +20,31 @@ func TestInitialState(t *testing.T) {
 		after   []string
 	}{
 		{"all-in-turn", 2, []step{{value("a"), false, false, true}, {value("b"), true, true, true}}, []string{"a", "b"}, nil},
-		{"new-key-takes-the-turn-of-a-rewritten-one", 2,
-			[]step{{value("a"), false, false, true}, {value("new"), false, true, true}}, []string{"a", "b", "new"}, []string{"b"}},
-		{"several-are-missing", 3,
-			[]step{{value("a"), true, true, true}}, []string{"a", "b", "c"}, []string{"b", "c"}},
+		{
+			"new-key-takes-the-turn-of-a-rewritten-one", 2,
+			[]step{{value("a"), false, false, true}, {value("new"), false, true, true}},
+			[]string{"a", "b", "new"},
+			[]string{"b"},
+		},
+		{
+			"several-are-missing", 3,
+			[]step{{value("a"), true, true, true}},
+			[]string{"a", "b", "c"},
+			[]string{"b", "c"},
+		},
 		{"old-trace", 2, []step{{removal("gone"), false, false, false}, {value("a"), false, true, true}}, []string{"gone", "a"}, nil},
-		{"removed-after-it-was-delivered", 2,
-			[]step{{value("a"), false, false, true}, {removal("a"), false, true, true}}, []string{"a", "b"}, []string{"b"}},
-		{"made-again-after-an-old-trace", 2,
-			[]step{{removal("a"), false, false, false}, {value("a"), false, true, true}, {removal("a"), false, true, true}}, []string{"a"}, nil},
+		{
+			"removed-after-it-was-delivered", 2,
+			[]step{{value("a"), false, false, true}, {removal("a"), false, true, true}},
+			[]string{"a", "b"},
+			[]string{"b"},
+		},
+		{
+			"made-again-after-an-old-trace", 2,
+			[]step{{removal("a"), false, false, false}, {value("a"), false, true, true}, {removal("a"), false, true, true}},
+			[]string{"a"},
+			nil,
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -37,8 +37,11 @@ func TestRegisterDefaults(t *testing.T) {
 		effect               string
 	}{
 		{"plain", ``, []string{"call:*"}, 3, 250, 1, "write"},
-		{"nulls-are-absent", `,"dids":null,"owner":null,"capabilities":null,"ringCeiling":null,"effect":null,"skillEffects":null,"cardUrl":null`,
-			[]string{"call:*"}, 3, 250, 1, "write"},
+		{
+			"nulls-are-absent", `,"dids":null,"owner":null,"capabilities":null,"ringCeiling":null,"effect":null,"skillEffects":null,"cardUrl":null`,
+			[]string{"call:*"},
+			3, 250, 1, "write",
+		},
 		{"no-capabilities", `,"capabilities":[]`, []string{}, 3, 250, 1, "write"},
 		{"kernel", `,"ringCeiling":0`, []string{"call:*"}, 0, 900, 0, "write"},
 		{"supervisor", `,"ringCeiling":1`, []string{"call:*"}, 1, 700, 1, "write"},
@@ -85,7 +88,8 @@ func TestRegisterRefuses(t *testing.T) {
 		{"array", "[]", []string{"422", "body: must be a JSON object"}},
 		{"nothing", "{}", []string{"422", "body.name: must not be empty", "body.card: is required, or cardUrl to fetch it from"}},
 		{"unknown-fields", body("a", `,"trust":1000,"Name":"b"`), []string{
-			"422", "body.trust: is not a field of a registration", "body.Name: is not a field of a registration"}},
+			"422", "body.trust: is not a field of a registration", "body.Name: is not a field of a registration",
+		}},
 		{"everything-at-once", `{"name":5,"card":{"name":"x","supportedInterfaces":[{"url":"/a"}],"skills":[{"id":"a"},{"id":"b"},{}]},"dids":["did:key:z6",7],
 			"owner":[],"capabilities":"read:*","ringCeiling":"1","effect":"root","skillEffects":{"z":1},"x":0}`, []string{
 			"422",
@@ -106,11 +110,13 @@ func TestRegisterRefuses(t *testing.T) {
 		{"fractional-ring", body("a", `,"ringCeiling":1.0`), []string{"422", "body.ringCeiling: must be an integer"}},
 		{"ring-out-of-range", body("a", `,"ringCeiling":4`), []string{"422", "body.ringCeiling: must be 0, 1, 2 or 3"}},
 		{"mesh-without-key", body("a", `,"dids":["`+key(2).Mesh+`"]`), []string{
-			"422", "body.dids[0]: needs the did:key it was minted from beside it: a did:mesh alone carries no key"}},
+			"422", "body.dids[0]: needs the did:key it was minted from beside it: a did:mesh alone carries no key",
+		}},
 		{"unknown-skill", body("a", `,"skillEffects":{"nope":"read"}`), []string{"422", "body.skillEffects.nope: must name a skill of the card"}},
 		{"card-and-url", body("a", `,"cardUrl":"http://cards.test/weather"`), []string{"422", "body.cardUrl: must be left out when card is given"}},
 		{"url-without-card", `{"name":"a","cardUrl":"http://elsewhere.test"}`, []string{
-			"422", "body.cardUrl: leads to no card: first problem", "body.cardUrl: leads to no card: second problem"}},
+			"422", "body.cardUrl: leads to no card: first problem", "body.cardUrl: leads to no card: second problem",
+		}},
 		{"name-taken", body("taken", ""), []string{"409", "body.name: is taken by another agent"}},
 		{"did-taken", body("a", `,"dids":["`+key(2).DID+`","`+key(1).DID+`"]`), []string{"409", "body.dids[1]: belongs to another agent"}},
 		{"too-large", body("a", `,"owner":"`+strings.Repeat("a", 512<<10)+`"`), []string{"413"}},

@@ -10,10 +10,16 @@ func TestToken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	guarded := []request{
-		{method: "GET", path: "/v1/agents"}, {method: "POST", path: "/v1/agents"}, {method: "GET", path: "/v1/agents/a"},
-		{method: "PUT", path: "/v1/agents/a"}, {method: "DELETE", path: "/v1/agents/a"}, {method: "GET", path: "/v1/events"},
-		{method: "GET", path: "/v1/dids/" + key(1).Mesh}, {method: "GET", path: "/nowhere"},
-		{method: "GET", path: "/healthz/"}, {method: "GET", path: "/v1/agents/../../healthz/x"},
+		{method: "GET", path: "/v1/agents"},
+		{method: "POST", path: "/v1/agents"},
+		{method: "GET", path: "/v1/agents/a"},
+		{method: "PUT", path: "/v1/agents/a"},
+		{method: "DELETE", path: "/v1/agents/a"},
+		{method: "GET", path: "/v1/events"},
+		{method: "GET", path: "/v1/dids/" + key(1).Mesh},
+		{method: "GET", path: "/nowhere"},
+		{method: "GET", path: "/healthz/"},
+		{method: "GET", path: "/v1/agents/../../healthz/x"},
 	}
 	for _, r := range guarded {
 		for name, value := range map[string]string{

@@ -122,7 +122,7 @@ func TestTokenPrintsRedacted(t *testing.T) {
 			t.Errorf("the secret is printed: %s", printed)
 		}
 	}
-	if (Token("")).admits([]string{"Bearer "}) {
+	if Token("").admits([]string{"Bearer "}) {
 		t.Error("an empty token lets everybody in")
 	}
 }

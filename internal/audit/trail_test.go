@@ -1,0 +1,108 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func trail(out io.Writer, recent, queue int) *Trail {
+	return NewTrail(TrailConfig{Out: out, Recent: recent, Queue: queue, Logger: slog.New(slog.DiscardHandler)})
+}
+
+func record(i int) Record {
+	return Record{ID: fmt.Sprint("d-", i), Time: time.Unix(int64(i), 0), Took: 1500 * time.Microsecond, Decision: "deny"}
+}
+
+func TestTrailWritesEveryRecord(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	tr := trail(&out, 4, 100)
+	for i := range 10 {
+		tr.Record(record(i))
+	}
+	if err := tr.Close(); err != nil {
+		t.Fatal(err)
+	}
+	decoder, got := json.NewDecoder(&out), []string{}
+	for decoder.More() {
+		var r Record
+		if err := decoder.Decode(&r); err != nil {
+			t.Fatal(err)
+		}
+		if r.Micros != 1500 || r.Time.Location() != time.UTC {
+			t.Errorf("record %+v", r)
+		}
+		got = append(got, r.ID)
+	}
+	want := []string{"d-0", "d-1", "d-2", "d-3", "d-4", "d-5", "d-6", "d-7", "d-8", "d-9"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestTrailRemembersTheLatest(t *testing.T) {
+	t.Parallel()
+	tr := trail(nil, 3, 1)
+	defer tr.Close()
+	if got := tr.Latest(5); len(got) != 0 {
+		t.Errorf("latest of none: %v", got)
+	}
+	for i := range 5 {
+		tr.Record(record(i))
+	}
+	var got []string
+	for _, r := range tr.Latest(10) {
+		got = append(got, r.ID)
+	}
+	if diff := cmp.Diff([]string{"d-4", "d-3", "d-2"}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if _, ok := tr.Find("d-1"); ok {
+		t.Error("found a record that was overwritten")
+	}
+	if r, ok := tr.Find("d-2"); !ok || r.ID != "d-2" {
+		t.Errorf("found %+v", r)
+	}
+	if len(tr.Latest(-1)) != 0 || len(tr.Latest(2)) != 2 {
+		t.Error("the limit does not hold")
+	}
+}
+
+// stuck is a writer that takes nothing until released, then fails.
+type stuck struct{ release chan struct{} }
+
+func (s stuck) Write([]byte) (int, error) {
+	<-s.release
+	return 0, errors.New("disk full")
+}
+
+func TestTrailNeverBlocks(t *testing.T) {
+	t.Parallel()
+	out := stuck{make(chan struct{})}
+	tr := NewTrail(TrailConfig{Out: out, Recent: 1000, Queue: 2, Logger: slog.New(slog.DiscardHandler)})
+	var callers sync.WaitGroup
+	for i := range 100 {
+		callers.Go(func() { tr.Record(record(i)) })
+	}
+	callers.Wait()
+	dropped, _ := tr.Lost()
+	if dropped < 97 || len(tr.Latest(1000)) != 100 {
+		t.Errorf("dropped %d, remembered %d", dropped, len(tr.Latest(1000)))
+	}
+	close(out.release)
+	if err := tr.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, failed := tr.Lost(); failed+dropped != 100 {
+		t.Errorf("dropped %d and failed %d of 100", dropped, failed)
+	}
+}
