@@ -145,7 +145,7 @@ func (b *builder) build(snap *registry.Snapshot, holds map[agent.ID]hold) Resour
 // same reports whether two records are the same revision of one agent. Records made outside the store have
 // revision 0 and are the same only if they are one value.
 func same(a, b *agent.Record) bool {
-	return a == b || a.Name == b.Name && a.Revision == b.Revision && a.Revision != 0 && a.Status == b.Status
+	return a == b || a.Name == b.Name && a.Revision == b.Revision && a.Revision != 0
 }
 
 func (b *builder) assemble(r *Resources, records []*agent.Record) {

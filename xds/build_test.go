@@ -133,7 +133,7 @@ func TestIncrementalBuildsEqualFullOnes(t *testing.T) {
 			case 2: // read again from the store
 				again := *r
 				pool[i] = &again
-			case 3: // quarantined without a new revision
+			case 3: // quarantined
 				stopped := *r
 				stopped.Status = agent.Quarantined
 				records = append(records, &stopped)
@@ -181,6 +181,22 @@ func TestUnchangedAgentsAreNotBuiltAgain(t *testing.T) {
 	for name, s := range first.shares {
 		if built := second.shares[name] != s; built != (name == changed.Name) {
 			t.Errorf("%s was built again: %t", name, built)
+		}
+	}
+}
+
+func TestVersionsFollowTheSettings(t *testing.T) {
+	t.Parallel()
+	changed := testSettings()
+	changed.Timeouts.Connect *= 2 // a setting of clusters only
+	r, err := Build(changed, registry.NewSnapshot(1, agents(10)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := newPublication(mustBuild(t, agents(10)), nil, nil).versions, newPublication(r, nil, nil).versions
+	for typeURL := range before {
+		if same := before[typeURL] == after[typeURL]; same == (kinds[typeURL] == "cluster") {
+			t.Errorf("the version of %s is the same: %t", kinds[typeURL], same)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,20 +27,14 @@ import (
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/tests/envoytest"
 	"ringfence.dev/ringfence/xds"
 )
 
 // binary returns the Envoy to test with.
 func binary(t testing.TB) string {
 	t.Helper()
-	if path := os.Getenv("ENVOY_BIN"); path != "" {
-		return path
-	}
-	path, err := exec.LookPath("envoy")
-	if err != nil {
-		t.Skip("no Envoy: set ENVOY_BIN or put envoy on PATH")
-	}
-	return path
+	return envoytest.Binary(t)
 }
 
 // bench is a running mesh: a publisher, an Envoy connected to it, a fake governor, a cards endpoint.
@@ -169,7 +164,7 @@ func (b *bench) publish(records ...*agent.Record) {
 	b.t.Helper()
 	b.revision++
 	b.publisher.Publish(registry.NewSnapshot(b.revision, records))
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := b.publisher.Synced(ctx, b.revision); err != nil {
 		b.t.Fatalf("%v; status %+v; Envoy said:\n%s", err, b.publisher.Status(), b.logs)
@@ -336,6 +331,7 @@ func newUpstreamTLS(t testing.TB) *upstream {
 	u := &upstream{}
 	u.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	u.EnableHTTP2 = true
+	u.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are what the test is about
 	u.StartTLS()
 	t.Cleanup(u.Close)
 	return u

@@ -26,6 +26,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/tests/envoytest"
 	"ringfence.dev/ringfence/xds"
 )
 
@@ -190,10 +191,21 @@ func consistent(t *testing.T, r xds.Resources) {
 	}
 }
 
-// TestEnvoyAcceptsEveryCase loads each case as a static configuration.
+// TestEnvoyAcceptsEveryCase loads each case as a static configuration, on the pinned Envoy and on the oldest.
 func TestEnvoyAcceptsEveryCase(t *testing.T) {
 	t.Parallel()
-	envoy := binary(t)
+	t.Run("pinned", func(t *testing.T) {
+		t.Parallel()
+		acceptsEveryCase(t, envoytest.Binary(t))
+	})
+	t.Run("oldest", func(t *testing.T) {
+		t.Parallel()
+		acceptsEveryCase(t, envoytest.OldestBinary(t))
+	})
+}
+
+func acceptsEveryCase(t *testing.T, envoy string) {
+	t.Helper()
 	for name, c := range goldens() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

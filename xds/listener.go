@@ -78,7 +78,7 @@ func manager(s Settings) *hcmv3.HttpConnectionManager {
 		RequestTimeout:        durationpb.New(uploadTimeout),
 		StreamIdleTimeout:     durationpb.New(s.Timeouts.StreamIdle),
 
-		// No client is internal, whatever its address: x-envoy-* request fields would let it ask for retries and
+		// No client is internal, whatever its address: with x-envoy-* request fields it could ask for retries and
 		// timeouts that the mesh does not grant.
 		UseRemoteAddress:         wrapBool(true),
 		XffNumTrustedHops:        s.TrustedHops,
@@ -95,8 +95,7 @@ func manager(s Settings) *hcmv3.HttpConnectionManager {
 	}
 }
 
-// nobody is the range of no routable address (RFC 6666): an empty list would mean Envoy's default, all private
-// addresses.
+// nobody is a range without hosts (RFC 6666): to Envoy, an empty list means more than none.
 func nobody() []*corev3.CidrRange {
 	return []*corev3.CidrRange{{AddressPrefix: "100::", PrefixLen: wrapUint32(128)}}
 }

@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,8 +16,6 @@ import (
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/status"
-
-	"ringfence.dev/ringfence/internal/agent"
 )
 
 func TestRouting(t *testing.T) {
@@ -362,196 +357,5 @@ func TestClientsCannotSteerEnvoy(t *testing.T) {
 	response.Body.Close()
 	if response.StatusCode != 400 {
 		t.Errorf("a field name with an underscore got %d", response.StatusCode)
-	}
-}
-
-func TestChangesUnderLoad(t *testing.T) {
-	for _, api := range []string{"DELTA_GRPC", "GRPC"} {
-		t.Run(api, func(t *testing.T) {
-			t.Parallel()
-			u := newUpstream(t, "steady")
-			steady, other := record("steady", rpc, u.URL), newUpstream(t, "other")
-			b := start(t, api, steady)
-			done := make(chan struct{})
-			var load sync.WaitGroup
-			for range 4 {
-				load.Go(func() {
-					for {
-						select {
-						case <-done:
-							return
-						default:
-						}
-						if got, err := b.try("POST", "gateway.example", "/agents/steady", "{}"); err != nil || got.Status != 200 {
-							t.Errorf("a request failed while agents changed: %v %d %s", err, got.Status, got.Body)
-							return
-						}
-					}
-				})
-			}
-			for i := range 20 {
-				name := agent.ID(fmt.Sprintf("guest-%d", i))
-				b.publish(steady, record(name, rpc, other.URL))
-				b.await("the new route", func() (string, bool) {
-					got := b.call("POST", "gateway.example", "/agents/"+string(name), "{}")
-					if got.Status != 200 && got.Status != 404 {
-						t.Errorf("the new route answered %d %s", got.Status, got.Body)
-					}
-					return "", got.Status == 200
-				})
-				b.publish(steady)
-				b.await("the route's end", func() (string, bool) {
-					got := b.call("POST", "gateway.example", "/agents/"+string(name), "{}")
-					if got.Status == 503 {
-						t.Errorf("the cluster went before its routes: %s", got.Body)
-					}
-					return "", got.Status == 404
-				})
-			}
-			close(done)
-			load.Wait()
-			if rejections := b.publisher.Status().Rejections; len(rejections) > 0 {
-				t.Errorf("Envoy rejected %v", rejections)
-			}
-		})
-	}
-}
-
-func TestBodyCap(t *testing.T) {
-	t.Parallel()
-	u := newUpstream(t, "weather")
-	b := startWith(t, "DELTA_GRPC", func(s *settingsValue) { s.Timeouts.Authz = 20 * time.Second }, record("weather", rpc, u.URL))
-	limit := int(b.settings.MaxBody)
-	h2 := &http.Transport{Protocols: new(http.Protocols)}
-	h2.Protocols.SetUnencryptedHTTP2(true)
-	t.Cleanup(h2.CloseIdleConnections)
-	for protocol, transport := range map[string]http.RoundTripper{"http1": b.client.Transport, "http2": h2} {
-		for size, want := range map[int]int{limit: 200, limit + 1: 413, 4 * limit: 413} {
-			for _, chunked := range []bool{false, true} {
-				t.Run(fmt.Sprintf("%s/%d/%t", protocol, size, chunked), func(t *testing.T) {
-					t.Parallel()
-					body := io.Reader(strings.NewReader(strings.Repeat("x", size)))
-					if chunked {
-						body = io.MultiReader(body) // hides the length
-					}
-					request, err := http.NewRequest("POST", "http://"+b.gateway+"/agents/weather", body)
-					if err != nil {
-						t.Fatal(err)
-					}
-					response, err := transport.RoundTrip(request)
-					if err != nil {
-						if protocol == "http1" && size == 4*limit && strings.Contains(err.Error(), "connection reset") {
-							return // Envoy answered and closed before all was written, which HTTP/1.1 cannot tell
-						}
-						t.Fatal(err)
-					}
-					response.Body.Close()
-					if response.StatusCode != want {
-						t.Errorf("got %d, want %d", response.StatusCode, want)
-					}
-				})
-			}
-		}
-	}
-}
-
-// TestBodyFillsBuffersBeforeTheVerdict sends more than Envoy reads ahead while the governor still thinks.
-func TestBodyFillsBuffersBeforeTheVerdict(t *testing.T) {
-	t.Parallel()
-	u := newUpstream(t, "weather")
-	b := startWith(t, "DELTA_GRPC", func(s *settingsValue) {
-		s.MaxBody, s.Timeouts.Authz = 1<<20, 20*time.Second
-	}, record("weather", rpc, u.URL))
-	for _, size := range []int{70 << 10, 300 << 10, 1 << 20, 2 << 20} {
-		verdict := make(chan struct{})
-		b.governor.set(func(*authv3.CheckRequest) *authv3.CheckResponse { <-verdict; return nil }, nil)
-		connection, err := net.Dial("tcp", b.gateway)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer connection.Close()
-		connection.SetDeadline(time.Now().Add(20 * time.Second))
-		fmt.Fprintf(connection, "POST /agents/weather HTTP/1.1\r\nHost: gateway.example\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n", size)
-		var writing sync.WaitGroup
-		writing.Go(func() { fmt.Fprintf(connection, "%s\r\n0\r\n\r\n", strings.Repeat("x", size)) })
-		if size <= 300<<10 {
-			writing.Wait() // the kernel and Envoy's buffers have all of it now
-		}
-		close(verdict)
-		response, err := http.ReadResponse(bufio.NewReader(connection), nil)
-		if err != nil {
-			t.Fatalf("a body of %d bytes got no answer: %v", size, err)
-		}
-		if want := map[bool]int{true: 200, false: 413}[size <= 1<<20]; response.StatusCode != want {
-			t.Errorf("a body of %d bytes got %d, want %d", size, response.StatusCode, want)
-		}
-		connection.Close()
-		writing.Wait()
-	}
-}
-
-// TestMovedAgent moves an agent to another origin while it is called.
-func TestMovedAgent(t *testing.T) {
-	t.Parallel()
-	u, v := newUpstream(t, "old"), newUpstream(t, "new")
-	b := start(t, "DELTA_GRPC", record("mover", rpc, u.URL))
-	done := make(chan struct{})
-	var load sync.WaitGroup
-	load.Go(func() {
-		for {
-			select {
-			case <-done:
-				return
-			default:
-			}
-			if got := b.call("POST", "mover.mesh.local", "/", "{}"); got.Status != 200 {
-				t.Errorf("a call failed while the agent moved: %d %s", got.Status, got.Body)
-				return
-			}
-		}
-	})
-	for range 10 {
-		b.publish(record("mover", rpc, v.URL))
-		b.publish(record("mover", rpc, u.URL))
-	}
-	close(done)
-	load.Wait()
-}
-
-func TestManyAgents(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes an Envoy with 5,000 agents")
-	}
-	u := newUpstream(t, "u")
-	var records []*agent.Record
-	for i := range 5000 {
-		records = append(records, record(agent.ID(fmt.Sprintf("a%d", i)), rpc, fmt.Sprintf("%s/%d", u.URL, i)))
-	}
-	b := start(t, "DELTA_GRPC", records...)
-	for _, i := range []int{0, 1, 4, 49, 499, 4999, 10, 100, 1000} {
-		for path, host := range map[string]string{fmt.Sprintf("/agents/a%d", i): "gateway.example", "/": fmt.Sprintf("a%d.mesh.local", i)} {
-			if got, want := b.call("POST", host, path, "").seen(t).URI, fmt.Sprintf("/%d", i); got != want {
-				t.Errorf("%s%s reached %s, want %s", host, path, got, want)
-			}
-		}
-	}
-	if got := b.call("POST", "gateway.example", "/agents/a5000", ""); got.Status != 404 {
-		t.Errorf("an unknown agent among many answered %d", got.Status)
-	}
-}
-
-func TestAccessLogIsWritten(t *testing.T) {
-	t.Parallel()
-	u := newUpstream(t, "weather")
-	path := filepath.Join(t.TempDir(), "access.log")
-	b := startWith(t, "DELTA_GRPC", func(s *settingsValue) { s.AccessLog = path }, record("weather", rpc, u.URL))
-	b.call("POST", "gateway.example", "/agents/weather?secret=1", "{}")
-	line := b.await("a log line", func() (string, bool) { return readLine(path) })
-	var entry map[string]any
-	if err := json.Unmarshal([]byte(line), &entry); err != nil {
-		t.Fatalf("%v in %s", err, line)
-	}
-	if entry["route"] != "agent/weather/0" || entry["status"] != float64(200) || strings.Contains(line, "secret") {
-		t.Errorf("got %s", line)
 	}
 }

@@ -108,9 +108,9 @@ func NewPublisher(s Settings, log *slog.Logger, clock Clock, r prometheus.Regist
 	}, nil
 }
 
-// Publish serves the snapshot to all Envoys and returns when it, or a later one, was handed to their streams.
-// Snapshots that arrive while one is built are skipped but for the last. A snapshot older than the published
-// one is ignored; nil is the empty mesh before any revision.
+// Publish serves the snapshot to all Envoys. It does not wait for them: a snapshot with new clusters may itself
+// wait, up to a second, until they answered for the last ones. Snapshots that arrive while one is built or waits
+// are skipped but for the last. One older than the latest is ignored; nil is the empty mesh before any revision.
 func (p *Publisher) Publish(snap *registry.Snapshot) {
 	if snap == nil {
 		snap = registry.NewSnapshot(0, nil)

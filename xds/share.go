@@ -3,7 +3,6 @@ package xds
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -113,9 +112,6 @@ func (b *builder) addClusters(s *share, entries []entry) error {
 		}
 		s.clusters = append(s.clusters, v)
 	}
-	slices.SortFunc(s.clusters, func(a, b versioned[*clusterv3.Cluster]) int {
-		return strings.Compare(a.resource.GetName(), b.resource.GetName())
-	})
 	return nil
 }
 

@@ -98,7 +98,7 @@ type Content struct {
 
 // Limits bound requests.
 type Limits struct {
-	// Body is the largest request body in bytes, 1 KiB to 16 MiB.
+	// Body is the largest request body in bytes, 256 KiB to 16 MiB.
 	Body int `yaml:"body"`
 	// Depth is the deepest JSON nesting, 4 to 512.
 	Depth int `yaml:"depth"`
@@ -106,7 +106,7 @@ type Limits struct {
 	Members int `yaml:"members"`
 	// Decision is how long Envoy waits for one decision before it answers 503.
 	Decision time.Duration `yaml:"decision"`
-	// Idle is how long a stream may be silent before Envoy ends it.
+	// Idle is how long a call or stream may be silent before Envoy ends it.
 	Idle time.Duration `yaml:"idle"`
 	// Nonces is how many signatures are remembered at once, about a minute's worth.
 	Nonces int `yaml:"nonces"`

@@ -38,7 +38,7 @@ func Default() Config {
 			Depth:    limits.Depth,
 			Members:  limits.Members,
 			Decision: time.Second,
-			Idle:     5 * time.Minute,
+			Idle:     30 * time.Minute,
 			Nonces:   1 << 20,
 		},
 		Envoy: Envoy{LogLevel: "warning", Drain: 10 * time.Second},

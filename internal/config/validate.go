@@ -82,7 +82,7 @@ func (m Mesh) validate(v *validation) {
 }
 
 func (l Limits) validate(v *validation) {
-	v.check(l.Body >= 1<<10 && l.Body <= 16<<20, "limits.body", "must be 1024 to 16777216 bytes")
+	v.check(l.Body >= 256<<10 && l.Body <= 16<<20, "limits.body", "must be 262144 to 16777216 bytes")
 	v.check(l.Depth >= 4 && l.Depth <= 512, "limits.depth", "must be 4 to 512")
 	v.check(l.Members >= 64 && l.Members <= 1<<22, "limits.members", "must be 64 to 4194304")
 	v.check(l.Decision >= 10*time.Millisecond && l.Decision <= time.Minute, "limits.decision", "must be 10ms to 1m")
