@@ -26,7 +26,11 @@ func (s operationStage) Judge(x *Exchange) Verdict {
 	case a2a.JSONRPC:
 		operation, problem = a2a.ParseJSONRPC(x.Request.Body, s.limits)
 	case a2a.HTTPJSON:
-		operation, problem = a2a.ParseHTTPJSON(x.Request.Method, x.Below, x.Request.Body, s.limits)
+		path := x.Below
+		if _, query, ok := strings.Cut(x.Request.Path, "?"); ok {
+			path += "?" + query
+		}
+		operation, problem = a2a.ParseHTTPJSON(x.Request.Method, path, x.Request.Body, s.limits)
 	default:
 		return deny(Invalid, GatewaySide, "binding-ungoverned", "the mesh does not govern this binding")
 	}
