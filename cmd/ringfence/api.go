@@ -27,7 +27,7 @@ import (
 // agentsBucket is where the store keeps registrations.
 const agentsBucket = "agents"
 
-func newRegistry(lifecycle fx.Lifecycle, c config.Config, s store.Store, logger *slog.Logger) (*registry.Registry, error) {
+func newRegistry(lifecycle fx.Lifecycle, c config.Config, l *listeners, s store.Store, logger *slog.Logger) (*registry.Registry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	bucket, err := s.Bucket(ctx, agentsBucket)
@@ -40,6 +40,9 @@ func newRegistry(lifecycle fx.Lifecycle, c config.Config, s store.Store, logger 
 		Logger:   logger,
 		Fetch:    registry.NewFetcher(registry.FetchConfig{AllowedNetworks: c.Registry.Networks()}),
 		Defaults: registry.Defaults{Capabilities: c.Registry.Capabilities},
+
+		AllowedNetworks: c.Registry.Networks(),
+		Own:             l.owns,
 	})
 	if err != nil {
 		return nil, err

@@ -119,6 +119,7 @@ func newGateway(c config.Config, dir lockedDir, l *listeners, path binary, logge
 		Grace: c.Envoy.Drain,
 		Started: func(i *envoy.Instance) {
 			g.current.Store(i)
+			l.admin.Store(i.AdminAddress())
 			select {
 			case g.started <- struct{}{}:
 			default:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 
 	"go.uber.org/fx"
 
@@ -18,6 +19,8 @@ type listeners struct {
 	grpc, api, cards net.Listener
 	// gateway is where Envoy listens: host:port.
 	gateway string
+	// admin is the address of Envoy's admin interface, once one runs.
+	admin atomic.Value
 	// reserved keeps the gateway's port until Envoy has it; nil when Envoy is someone else's.
 	reserved *envoy.Reservation
 }
@@ -72,6 +75,23 @@ func (l *listeners) close() {
 	if l.reserved != nil {
 		l.reserved.Close() //nolint:errcheck // nothing to do about it
 	}
+}
+
+// owns reports whether an address is one of this mesh: to lead a call there would let callers reach what is meant
+// for Envoy and the administrator alone.
+func (l *listeners) owns(host, port string) bool {
+	admin, _ := l.admin.Load().(string)
+	for _, own := range []string{l.grpc.Addr().String(), l.api.Addr().String(), l.cards.Addr().String(), l.gateway, admin} {
+		ownHost, ownPort, err := net.SplitHostPort(own)
+		if err != nil || port != ownPort {
+			continue
+		}
+		ip, ownIP := net.ParseIP(host), net.ParseIP(ownHost)
+		if host == ownHost || ip.Equal(ownIP) || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+			return true
+		}
+	}
+	return false
 }
 
 // reachable returns a listener's address as Envoy is told it: a wildcard host becomes the advertised host, or

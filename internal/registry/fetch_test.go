@@ -197,7 +197,7 @@ func TestFetchCardUsesNoProxy(t *testing.T) {
 func TestRegisterByURL(t *testing.T) {
 	t.Parallel()
 	url, requests := site(t, map[string]http.HandlerFunc{agent.CardPath: serve(card)})
-	r := open(t, newBucket(t), func(c *registry.Config) { c.Fetch = fetcher(loopback, nil) })
+	r := open(t, newBucket(t), func(c *registry.Config) { c.Fetch, c.AllowedNetworks = fetcher(loopback, nil), loopback })
 	record, err := r.Register(t.Context(), registry.Registration{Name: "a", CardURL: url, SkillEffects: map[string]string{"forecast": "read"}})
 	if err != nil || record.CardURL != url || string(record.Card.Raw) != card {
 		t.Fatalf("%+v, %v", record, err)

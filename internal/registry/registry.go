@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,10 @@ type Config struct {
 	Logger *slog.Logger
 	// Fetch finds the cards of registrations that give a URL; nil refuses them.
 	Fetch CardFetcher
+	// AllowedNetworks are the private networks in which agents may live whose cards are fetched.
+	AllowedNetworks []netip.Prefix
+	// Own reports whether a host and port are the mesh's own, to which no card may lead; nil knows none.
+	Own func(host, port string) bool
 	// Defaults fill what registrations leave out.
 	Defaults Defaults
 	// AckTimeout bounds how long a stored write may take to show in the snapshot; zero means 5 s.

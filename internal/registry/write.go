@@ -125,8 +125,11 @@ func (r *Registry) Delete(ctx context.Context, name agent.ID, revision uint64) e
 // prepare validates everything about a registration but its claims, fetching the card when needed.
 func (r *Registry) prepare(ctx context.Context, g Registration) (*agent.Record, error) {
 	record, err := g.record(r.config.Defaults)
-	if err != nil || g.CardURL == "" {
-		return record, err
+	if err != nil {
+		return nil, err
+	}
+	if g.CardURL == "" {
+		return record, r.checkUpstreams(record)
 	}
 	if r.config.Fetch == nil {
 		return nil, agent.FieldError{Path: "cardUrl", Problem: "is not supported here: give the card itself"}
@@ -135,7 +138,7 @@ func (r *Registry) prepare(ctx context.Context, g Registration) (*agent.Record, 
 	if err != nil {
 		return nil, fetchProblems(err)
 	}
-	return record, errors.Join(skillProblems(record)...)
+	return record, errors.Join(append(skillProblems(record), r.checkUpstreams(record))...)
 }
 
 // fetchProblems makes one problem of the field cardUrl out of each thing that went wrong.

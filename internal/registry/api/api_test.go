@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -77,6 +78,7 @@ func newFixture(t testing.TB) *fixture {
 	logger := slog.New(slog.DiscardHandler)
 	f.registry, err = registry.Open(t.Context(), registry.Config{
 		Bucket: f.bucket, Now: fixedNow, Logger: logger, Defaults: registry.StandardDefaults(),
+		AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Fetch: fetchFunc(func(_ context.Context, url string) (agent.Card, error) {
 			if url != "http://cards.test/weather" {
 				return agent.Card{}, errors.Join(errors.New("first problem"), errors.New("second problem"))
