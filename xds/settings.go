@@ -111,8 +111,10 @@ func (s Settings) Validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"authz timeout", s.Timeouts.Authz}, {"message timeout", s.Timeouts.Message},
-		{"connect timeout", s.Timeouts.Connect}, {"stream idle timeout", s.Timeouts.StreamIdle},
+		{"authz timeout", s.Timeouts.Authz},
+		{"message timeout", s.Timeouts.Message},
+		{"connect timeout", s.Timeouts.Connect},
+		{"stream idle timeout", s.Timeouts.StreamIdle},
 		{"max call", s.Timeouts.MaxCall},
 	} {
 		if t.value < time.Millisecond {
