@@ -9,10 +9,15 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/identity"
 )
 
-// guess is how many requests per second are signed for a run before any rate is known.
-const guess = 15_000
+const (
+	// guess is how many requests are signed before any rate is known.
+	guess = 15_000
+	// spare is how many times as many requests are signed as the run before used. Signing takes longer than sending.
+	spare = 2
+)
 
 // pids returns the processes that take part in a run of one side.
 func (b *bench) pids(s side) map[string]int {
@@ -77,40 +82,52 @@ func spent(before, after map[string]time.Duration) map[string]float64 {
 	return used
 }
 
-// warm runs both sides once unmeasured.
-func (b *bench) warm(ctx context.Context, p plan) error {
-	p.saturation = time.Second
-	if err := b.prepare(guess); err != nil {
-		return err
-	}
-	for _, s := range sides {
-		if _, err := b.saturateOnce(ctx, s, 0, p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// saturate lets both sides take turns at as many requests as they can.
+// saturate lets both sides take turns at as many requests as they can, after one short round that does not count.
 func (b *bench) saturate(ctx context.Context, p plan) ([]run, error) {
+	warmup := p
+	warmup.saturation = time.Second
+	last, err := b.saturateRound(ctx, 0, guess, warmup)
+	if err != nil {
+		return nil, err
+	}
 	var runs []run
-	perSecond := float64(guess)
 	for round := 1; round <= p.rounds; round++ {
-		if err := b.prepare(int(perSecond * p.saturation.Seconds())); err != nil {
+		n := spare * last[len(last)-1].rate() * p.saturation.Seconds()
+		if last, err = b.saturateRound(ctx, round, max(int(n), guess), p); err != nil {
 			return nil, err
 		}
-		for _, s := range sides {
-			r, err := b.saturateOnce(ctx, s, round, p)
-			if err != nil {
-				return nil, err
-			}
+		for _, r := range last {
 			fmt.Println(r)
-			runs = append(runs, r)
 		}
-		// Signing takes longer than sending: no more than there is reason to expect use for.
-		perSecond = 1.6 * runs[len(runs)-1].rate()
+		runs = append(runs, last...)
 	}
 	return runs, nil
+}
+
+// saturateRound signs n requests and drives each side with them.
+func (b *bench) saturateRound(ctx context.Context, round, n int, p plan) ([]run, error) {
+	began := time.Now()
+	if err := b.prepare(n); err != nil {
+		return nil, err
+	}
+	var runs []run
+	for _, s := range sides {
+		r, err := b.saturateOnce(ctx, s, round, p)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	return runs, inTime(began)
+}
+
+// inTime returns an error when requests signed at the given moment have expired by now.
+func inTime(signed time.Time) error {
+	if took := time.Since(signed); took > identity.MaxLifetime {
+		return fmt.Errorf("a round took %s from the first signature on, and signatures live %s: the machine is too busy",
+			took.Round(time.Second), identity.MaxLifetime)
+	}
+	return nil
 }
 
 // halfLoad is half of what the governed side managed, in requests per second.
@@ -122,6 +139,7 @@ func halfLoad(runs []run) int {
 func (b *bench) hold(ctx context.Context, p plan, rate int) ([]run, error) {
 	var runs []run
 	for round := 1; round <= p.rounds; round++ {
+		began := time.Now()
 		// One more than needed: vegeta may send it at the very end.
 		requests, err := b.caller.batch(b.url(callee), int(float64(rate)*p.steady.Seconds())+1)
 		if err != nil {
@@ -136,6 +154,9 @@ func (b *bench) hold(ctx context.Context, p plan, rate int) ([]run, error) {
 			}
 			fmt.Println(r)
 			runs = append(runs, r)
+		}
+		if err := inTime(began); err != nil {
+			return nil, err
 		}
 	}
 	return runs, nil

@@ -23,6 +23,9 @@ type plan struct {
 	connections int
 	// agents are registered before registrations more are timed, one by one.
 	agents, registrations int
+	// pause is between two calls to an agent whose route is awaited. Without one the calls compete with the
+	// registration for the cores.
+	pause time.Duration
 }
 
 var (
@@ -40,11 +43,24 @@ func main() {
 	}
 	short := flag.Bool("short", false, "measure briefly, to see that the tool works, and write nothing")
 	render := flag.Bool("render", false, "measure nothing: write figures and tables anew from the raw results")
+	pause := flag.Duration("pause", 0, "pause between two calls to an agent whose new route is awaited")
 	root := flag.String("root", ".", "directory of the repository")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := execute(ctx, newPlaces(*root), *short, *render); err != nil {
+	p := full
+	if *short {
+		p = brief
+	}
+	p.pause = *pause
+	at := newPlaces(*root)
+	var err error
+	if *render {
+		err = renderAgain(at)
+	} else {
+		err = execute(ctx, at, p, !*short)
+	}
+	if err != nil {
 		stop()
 		fail(err)
 	}
@@ -55,25 +71,23 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-func execute(ctx context.Context, at places, short, render bool) error {
-	if render {
-		r, err := loadResults(at.results)
-		if err != nil {
-			return err
-		}
-		return at.publish(r)
+// renderAgain publishes what an earlier run measured.
+func renderAgain(at places) error {
+	r, err := loadResults(at.results)
+	if err != nil {
+		return err
 	}
-	p := full
-	if short {
-		p = brief
-	}
+	return at.publish(r)
+}
+
+// execute measures and prints the figures; keep saves and publishes them too.
+func execute(ctx context.Context, at places, p plan, keep bool) error {
 	r, err := measure(ctx, at, p)
 	if err != nil {
 		return err
 	}
-	list := summarize(r)
-	fmt.Print("\n", figuresText(list))
-	if short {
+	fmt.Print("\n", figuresText(summarize(r)))
+	if !keep {
 		fmt.Println("\nA short run is no measurement: nothing was written.")
 		return nil
 	}
@@ -92,9 +106,6 @@ func measure(ctx context.Context, at places, p plan) (results, error) {
 	defer b.stop()
 	r := results{Environment: b.environment(ctx)}
 	fmt.Printf("%s\n\n", r.Environment)
-	if err := b.warm(ctx, p); err != nil {
-		return results{}, err
-	}
 	saturated, err := b.saturate(ctx, p)
 	if err != nil {
 		return results{}, err

@@ -12,6 +12,8 @@ import (
 type propagation struct {
 	// Agents were registered before.
 	Agents int `json:"agents"`
+	// Pause was between two calls to an agent whose route was awaited, in milliseconds.
+	Pause float64 `json:"pauseMillis"`
 	// Registered is from sending each registration to its answer; Reachable from sending it to the first answer of
 	// the agent through its new route.
 	Registered []float64 `json:"registeredMillis"`
@@ -20,7 +22,7 @@ type propagation struct {
 
 // propagate registers many agents, then times further registrations one by one.
 func (b *bench) propagate(ctx context.Context, p plan) (propagation, error) {
-	result := propagation{Agents: p.agents}
+	result := propagation{Agents: p.agents, Pause: float64(p.pause.Milliseconds())}
 	// The caller and the callee are registered already.
 	last := callee
 	for i := range p.agents - 2 {
@@ -29,11 +31,11 @@ func (b *bench) propagate(ctx context.Context, p plan) (propagation, error) {
 			return propagation{}, err
 		}
 	}
-	if err := b.awaitRoute(ctx, last); err != nil {
+	if err := b.awaitRoute(ctx, last, p.pause); err != nil {
 		return propagation{}, err
 	}
 	for i := range p.registrations {
-		registered, reachable, err := b.timeRegistration(ctx, fmt.Sprintf("fresh-%d", i))
+		registered, reachable, err := b.timeRegistration(ctx, fmt.Sprintf("fresh-%d", i), p.pause)
 		if err != nil {
 			return propagation{}, err
 		}
@@ -44,8 +46,8 @@ func (b *bench) propagate(ctx context.Context, p plan) (propagation, error) {
 	return result, nil
 }
 
-// timeRegistration registers one agent while calls to it are under way back to back.
-func (b *bench) timeRegistration(ctx context.Context, name string) (registered, reachable float64, err error) {
+// timeRegistration registers one agent while calls to it are under way.
+func (b *bench) timeRegistration(ctx context.Context, name string, pause time.Duration) (registered, reachable float64, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
 	since := func() float64 { return float64(time.Since(began).Nanoseconds()) / 1e6 }
@@ -55,7 +57,7 @@ func (b *bench) timeRegistration(ctx context.Context, name string) (registered, 
 	})
 	group.Go(func() error {
 		defer func() { reachable = since() }()
-		return b.awaitRoute(ctx, name)
+		return b.awaitRoute(ctx, name, pause)
 	})
 	err = group.Wait()
 	return registered, reachable, err

@@ -106,7 +106,7 @@ func (b *bench) populate(ctx context.Context) error {
 	if err := b.register(ctx, callee, nil); err != nil {
 		return err
 	}
-	return b.awaitRoute(ctx, callee)
+	return b.awaitRoute(ctx, callee, 0)
 }
 
 // register registers an agent that is reached at the one agent process.
@@ -163,14 +163,15 @@ func (b *bench) call(ctx context.Context, name string) (bool, error) {
 	return hit{Code: status, Body: answer}.succeeded(), nil
 }
 
-// awaitRoute calls back to back until the agent answers.
-func (b *bench) awaitRoute(ctx context.Context, name string) error {
+// awaitRoute calls the agent, with the given pause after each call, until it answers.
+func (b *bench) awaitRoute(ctx context.Context, name string, pause time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	for {
 		if answered, err := b.call(ctx, name); err != nil || answered {
 			return err
 		}
+		time.Sleep(pause)
 	}
 }
 

@@ -93,6 +93,7 @@ func summarize(r results) []figure {
 	return append(list,
 		newFigure("failed-requests", float64(failed), "requests").exactly(0),
 		newFigure("propagation-agents", float64(r.Propagation.Agents), "agents"),
+		newFigure("propagation-poll-pause", r.Propagation.Pause, "ms"),
 		newFigure("propagation-p50", quantile(reachable, 0.50), "ms"),
 		newFigure("propagation-p99", quantile(reachable, 0.99), "ms").below(mostPropagation),
 		newFigure("propagation-max", quantile(reachable, 1), "ms"),
