@@ -54,10 +54,9 @@ type composeService struct {
 		Timeout  string   `yaml:"timeout"`
 		Retries  int      `yaml:"retries"`
 	} `yaml:"healthcheck"`
-	StopGracePeriod string   `yaml:"stop_grace_period"`
-	ReadOnly        bool     `yaml:"read_only"`
-	CapDrop         []string `yaml:"cap_drop"`
-	SecurityOpt     []string `yaml:"security_opt"`
+	ReadOnly    bool     `yaml:"read_only"`
+	CapDrop     []string `yaml:"cap_drop"`
+	SecurityOpt []string `yaml:"security_opt"`
 }
 
 type composeBuild struct {
@@ -231,11 +230,15 @@ func TestComposeFile(t *testing.T) {
 		"ringfence": {settings.Listen.API, settings.Listen.GRPC, settings.Listen.Cards},
 		"envoy":     {settings.Listen.Gateway},
 	}
+	page, err := os.ReadFile(filepath.Join(composeDir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, s := range file.Services {
 		build := file.builtBy(s)
 		switch {
 		case build == (composeBuild{}):
-			if s.Image != "envoyproxy/envoy:v"+envoy.Version {
+			if s.Image != "envoyproxy/envoy:v"+envoy.Version || !strings.Contains(string(page), "`"+s.Image+"`") {
 				t.Errorf("%s: image %s is neither built here nor Envoy %s", name, s.Image, envoy.Version)
 			}
 		case filepath.Clean(filepath.Join(composeDir, build.Context)) != filepath.Clean("../..") || d.stages[build.Target] == nil:
