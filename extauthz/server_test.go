@@ -86,8 +86,8 @@ func TestCheck(t *testing.T) {
 				if (c.status == 0) != (got.GetStatus().GetCode() == 0 && got.GetOkResponse() != nil && denied == nil) {
 					t.Fatalf("response %v, want status %d", got, c.status)
 				}
-				fields := envoyhttp.PassageFields(&corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{envoyhttp.MetadataNamespace: got.GetDynamicMetadata()}})
-				passage, err := governance.ParsePassage(fields)
+				text := envoyhttp.PassageText(&corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{envoyhttp.MetadataNamespace: got.GetDynamicMetadata()}})
+				passage, err := governance.ParsePassage(text)
 				if c.status == 0 && (err != nil || passage.Final != c.final) {
 					t.Errorf("passage %+v, error %v, want final %v", passage, err, c.final)
 				}

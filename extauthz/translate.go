@@ -61,7 +61,7 @@ func response(x *governance.Exchange) *authv3.CheckResponse {
 			HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
 				ResponseHeadersToAdd: envoyhttp.Options([][2]string{{governance.DecisionHeader, x.ID}}),
 			}},
-			DynamicMetadata: envoyhttp.Passage(x.Passage().Fields()),
+			DynamicMetadata: envoyhttp.Passage(x.Passage().String()),
 		}
 	}
 	return &authv3.CheckResponse{

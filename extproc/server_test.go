@@ -53,7 +53,7 @@ func passage(t *testing.T, governor *governance.Governor, m *meshtest.Mesh, c me
 	}
 	x := governor.Open(context.Background(), request)
 	return &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{
-		envoyhttp.MetadataNamespace: envoyhttp.Passage(x.Passage().Fields()),
+		envoyhttp.MetadataNamespace: envoyhttp.Passage(x.Passage().String()),
 	}}
 }
 

@@ -78,7 +78,7 @@ func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingReq
 // begin takes up the exchange where ext_authz left it. Envoy skips ext_authz for requests without a route, and an
 // operator may not have it: then nothing was decided yet, and the header phase is judged here.
 func (e *exchange) begin(ctx context.Context, metadata *corev3.Metadata, request governance.Request) *governance.Exchange {
-	passage, err := governance.ParsePassage(envoyhttp.PassageFields(metadata))
+	passage, err := governance.ParsePassage(envoyhttp.PassageText(metadata))
 	if err != nil {
 		return e.governor.Open(ctx, request)
 	}

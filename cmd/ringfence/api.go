@@ -68,6 +68,7 @@ type apiParts struct {
 	Gatherer   *prometheus.Registry
 	Registerer prometheus.Registerer
 	Inspection inspection
+	Gateway    *gateway
 }
 
 func newAPI(p apiParts) (*api.Server, error) {
@@ -83,7 +84,7 @@ func newAPI(p apiParts) (*api.Server, error) {
 		NotReady: func() []string {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
-			return notReady(p.Registry.Healthy(), p.Store.Healthy(ctx))
+			return notReady(p.Registry.Healthy(), p.Store.Healthy(ctx), p.Gateway.notReady())
 		},
 		MetricsPage: promhttp.HandlerFor(p.Gatherer, promhttp.HandlerOpts{}),
 		Metrics:     metrics,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -91,6 +92,23 @@ type gateway struct {
 	supervision envoy.Supervision
 	current     atomic.Pointer[envoy.Instance]
 	started     chan struct{}
+	serving     atomic.Bool
+}
+
+// notReady returns why calls cannot pass, or nil. A nil gateway is someone else's and not judged.
+func (g *gateway) notReady() error {
+	if g == nil {
+		return nil
+	}
+	if !g.serving.Load() {
+		return errors.New("Envoy does not serve yet")
+	}
+	select {
+	case <-g.current.Load().Done():
+		return errors.New("Envoy has ended and is started again")
+	default:
+		return nil
+	}
 }
 
 func newGateway(c config.Config, dir lockedDir, l *listeners, path binary, logger *slog.Logger) (*gateway, error) {
@@ -153,7 +171,11 @@ func runGateway(lifecycle fx.Lifecycle, g *gateway, r *registry.Registry, p *xds
 			if _, err := g.current.Load().ListenerAddress(start, xds.Gateway); err != nil {
 				return err
 			}
-			return g.current.Load().Ready(start)
+			if err := g.current.Load().Ready(start); err != nil {
+				return err
+			}
+			g.serving.Store(true)
+			return nil
 		},
 		OnStop: func(stop context.Context) error {
 			cancel()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -22,12 +21,15 @@ import (
 // frame is the room a gRPC message needs beside the body it carries: headers and metadata.
 const frame = 1 << 20
 
+// streamWorkers keep their grown stacks between requests. Each xDS stream holds one for good.
+const streamWorkers = 64
+
 // newGRPCServer returns the server of ext_authz, ext_proc and xDS. It admits keepalive pings as often as the
 // generated Envoy configuration sends them, and any number of streams: each open request of Envoy is one.
 func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger *slog.Logger, stop fx.Shutdowner) *grpc.Server {
 	server := grpc.NewServer(
 		grpc.MaxRecvMsgSize(c.Limits.Body+frame),
-		grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0))),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
 			defer recovered(logger, info.FullMethod, &err)

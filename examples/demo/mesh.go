@@ -30,6 +30,9 @@ type mesh struct {
 	died      chan error
 }
 
+// errTaken: an agent of the name is registered already.
+var errTaken = errors.New("the name is taken")
+
 var kinds = []string{"weather", "ledger", "concierge"}
 
 func startMesh(ctx context.Context, bin, data string) (*mesh, error) {
@@ -153,7 +156,12 @@ func (m *mesh) populate(ctx context.Context) error {
 		case "weather":
 			registration["effect"] = "read"
 		}
-		if err := m.api(ctx, http.MethodPost, "/v1/agents", registration); err != nil {
+		err = m.api(ctx, http.MethodPost, "/v1/agents", registration)
+		if errors.Is(err, errTaken) {
+			// A mesh that stays remembers its agents, but they have new addresses.
+			err = m.api(ctx, http.MethodPut, "/v1/agents/"+kind, registration)
+		}
+		if err != nil {
 			return fmt.Errorf("registering %s: %w", kind, err)
 		}
 	}
@@ -204,8 +212,8 @@ func (m *mesh) api(ctx context.Context, method, path string, body any) error {
 	if err != nil {
 		return err
 	}
-	if response.StatusCode == http.StatusConflict && method == http.MethodPost {
-		return nil // a mesh that stays was populated before
+	if response.StatusCode == http.StatusConflict {
+		return fmt.Errorf("%w: %s", errTaken, answer)
 	}
 	if response.StatusCode >= 300 {
 		return errors.New(response.Status + ": " + string(answer))

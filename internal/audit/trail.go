@@ -1,8 +1,8 @@
 package audit
 
 import (
+	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -15,12 +15,15 @@ import (
 type Trail struct {
 	queue   chan Record
 	logger  *slog.Logger
-	out     io.Writer
+	out     *bufio.Writer // nil keeps records in memory only
+	sink    io.Writer
 	done    chan struct{}
 	closing sync.Once
 	writer  sync.WaitGroup
-	dropped atomic.Uint64
-	failed  atomic.Uint64
+	// unflushed counts the records in out's buffer; it belongs to whoever writes.
+	unflushed uint64
+	dropped   atomic.Uint64
+	failed    atomic.Uint64
 
 	mu     sync.RWMutex
 	recent []Record // ring: the next write goes to recent[next]
@@ -44,10 +47,13 @@ func NewTrail(c TrailConfig) *Trail {
 	t := &Trail{
 		queue:  make(chan Record, max(c.Queue, 1)),
 		logger: c.Logger,
-		out:    c.Out,
+		sink:   c.Out,
 		done:   make(chan struct{}),
 		recent: make([]Record, max(c.Recent, 1)),
 		byID:   make(map[string]int, max(c.Recent, 1)),
+	}
+	if c.Out != nil {
+		t.out = bufio.NewWriterSize(c.Out, 1<<16)
 	}
 	t.writer.Go(t.write)
 	return t
@@ -130,22 +136,28 @@ func (t *Trail) write() {
 	}
 }
 
+// line writes one record. A burst reaches Out at once, a single record as soon as it is there.
 func (t *Trail) line(r Record) {
 	if t.out == nil {
 		return
 	}
-	if err := t.encode(r); err != nil && t.failed.Add(1) == 1 {
+	line, err := json.Marshal(r)
+	if err == nil {
+		t.unflushed++
+		_, err = t.out.Write(append(line, '\n'))
+	}
+	if err == nil && len(t.queue) == 0 {
+		err = t.out.Flush()
+		if err == nil {
+			t.unflushed = 0
+		}
+	}
+	if err == nil {
+		return
+	}
+	if t.failed.Add(max(t.unflushed, 1)) == max(t.unflushed, 1) {
 		t.logger.Error("decision records cannot be written; requests go on without them", slog.Any("error", err))
 	}
-}
-
-func (t *Trail) encode(r Record) error {
-	line, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("encoding decision record: %w", err)
-	}
-	if _, err := t.out.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("writing decision record: %w", err)
-	}
-	return nil
+	t.unflushed = 0
+	t.out.Reset(t.sink) // bufio would repeat its first error for ever
 }

@@ -62,26 +62,14 @@ func options(headers [][2]string, field func([2]string) *corev3.HeaderValue) []*
 	return set
 }
 
-// Passage returns the dynamic metadata that carries fields from ext_authz to ext_proc.
-func Passage(fields map[string]string) *structpb.Struct {
-	values := make(map[string]*structpb.Value, len(fields))
-	for name, value := range fields {
-		values[name] = structpb.NewStringValue(strings.ToValidUTF8(value, "\uFFFD"))
-	}
+// Passage returns the dynamic metadata that carries a passage from ext_authz to ext_proc.
+func Passage(text string) *structpb.Struct {
 	return &structpb.Struct{Fields: map[string]*structpb.Value{
-		passageKey: structpb.NewStructValue(&structpb.Struct{Fields: values}),
+		passageKey: structpb.NewStringValue(strings.ToValidUTF8(text, "\uFFFD")),
 	}}
 }
 
-// PassageFields reads what Passage wrote from the metadata of a processing request; nil when there is none.
-func PassageFields(metadata *corev3.Metadata) map[string]string {
-	values := metadata.GetFilterMetadata()[MetadataNamespace].GetFields()[passageKey].GetStructValue().GetFields()
-	if values == nil {
-		return nil
-	}
-	fields := make(map[string]string, len(values))
-	for name, value := range values {
-		fields[name] = value.GetStringValue()
-	}
-	return fields
+// PassageText reads what Passage wrote from the metadata of a processing request; empty when there is none.
+func PassageText(metadata *corev3.Metadata) string {
+	return metadata.GetFilterMetadata()[MetadataNamespace].GetFields()[passageKey].GetStringValue()
 }

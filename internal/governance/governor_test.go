@@ -74,7 +74,7 @@ func (f *fixture) decide(t *testing.T, c meshtest.Call, sent string) *Exchange {
 	if x.Final {
 		return x
 	}
-	passage, err := ParsePassage(x.Passage().Fields())
+	passage, err := ParsePassage(x.Passage().String())
 	if err != nil {
 		t.Fatal(err)
 	}

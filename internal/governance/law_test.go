@@ -3,7 +3,6 @@ package governance
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -146,41 +145,58 @@ func TestPassageRoundTrip(t *testing.T) {
 			Caller: identity.Caller{Agent: "caller", DID: did, KeyID: key, Assurance: identity.Assurance(assurance % 5), ContentDigest: digest},
 			Final:  final,
 		}
-		got, err := ParsePassage(want.Fields())
+		got, err := ParsePassage(want.String())
+		if strings.Contains(id+below+did+key+digest, "\n") {
+			return err != nil
+		}
 		got.Time = got.Time.UTC()
 		return err == nil && cmp.Equal(want, got)
 	}
 	if err := quick.Check(round, nil); err != nil {
 		t.Error(err)
 	}
+	if round("", "/a\nb", "", "", "", 1, 1, false) != true {
+		t.Error("a line break in a field is read as two fields")
+	}
 }
 
 func TestPassageIsRefused(t *testing.T) {
 	t.Parallel()
-	good := Passage{ID: "d", Time: meshtest.Noon, Callee: "ledger", Binding: a2a.JSONRPC}.Fields()
-	for _, broken := range []map[string]string{
-		nil,
-		{},
-		{fieldVersion: "2"},
-		{fieldVersion: ""},
-		{fieldID: ""},
-		{fieldCallee: ""},
-		{fieldTime: "soon"},
-		{fieldTime: ""},
-		{fieldBinding: "9"},
-		{fieldBinding: "-1"},
-		{fieldAssurance: "7"},
-		{fieldAssurance: "agent"},
+	good := strings.Split(Passage{ID: "d", Time: meshtest.Noon, Callee: "ledger", Binding: a2a.JSONRPC}.String(), "\n")
+	if _, err := ParsePassage(strings.Join(good, "\n")); err != nil {
+		t.Fatal(err)
+	}
+	for field, values := range map[int][]string{
+		0: {"2", ""}, 1: {""}, 2: {"soon", ""}, 3: {""}, 4: {"9", "-1", ""}, 9: {"7", "agent", ""},
 	} {
-		fields := maps.Clone(good)
-		if broken == nil {
-			fields = nil
-		}
-		maps.Copy(fields, broken)
-		if _, err := ParsePassage(fields); (err == nil) != (broken != nil && len(broken) == 0) {
-			t.Errorf("%v: error %v", broken, err)
+		for _, value := range values {
+			broken := slices.Clone(good)
+			broken[field] = value
+			if _, err := ParsePassage(strings.Join(broken, "\n")); err == nil {
+				t.Errorf("field %d is accepted as %q", field, value)
+			}
 		}
 	}
+	for _, text := range []string{"", "1", strings.Join(good[1:], "\n"), strings.Join(append(good, ""), "\n")} {
+		if _, err := ParsePassage(text); err == nil {
+			t.Errorf("accepted %q", text)
+		}
+	}
+}
+
+func FuzzParsePassage(f *testing.F) {
+	f.Add(Passage{ID: "d", Time: meshtest.Noon, Callee: "ledger", Binding: a2a.JSONRPC, Below: "/tasks"}.String())
+	f.Add("1\nd\n0\nledger\n1\n\n\n\n\n0\n\nfinal")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := ParsePassage(text)
+		if err != nil {
+			return
+		}
+		again, err := ParsePassage(p.String())
+		if err != nil || !cmp.Equal(p, again) {
+			t.Errorf("%q is read as %+v and then as %+v, %v", text, p, again, err)
+		}
+	})
 }
 
 func TestDenialTellsLittle(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -32,7 +31,7 @@ func TestComposeUp(t *testing.T) {
 	t.Parallel()
 	c := &compose{file: readCompose(t), images: readDockerfile(t), root: t.TempDir(), addresses: map[string]string{}}
 	for _, name := range []string{"ringfence:15080", "ringfence:15010", "ringfence:15081", "weather:9000", "ledger:9000", "127.0.0.1:9901"} {
-		c.addresses[name] = quietAddress(t)
+		c.addresses[name] = fmt.Sprintf("127.0.0.1:%d", envoytest.FreePort(t))
 	}
 	c.addresses["envoy:10000"] = envoytest.ReservedAddress(t)
 	c.mount(t)
@@ -47,21 +46,6 @@ func TestComposeUp(t *testing.T) {
 			c.complete(t, name) // as at every further start
 		}
 	}
-}
-
-// quietAddress returns a free address outside the range from which systems serve port 0 and outgoing connections, so
-// that nobody is given it by chance before the program that is told to listen there.
-func quietAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(20000))
-		if listener, err := net.Listen("tcp", address); err == nil {
-			listener.Close()
-			return address
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 // replace puts the addresses and paths of this run in the place of those that a service sees.

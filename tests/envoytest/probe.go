@@ -3,7 +3,9 @@ package envoytest
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -95,17 +97,21 @@ func Eventually(t testing.TB, condition func() error) {
 	}
 }
 
-// FreePort returns a TCP port on 127.0.0.1 that nothing listened on just now. It is for programs that must be told a
-// number; where one can listen on port 0 and say where, or where Envoy is to listen, there are safer ways: see
-// [ReservedAddress].
+// FreePort returns a TCP port on 127.0.0.1 that nothing listened on just now. It is outside the range from which systems
+// serve port 0 and outgoing connections, so nobody is given it by chance before the program that is told to listen
+// there. Where a program can listen on port 0 and say where, that is safer; for Envoy, see [ReservedAddress].
 func FreePort(t testing.TB) int {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("looking for a free port: %v", err)
+	for range 100 {
+		port := 12000 + rand.IntN(20000)
+		listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			listener.Close()
+			return port
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // ReservedAddress returns a host:port that only an Envoy can listen on until the test ends.
