@@ -61,7 +61,7 @@ func TestRouting(t *testing.T) {
 		"host-in-upper-case":      {method: "POST", host: "Weather.Mesh.Local", path: "/", want: seen{Server: "weather", URI: "/rpc"}},
 		"host-verb":               {method: "POST", host: "weather.mesh.local", path: "/message:stream", want: seen{Server: "weather", URI: "/api/message:stream"}},
 		"host-numbered":           {method: "POST", host: "weather.mesh.local", path: "/~2", want: seen{Server: "legacy", URI: "/"}},
-		"host-card":               {method: "GET", host: "weather.mesh.local", path: "/.well-known/agent-card.json", want: seen{Server: "cards", URI: "/cards/host/weather", Host: "weather.mesh.local"}},
+		"host-card":               {method: "GET", host: "weather.mesh.local", path: "/.well-known/agent-card.json", want: seen{Server: "cards", URI: "/cards/host/weather/agent-card.json", Host: "weather.mesh.local"}},
 		"host-legacy-card":        {method: "HEAD", host: "weather-b.mesh.local", path: "/.well-known/agent.json", status: 200},
 		"host-unknown":            {method: "POST", host: "nobody.mesh.local", path: "/", status: 404},
 		"host-below-another":      {method: "POST", host: "x.weather.mesh.local", path: "/", status: 404},
@@ -108,10 +108,6 @@ func TestGovernorIsAskedAsConfigured(t *testing.T) {
 	}
 	if len(request.GetHeaderMap().GetHeaders()) == 0 {
 		t.Error("the governor sees no raw headers")
-	}
-	want := map[string]string{"ringfence.callee": "weather"}
-	if diff := cmp.Diff(want, checks[0].GetAttributes().GetContextExtensions()); diff != "" {
-		t.Errorf("context extensions (-want +got):\n%s", diff)
 	}
 	if body := messages[1].GetRequestBody(); string(body.GetBody()) != "hello" || !body.GetEndOfStream() {
 		t.Errorf("second message is %v, want the whole body", messages[1])

@@ -29,9 +29,6 @@ const (
 	routerFilter = "envoy.filters.http.router"
 )
 
-// calleeExtension tells the authorization service which agent the route leads to.
-const calleeExtension = "ringfence.callee"
-
 // denialDetails begins the response code details of every denial the governor sends through ext_proc, so that
 // Envoy's own answers can be told from them.
 const denialDetails = "ringfence_"

@@ -1,13 +1,13 @@
 package xds
 
 import (
+	"path"
 	"regexp"
 	"strconv"
 
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
@@ -46,16 +46,14 @@ type entry struct {
 
 func (r routes) hostName(name agent.ID) string { return string(name) + "." + r.domain }
 
-// host returns the virtual host of the agent's own name. It tells the governor the callee, so that a host the
-// two read differently is refused.
+// host returns the virtual host of the agent's own name. Envoy and the governor read the callee from the host alike;
+// to tell the governor in the virtual host's configuration too would cost Envoy a third more for every change.
 func (r routes) host(name agent.ID, entries []entry) *routev3.VirtualHost {
-	list := []*routev3.Route{r.card(name, agent.CardPath), r.card(name, agent.LegacyCardPath)}
 	return &routev3.VirtualHost{
-		Name:                 prefix(name) + "host",
-		Domains:              []string{r.hostName(name)},
-		Routes:               append(list, r.entrances(name, "", entries)...),
-		RetryPolicy:          retries(),
-		TypedPerFilterConfig: map[string]*anypb.Any{authzFilter: callee(name)},
+		Name:        prefix(name) + "host",
+		Domains:     []string{r.hostName(name)},
+		Routes:      append([]*routev3.Route{r.card(name)}, r.entrances(name, "", entries)...),
+		RetryPolicy: retries(),
 	}
 }
 
@@ -113,16 +111,19 @@ func (r routes) call(name agent.ID, e entry, match *routev3.RouteMatch, rewrite 
 	}
 }
 
-// card routes a card on the agent's own host to the cards endpoint, which answers for methods and names.
-func (r routes) card(name agent.ID, path string) *routev3.Route {
+// wellKnown is where cards stand below an agent's base, under one name or another.
+var wellKnown = path.Dir(agent.CardPath) + "/"
+
+// card routes the cards on the agent's own host to the cards endpoint, which answers for methods and names. ext_proc is
+// left on: it passes on what ext_authz has decided, and one route less to configure counts for every agent.
+func (r routes) card(name agent.ID) *routev3.Route {
 	return &routev3.Route{
 		Name:  prefix(name) + "card",
-		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: path}},
+		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: wellKnown}},
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: CardsCluster},
-			PrefixRewrite:    cardsByHost + string(name),
+			PrefixRewrite:    cardsByHost + string(name) + "/",
 		}},
-		TypedPerFilterConfig: r.unbodied,
 	}
 }
 
@@ -156,14 +157,6 @@ func posted(path string) *routev3.RouteMatch {
 			}},
 		}},
 	}
-}
-
-func callee(name agent.ID) *anypb.Any {
-	return pack(&extauthzv3.ExtAuthzPerRoute{Override: &extauthzv3.ExtAuthzPerRoute_CheckSettings{
-		CheckSettings: &extauthzv3.CheckSettings{
-			ContextExtensions: map[string]string{calleeExtension: string(name)},
-		},
-	}})
 }
 
 // retries repeats a call only where the agent cannot have seen it: sends are not idempotent.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"ringfence.dev/ringfence/internal/agent"
@@ -15,7 +16,8 @@ import (
 const (
 	// CardsByPath is followed by an agent's name; the card leads to <public URL>/agents/<name>.
 	CardsByPath = "/cards/path/"
-	// CardsByHost is followed by an agent's name; the card leads to the host the client asked.
+	// CardsByHost is followed by an agent's name and the card's file name; the card leads to the host the client
+	// asked.
 	CardsByHost = "/cards/host/"
 )
 
@@ -26,7 +28,11 @@ func (s *Server) Cards() http.Handler {
 	mux.HandleFunc("GET "+CardsByPath+"{name}", func(w http.ResponseWriter, r *http.Request) {
 		s.card(w, r, s.meshURL(agent.ID(r.PathValue("name"))))
 	})
-	mux.HandleFunc("GET "+CardsByHost+"{name}", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET "+CardsByHost+"{name}/{file}", func(w http.ResponseWriter, r *http.Request) {
+		if file := r.PathValue("file"); file != path.Base(agent.CardPath) && file != path.Base(agent.LegacyCardPath) {
+			writeProblem(w, http.StatusNotFound, "there is nothing at this path")
+			return
+		}
 		public, err := url.Parse(s.config.PublicURL())
 		base := ""
 		if err == nil {

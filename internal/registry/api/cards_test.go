@@ -28,9 +28,9 @@ func TestCards(t *testing.T) {
 		name, path, host, url string
 	}{
 		{"by-path", "/cards/path/weather", "gateway", "https://mesh.test/agents/weather"},
-		{"by-host", "/cards/host/weather", "weather.mesh.test", "https://weather.mesh.test"},
-		{"by-host-and-port", "/cards/host/weather", "Weather.mesh.test:8443", "https://weather.mesh.test:8443"},
-		{"by-address", "/cards/host/weather", "[::1]:80", "https://[::1]:80"},
+		{"by-host", "/cards/host/weather/agent-card.json", "weather.mesh.test", "https://weather.mesh.test"},
+		{"by-host-and-port", "/cards/host/weather/agent-card.json", "Weather.mesh.test:8443", "https://weather.mesh.test:8443"},
+		{"by-address", "/cards/host/weather/agent-card.json", "[::1]:80", "https://[::1]:80"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestCards(t *testing.T) {
 			same(t, "again", "", content(t, again))
 		})
 	}
-	path, host := get("GET", "/cards/path/weather", "a", ""), get("GET", "/cards/host/weather", "a", "")
+	path, host := get("GET", "/cards/path/weather", "a", ""), get("GET", "/cards/host/weather/agent-card.json", "a", "")
 	if path.Header.Get("ETag") == host.Header.Get("ETag") {
 		t.Error("different cards have one ETag")
 	}
@@ -56,10 +56,12 @@ func TestCards(t *testing.T) {
 		"404 malformed-name": get("GET", "/cards/path/Weather", "a", ""),
 		"404 no-name":        get("GET", "/cards/path/", "a", ""),
 		"404 elsewhere":      get("GET", "/v1/agents", "a", ""),
+		"404 other-file":     get("GET", "/cards/host/weather/openid-configuration", "a", ""),
+		"404 no-file":        get("GET", "/cards/host/weather", "a", ""),
 		"405 posting":        get("POST", "/cards/path/weather", "a", ""),
-		"400 no-host":        get("GET", "/cards/host/weather", "", ""),
-		"400 bad-host":       get("GET", "/cards/host/weather", "a/b", ""),
-		"400 user-in-host":   get("GET", "/cards/host/weather", "u@a", ""),
+		"400 no-host":        get("GET", "/cards/host/weather/agent-card.json", "", ""),
+		"400 bad-host":       get("GET", "/cards/host/weather/agent-card.json", "a/b", ""),
+		"400 user-in-host":   get("GET", "/cards/host/weather/agent-card.json", "u@a", ""),
 	}
 	for name, answer := range refused {
 		status, _, _ := strings.Cut(name, " ")
