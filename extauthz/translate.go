@@ -14,7 +14,12 @@ import (
 
 // Context extensions that routes and virtual hosts may carry for this filter.
 const (
-	// CalleeExtension names the callee, for routes whose host and path do not.
+	// FormExtension says how the route names the callee: by the agent's own host name, or by the path on the
+	// gateway's host. Without it and without CalleeExtension the request is denied.
+	FormExtension = "ringfence.form"
+	HostForm      = "host"
+	PathForm      = "path"
+	// CalleeExtension names the callee, for routes that are not Ringfence's.
 	CalleeExtension = "ringfence.callee"
 	// BodyExtension, with the value IncludedBody, says that the filter is configured to send whole bodies, so
 	// that one check decides everything.
@@ -42,6 +47,14 @@ func request(check *authv3.CheckRequest) governance.Request {
 		Path:      http.GetPath(),
 		Header:    header,
 		Callee:    extensions[CalleeExtension],
+	}
+	switch {
+	case r.Callee != "":
+		r.Form = governance.RouteForm
+	case extensions[FormExtension] == HostForm:
+		r.Form = governance.HostForm
+	case extensions[FormExtension] == PathForm:
+		r.Form = governance.PathForm
 	}
 	if extensions[BodyExtension] == IncludedBody {
 		// A body cut short by allow_partial_message fails its digest, so it needs no case of its own.

@@ -47,7 +47,7 @@ func passage(t *testing.T, governor *governance.Governor, m *meshtest.Mesh, c me
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := governance.Request{Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI()}
+	request := governance.Request{Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI(), Form: governance.PathForm}
 	for name, values := range r.Header {
 		request.Header = append(request.Header, identity.Field{Name: strings.ToLower(name), Value: values[0]})
 	}
@@ -169,13 +169,13 @@ func TestProcess(t *testing.T) {
 		}, []string{"headers"}, true, 1},
 		{"no-passage-and-no-signature", good, func(*corev3.Metadata) []*extprocv3.ProcessingRequest {
 			return []*extprocv3.ProcessingRequest{headers(good, nil, buffered, false)}
-		}, []string{"denied ringfence_identity"}, true, 1},
+		}, []string{"denied ringfence_callee"}, true, 1},
 		{"no-passage-and-no-callee", good, func(*corev3.Metadata) []*extprocv3.ProcessingRequest {
 			return []*extprocv3.ProcessingRequest{headers(meshtest.Call{To: "/agents/nobody"}, nil, buffered, false)}
 		}, []string{"denied ringfence_callee"}, true, 1},
 		{"passage-of-a-denied-request", meshtest.Call{To: good.To, Body: good.Body}, func(m *corev3.Metadata) []*extprocv3.ProcessingRequest {
 			return []*extprocv3.ProcessingRequest{headers(good, m, buffered, false)}
-		}, []string{"denied ringfence_identity"}, true, 2},
+		}, []string{"denied ringfence_callee"}, true, 2},
 		{"body-mode-none", good, func(m *corev3.Metadata) []*extprocv3.ProcessingRequest {
 			return []*extprocv3.ProcessingRequest{headers(good, m, filterv3.ProcessingMode_NONE, false)}
 		}, nil, false, 0},

@@ -75,8 +75,8 @@ func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingReq
 	return continueHeaders(), false, nil
 }
 
-// begin takes up the exchange where ext_authz left it. Envoy skips ext_authz for requests without a route, and an
-// operator may not have it: then nothing was decided yet, and the header phase is judged here.
+// begin takes up the exchange where ext_authz left it. Envoy skips ext_authz for requests without a route: what it left
+// nothing for has no callee, and the header phase, judged here, denies it.
 func (e *exchange) begin(ctx context.Context, metadata *corev3.Metadata, request governance.Request) *governance.Exchange {
 	passage, err := governance.ParsePassage(envoyhttp.PassageText(metadata))
 	if err != nil {

@@ -109,6 +109,22 @@ func TestGovernorIsAskedAsConfigured(t *testing.T) {
 	if len(request.GetHeaderMap().GetHeaders()) == 0 {
 		t.Error("the governor sees no raw headers")
 	}
+	want := map[string]string{"ringfence.form": "host"}
+	if diff := cmp.Diff(want, checks[0].GetAttributes().GetContextExtensions()); diff != "" {
+		t.Errorf("context extensions by host (-want +got):\n%s", diff)
+	}
+	b.call("POST", "weather.mesh.local:99]", "/agents/weather", "hello")
+	b.call("POST", "gateway.test", "/agents/weather", "hello")
+	checks, _ = b.governor.seen()
+	want = map[string]string{"ringfence.form": "path"}
+	for _, check := range checks[1:] {
+		if diff := cmp.Diff(want, check.GetAttributes().GetContextExtensions()); diff != "" {
+			t.Errorf("context extensions by path (-want +got):\n%s", diff)
+		}
+	}
+	if len(checks) != 3 {
+		t.Errorf("got %d checks, want 3", len(checks))
+	}
 	if body := messages[1].GetRequestBody(); string(body.GetBody()) != "hello" || !body.GetEndOfStream() {
 		t.Errorf("second message is %v, want the whole body", messages[1])
 	}

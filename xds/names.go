@@ -29,6 +29,22 @@ const (
 	routerFilter = "envoy.filters.http.router"
 )
 
+// formExtension tells the authorization service how the route names the callee. It judges by the route that Envoy
+// chose: were it to read the host itself, a host that the two read differently, or an agent whose routes are still on
+// their way, would be judged as one agent and reach another.
+const (
+	formExtension = "ringfence.form"
+	formHost      = "host"
+	formPath      = "path"
+)
+
+// untrusted are request headers with which clients could tell agents what the governor did not see: another method,
+// another path, another client.
+var untrusted = []string{
+	"forwarded", "ringfence-decision", "x-forwarded-host", "x-http-method", "x-http-method-override", "x-method-override",
+	"x-original-url", "x-rewrite-url",
+}
+
 // denialDetails begins the response code details of every denial the governor sends through ext_proc, so that
 // Envoy's own answers can be told from them.
 const denialDetails = "ringfence_"

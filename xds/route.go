@@ -8,6 +8,7 @@ import (
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
@@ -46,8 +47,8 @@ type entry struct {
 
 func (r routes) hostName(name agent.ID) string { return string(name) + "." + r.domain }
 
-// host returns the virtual host of the agent's own name. Envoy and the governor read the callee from the host alike;
-// to tell the governor in the virtual host's configuration too would cost Envoy a third more for every change.
+// host returns the virtual host of the agent's own name. The form is said once, for the whole table: settings in each
+// virtual host would cost Envoy a third more for every change.
 func (r routes) host(name agent.ID, entries []entry) *routev3.VirtualHost {
 	return &routev3.VirtualHost{
 		Name:        prefix(name) + "host",
@@ -159,6 +160,15 @@ func posted(path string) *routev3.RouteMatch {
 	}
 }
 
+// form returns the filter settings that tell the governor how a route names the callee.
+func form(name string) map[string]*anypb.Any {
+	return map[string]*anypb.Any{authzFilter: pack(&extauthzv3.ExtAuthzPerRoute{
+		Override: &extauthzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &extauthzv3.CheckSettings{
+			ContextExtensions: map[string]string{formExtension: name},
+		}},
+	})}
+}
+
 // retries repeats a call only where the agent cannot have seen it: sends are not idempotent.
 func retries() *routev3.RetryPolicy {
 	return &routev3.RetryPolicy{
@@ -174,6 +184,8 @@ func (r routes) table(s Settings, hosts []*routev3.VirtualHost, tree map[string]
 		Name:        Gateway,
 		Domains:     s.PublicHosts,
 		RetryPolicy: retries(),
+		// The most specific setting counts: this virtual host is the only one that agents are found in by path.
+		TypedPerFilterConfig: form(formPath),
 		Matcher: &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{
 			MatcherList: &xdsmatcherv3.Matcher_MatcherList{Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
 				Predicate: pathMatches(cardPattern + `(?:\?.*)?`),
@@ -197,8 +209,10 @@ func (r routes) table(s Settings, hosts []*routev3.VirtualHost, tree map[string]
 		}}
 	}
 	return &routev3.RouteConfiguration{
-		Name:         Gateway,
-		VirtualHosts: append([]*routev3.VirtualHost{gateway}, hosts...),
+		Name:                   Gateway,
+		VirtualHosts:           append([]*routev3.VirtualHost{gateway}, hosts...),
+		TypedPerFilterConfig:   form(formHost),
+		RequestHeadersToRemove: untrusted,
 		// The port a client puts into Host is part of what it signed, so Envoy leaves it there and only looks
 		// past it here.
 		IgnorePortInHostMatching: true,

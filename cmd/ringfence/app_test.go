@@ -1,11 +1,15 @@
 package main
 
 import (
+	"log/slog"
+	"net"
 	"strings"
 	"testing"
 
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"ringfence.dev/ringfence/internal/config"
 )
@@ -56,5 +60,51 @@ func TestUnderstandableErrors(t *testing.T) {
 				t.Errorf("error %v with code %d, want %q with %d", err, exitCode(err), c.want, c.code)
 			}
 		})
+	}
+}
+
+func TestOwnAddresses(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	l := &listeners{grpc: listener, api: listener, cards: listener, gateway: "10.9.8.7:10000"}
+	l.admin.Store("127.0.0.1:9901")
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		host, port string
+		want       bool
+	}{
+		{"127.0.0.1", port, true},
+		{"::1", port, true},
+		{"0.0.0.0", port, true},
+		{"localhost", port, true},
+		{"LOCALHOST", port, true},
+		{"::ffff:127.0.0.1", port, true},
+		{"127.0.0.1", "9901", true},
+		{"10.9.8.7", "10000", true},
+		{"127.0.0.1", "1", false},
+		{"192.0.2.1", port, false},
+		{"10.9.8.7", "1", false},
+	} {
+		if got := l.owns(c.host, c.port); got != c.want {
+			t.Errorf("%s:%s is own: %v", c.host, c.port, got)
+		}
+	}
+}
+
+func TestPanicsAreErrors(t *testing.T) {
+	t.Parallel()
+	serve := func() (err error) {
+		defer recovered(slog.New(slog.DiscardHandler), "method", &err)
+		panic("boom")
+	}
+	if err := serve(); status.Code(err) != codes.Internal {
+		t.Errorf("a panic ends in %v", err)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/fx"
 
@@ -78,7 +80,7 @@ func (l *listeners) close() {
 }
 
 // owns reports whether an address is one of this mesh: to lead a call there would let callers reach what is meant
-// for Envoy and the administrator alone.
+// for Envoy and the administrator alone. A name is looked up; where it leads later is for the network to guard.
 func (l *listeners) owns(host, port string) bool {
 	admin, _ := l.admin.Load().(string)
 	for _, own := range []string{l.grpc.Addr().String(), l.api.Addr().String(), l.cards.Addr().String(), l.gateway, admin} {
@@ -86,12 +88,42 @@ func (l *listeners) owns(host, port string) bool {
 		if err != nil || port != ownPort {
 			continue
 		}
-		ip, ownIP := net.ParseIP(host), net.ParseIP(ownHost)
-		if host == ownHost || ip.Equal(ownIP) || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		for _, ip := range addresses(host) {
+			if ip.IsLoopback() || ip.IsUnspecified() || ip.Equal(net.ParseIP(ownHost)) || isLocal(ip) {
+				return true
+			}
+		}
+		if strings.EqualFold(strings.TrimSuffix(host, "."), ownHost) {
 			return true
 		}
 	}
 	return false
+}
+
+// addresses returns what a host is or resolves to.
+func addresses(host string) []net.IP {
+	if ip := net.ParseIP(host); ip != nil {
+		return []net.IP{ip}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupIP(ctx, "ip", host)
+	if err != nil {
+		return nil
+	}
+	return found
+}
+
+// isLocal reports whether an address is one of this machine's.
+func isLocal(ip net.IP) bool {
+	local, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(local, func(a net.Addr) bool {
+		network, ok := a.(*net.IPNet)
+		return ok && network.IP.Equal(ip)
+	})
 }
 
 // reachable returns a listener's address as Envoy is told it: a wildcard host becomes the advertised host, or

@@ -81,6 +81,15 @@ func (m Method) ReadOnly() bool {
 	return false
 }
 
+// Writes reports whether the method itself, whoever the callee is, changes something.
+func (m Method) Writes() bool {
+	switch m {
+	case CancelTask, CreateTaskPushNotificationConfig, DeleteTaskPushNotificationConfig:
+		return true
+	}
+	return false
+}
+
 // Streaming reports whether a successful answer is a stream of events.
 func (m Method) Streaming() bool { return m == SendStreamingMessage || m == SubscribeToTask }
 

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -16,12 +17,12 @@ type calleeStage struct {
 
 func (s calleeStage) Judge(x *Exchange) Verdict {
 	path, _, _ := strings.Cut(x.Request.Path, "?")
+	if !validAuthority(x.Request.Authority) {
+		return deny(Invalid, GatewaySide, "authority-invalid", "the Host must be a host name or address, with a port or without")
+	}
 	name, below, ok := s.locate(x.Request, path)
 	if !ok {
 		return deny(NotFound, GatewaySide, "callee-unknown", "no agent is addressed by this host and path")
-	}
-	if hint := agent.ID(x.Request.Callee); hint != "" && hint != name {
-		return deny(Invalid, GatewaySide, "callee-disagreement", "the route and the request address different agents")
 	}
 	callee, ok := x.Snapshot.Agent(name)
 	if !ok {
@@ -29,17 +30,13 @@ func (s calleeStage) Judge(x *Exchange) Verdict {
 	}
 	x.Callee = callee
 	if isCard(below) {
-		if verb := x.Request.Method; verb != "GET" && verb != "HEAD" {
-			return deny(NotFound, GatewaySide, "entrance-unknown", "agent cards can only be read")
-		}
-		x.Operation = a2a.Operation{Method: a2a.GetAgentCard, Wire: "GET " + below}
-		x.Effect = agent.EffectRead
-		return allow()
+		return s.card(x, below)
 	}
-	entrance, rest, ok := callee.Card.Enter(below)
-	if !ok {
-		entrance, rest, ok = enterByURL(&callee.Card, path, x.Request.Callee != "")
+	enter := callee.Card.Enter
+	if x.Request.Form == RouteForm {
+		enter = func(path string) (agent.Entrance, string, bool) { return enterByURL(&callee.Card, path) }
 	}
+	entrance, rest, ok := enter(below)
 	if !ok {
 		return deny(NotFound, GatewaySide, "entrance-unknown", "the agent has no interface at this path")
 	}
@@ -51,25 +48,60 @@ func (s calleeStage) Judge(x *Exchange) Verdict {
 	return allow()
 }
 
+// card begins the reading of a card, which is decided on headers alone and so must have no body.
+func (s calleeStage) card(x *Exchange, below string) Verdict {
+	if verb := x.Request.Method; verb != "GET" && verb != "HEAD" || message(x.Request).HasBody {
+		return deny(NotFound, GatewaySide, "entrance-unknown", "agent cards can only be read")
+	}
+	x.Operation = a2a.Operation{Method: a2a.GetAgentCard, Wire: "GET " + below}
+	x.Effect = agent.EffectRead
+	return allow()
+}
+
 var bindings = map[agent.Binding]a2a.Binding{
 	agent.JSONRPC:  a2a.JSONRPC,
 	agent.HTTPJSON: a2a.HTTPJSON,
 }
 
-// locate returns the callee's name and the path below its base. The agent's own host name counts before the
-// path, the path before the route's hint: a hint alone names the callee only where neither does.
+// locate returns the callee's name and the path below its base, as the route's form has it.
 func (s calleeStage) locate(r Request, path string) (name agent.ID, below string, ok bool) {
-	if name, ok := s.byHost(r.Authority); ok {
-		return name, path, true
-	}
-	if name, below, ok := agent.SplitMeshPath(path); ok {
-		return name, below, true
-	}
-	if r.Callee == "" {
+	switch r.Form {
+	case HostForm:
+		name, ok = s.byHost(r.Authority)
+		return name, path, ok
+	case PathForm:
+		return agent.SplitMeshPath(path)
+	case RouteForm:
+		name, err := agent.ParseID(r.Callee)
+		return name, path, err == nil
+	default:
 		return "", "", false
 	}
-	name, err := agent.ParseID(r.Callee)
-	return name, path, err == nil
+}
+
+// validAuthority reports whether an authority is a host or a bracketed address, with a numeric port or without.
+func validAuthority(authority string) bool {
+	host, port := authority, ""
+	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.HasSuffix(authority, "]") {
+		host, port = authority[:i], authority[i+1:]
+	}
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		inner, closed := strings.CutSuffix(inner, "]")
+		_, err := netip.ParseAddr(inner)
+		return closed && err == nil && isNumber(port)
+	}
+	for i := range len(host) {
+		switch c := host[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '.', c == '_':
+		default:
+			return false
+		}
+	}
+	return host != "" && isNumber(port)
+}
+
+func isNumber(port string) bool {
+	return len(port) <= 5 && strings.Trim(port, "0123456789") == ""
 }
 
 func (s calleeStage) byHost(authority string) (agent.ID, bool) {
@@ -91,25 +123,22 @@ func (s calleeStage) byHost(authority string) (agent.ID, bool) {
 func isCard(below string) bool { return below == agent.CardPath || below == agent.LegacyCardPath }
 
 // enterByURL finds the entrance by the agent's own URL path, for proxies whose routes are not Ringfence's and
-// keep the paths agents have without a mesh.
-func enterByURL(card *agent.Card, path string, hinted bool) (agent.Entrance, string, bool) {
-	if !hinted {
-		return agent.Entrance{}, "", false
-	}
+// keep the paths agents have without a mesh. A JSON-RPC interface is entered at its path exactly and counts before
+// the HTTP+JSON interfaces, of which the one with the longest path counts.
+func enterByURL(card *agent.Card, path string) (found agent.Entrance, rest string, ok bool) {
 	for _, e := range card.Entrances() {
 		own, err := url.Parse(e.Interface.URL)
 		if err != nil {
 			continue
 		}
-		base := strings.TrimSuffix(own.Path, "/")
-		rest, below := strings.CutPrefix(path, base)
+		below, under := strings.CutPrefix(path, strings.TrimSuffix(own.Path, "/"))
 		switch {
-		case !below:
-		case e.Interface.Binding == agent.JSONRPC && (rest == "" || rest == "/"):
+		case !under:
+		case e.Interface.Binding == agent.JSONRPC && (below == "" || below == "/"):
 			return e, "", true
-		case e.Interface.Binding == agent.HTTPJSON && len(rest) > 1 && rest[0] == '/':
-			return e, rest, true
+		case e.Interface.Binding == agent.HTTPJSON && len(below) > 1 && below[0] == '/' && (!ok || len(below) < len(rest)):
+			found, rest, ok = e, below, true
 		}
 	}
-	return agent.Entrance{}, "", false
+	return found, rest, ok
 }

@@ -13,6 +13,19 @@ import (
 	"ringfence.dev/ringfence/internal/registry"
 )
 
+// Form says how the route that the proxy chose names the callee. Only the proxy knows which route it took, so the
+// governor never derives the form from the request: the two could read one request differently. The zero value
+// names no callee.
+type Form uint8
+
+// The forms.
+const (
+	NoForm    Form = iota // no route, or one that says nothing: there is no callee
+	HostForm              // the agent's own host name; the whole path is the agent's
+	PathForm              // /agents/<name> on the gateway's host, whatever the host is
+	RouteForm             // the route's own configuration, for proxies whose routes are not Ringfence's
+)
+
 // Request is what a proxy saw of a request before its body.
 type Request struct {
 	// Method is the HTTP verb, upper case.
@@ -21,11 +34,13 @@ type Request struct {
 	Scheme string
 	// Authority is the Host field or :authority as the client sent it.
 	Authority string
-	// Path is the path with the query, as the client sent it.
+	// Path is the path with the query, as the proxy routes it.
 	Path string
 	// Header holds all other fields, names in lower case, duplicates kept.
 	Header identity.Header
-	// Callee names the callee when the proxy's configuration does; empty means that host and path tell.
+	// Form says what names the callee.
+	Form Form
+	// Callee is the agent that the route's configuration names, for RouteForm.
 	Callee string
 	// Body is the whole body when Complete is set.
 	Body []byte

@@ -90,14 +90,11 @@ func (g *Governor) Close(ctx context.Context, x *Exchange, body []byte) {
 	g.finish(x)
 }
 
-// Refuse ends an exchange that an adapter could not bring to a verdict, with a deny.
-func (g *Governor) Refuse(x *Exchange, v Verdict) {
-	v.Decision = Deny
-	x.Verdict, x.Final = v, true
-	g.finish(x)
-}
-
 func (g *Governor) run(ctx context.Context, x *Exchange, when phase) {
+	if len(g.steps) == 0 {
+		x.Verdict = deny(Internal, GatewaySide, "undecided", "nothing judges requests")
+		return
+	}
 	for _, s := range g.steps {
 		if s.when&when == 0 {
 			continue

@@ -53,7 +53,10 @@ func (f *fixture) request(t *testing.T, c meshtest.Call) (Request, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := Request{Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI()}
+	request := Request{Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI(), Form: PathForm}
+	if c.Host != "" {
+		request.Form = HostForm
+	}
 	for name, values := range r.Header {
 		for _, v := range values {
 			request.Header = append(request.Header, identity.Field{Name: strings.ToLower(name), Value: v})
@@ -217,5 +220,73 @@ func TestGovernor(t *testing.T) {
 				t.Errorf("%d decision records, want exactly one", n)
 			}
 		})
+	}
+}
+
+// TestFormNamesTheCallee gives the governor the same request by each form: only the form counts.
+func TestFormNamesTheCallee(t *testing.T) {
+	t.Parallel()
+	call := meshtest.Call{From: "caller", Host: "weather.mesh.test", To: "/agents/ledger", Body: meshtest.Send("pay")}
+	for form, want := range map[Form]struct {
+		callee agent.ID
+		reason string
+	}{
+		NoForm:    {"", "callee-unknown"},
+		HostForm:  {"weather", ""}, // below it, the path is an HTTP+JSON one
+		PathForm:  {"ledger", ""},
+		RouteForm: {"caller", "entrance-unknown"},
+		Form(99):  {"", "callee-unknown"},
+	} {
+		f := newFixture()
+		request, _ := f.request(t, call)
+		request.Form, request.Callee = form, "caller"
+		x := f.governor().Open(t.Context(), request)
+		var callee agent.ID
+		if x.Callee != nil {
+			callee = x.Callee.Name
+		}
+		if callee != want.callee || x.Verdict.Reason != want.reason {
+			t.Errorf("form %d: callee %q, reason %q, want %+v", form, callee, x.Verdict.Reason, want)
+		}
+	}
+}
+
+// TestEntrancesOfForeignRoutes enters agents by their own URLs, as proxies do whose routes are not Ringfence's.
+func TestEntrancesOfForeignRoutes(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]struct {
+		binding a2a.Binding
+		below   string
+	}{
+		"/rpc":                {a2a.JSONRPC, ""},
+		"/rpc/":               {a2a.JSONRPC, ""},
+		"/rest/message:send":  {a2a.HTTPJSON, "/message:send"},
+		"/rest/rpc":           {a2a.HTTPJSON, "/rpc"},
+		"/rest":               {},
+		"/rpc/tasks":          {},
+		"/agents/ledger":      {},
+		"/agents/ledger/~1/x": {},
+		"/restaurant":         {},
+	} {
+		f := newFixture()
+		request, _ := f.request(t, meshtest.Call{From: "caller", To: path, Body: meshtest.Send("pay")})
+		request.Form, request.Callee = RouteForm, "ledger"
+		x := f.governor().Open(t.Context(), request)
+		if x.Binding != want.binding || x.Below != want.below || (x.Verdict.Decision == Allow) != (want.binding != a2a.BindingUnknown) {
+			t.Errorf("%s: %v %q %v", path, x.Binding, x.Below, x.Verdict)
+		}
+	}
+}
+
+func TestAuthorities(t *testing.T) {
+	t.Parallel()
+	for authority, want := range map[string]bool{
+		"a.mesh.test": true, "A.MESH.test:80": true, "127.0.0.1:10000": true, "[::1]": true, "[::1]:80": true, "localhost": true, "a_b:1": true,
+		"": false, ":80": false, "a:": true, "a:b": false, "a:1]": false, "a:]": false, "[a": false, "[::1": false, "[x]": false, "[::1]x": false,
+		"u@a": false, "a/b": false, "a b": false, "a:123456": false, "a:1:2": false, "a%2eb": false, "a#b": false,
+	} {
+		if got := validAuthority(authority); got != want {
+			t.Errorf("%q: %v", authority, got)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"mime"
 	"strings"
 
 	"ringfence.dev/ringfence/internal/a2a"
@@ -17,8 +18,8 @@ func (s operationStage) Judge(x *Exchange) Verdict {
 	if x.known() {
 		return allow() // reading a card, which its path tells
 	}
-	if coding, ok := x.Request.Header.Get("content-encoding"); ok && !strings.EqualFold(coding, "identity") {
-		return deny(Invalid, GatewaySide, "content-encoded", "compressed bodies cannot be inspected; send identity encoding")
+	if refusal, ok := encoding(x.Request); !ok {
+		return refusal
 	}
 	var operation a2a.Operation
 	var problem *a2a.Problem
@@ -38,11 +39,47 @@ func (s operationStage) Judge(x *Exchange) Verdict {
 		return unreadable(x, problem)
 	}
 	x.Operation = operation
-	x.Effect = x.Callee.EffectOf(operation.Skill)
-	if operation.Method.ReadOnly() {
-		x.Effect = agent.EffectRead
-	}
+	x.Effect = effect(x)
 	return allow()
+}
+
+// effect returns the strongest thing the operation may do: what its method tells, else what the callee's registration
+// says. A registration can raise the effect of a method that writes, and cannot lower it.
+func effect(x *Exchange) agent.Effect {
+	method := x.Operation.Method
+	if method.ReadOnly() {
+		return agent.EffectRead
+	}
+	registered := x.Callee.EffectOf(x.Operation.Skill)
+	writes := method.Writes()
+	if method == a2a.OtherMethod && x.Binding == a2a.HTTPJSON {
+		writes = x.Request.Method != "GET" && x.Request.Method != "HEAD"
+	}
+	if writes && registered == agent.EffectRead {
+		return agent.EffectWrite
+	}
+	return registered
+}
+
+// encoding refuses bodies that an agent could decode otherwise than the mesh does: compressed ones, and ones in another
+// charset, of which some frameworks know many. Without a content type there is nothing to decode by.
+func encoding(r Request) (Verdict, bool) {
+	for _, coding := range r.Header.Values("content-encoding") {
+		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
+			return deny(Invalid, GatewaySide, "content-encoded", "compressed bodies cannot be inspected; send identity encoding"), false
+		}
+	}
+	types := r.Header.Values("content-type")
+	if len(r.Body) == 0 || len(types) == 0 {
+		return Verdict{}, true
+	}
+	media, params, err := mime.ParseMediaType(types[0])
+	charset, declared := params["charset"]
+	if len(types) > 1 || err != nil || media != "application/json" && media != "application/a2a+json" ||
+		declared && !strings.EqualFold(charset, "utf-8") || len(params) > 1 || len(params) == 1 && !declared {
+		return deny(Invalid, GatewaySide, "content-type", "send application/json in UTF-8"), false
+	}
+	return Verdict{}, true
 }
 
 // unreadable refuses what the parser refused. What was read before the problem still shapes the denial: the id

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 
 	"ringfence.dev/ringfence/internal/agent"
 )
@@ -51,7 +52,8 @@ func hostPort(raw string) (host, port string) {
 			port = "443"
 		}
 	}
-	if host == "localhost" {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		host = net.IPv4(127, 0, 0, 1).String()
 	}
 	return host, port

@@ -35,6 +35,8 @@ func TestUpstreams(t *testing.T) {
 		{"http://169.254.169.254/latest", true, false},
 		{"http://127.0.0.1:15010/", false, false},
 		{"http://localhost:15010/quitquitquit", false, false},
+		{"http://LocalHost.:15010/quitquitquit", false, false},
+		{"http://a.localhost:15010/quitquitquit", false, false},
 	}
 	for _, c := range cases {
 		t.Run(c.url, func(t *testing.T) {

@@ -34,6 +34,7 @@ func TestHostConfusion(t *testing.T) {
 	for _, host := range []string{
 		"", "a.mesh.local", "A.Mesh.Local:" + port, "ab.mesh.local:1", "a.mesh.local.", "a.mesh.local:", "x.a.mesh.local", "mesh.local",
 		".mesh.local", "a..mesh.local", "a.mesh.local.mesh.local", "a.mesh.locale", "[::1]", "a.mesh.local:80:80", "user@a.mesh.local", "a%2emesh.local",
+		"a.mesh.local:1]", "a.mesh.local:]", "ab.mesh.local:80]", "nobody.mesh.local",
 	} {
 		for _, path := range []string{
 			"/", "/agents/a", "/agents/ab", "/agents/ab/", "/agents/a/tasks/1", "/agents/a/~0", "/agents/a/../ab", "/agents/a/%2e%2e/ab", "/agents/a%2fb",
