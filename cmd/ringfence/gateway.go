@@ -101,11 +101,11 @@ func (g *gateway) notReady() error {
 		return nil
 	}
 	if !g.serving.Load() {
-		return errors.New("Envoy does not serve yet")
+		return errors.New("the gateway does not serve yet")
 	}
 	select {
 	case <-g.current.Load().Done():
-		return errors.New("Envoy has ended and is started again")
+		return errors.New("the gateway has ended and is started again")
 	default:
 		return nil
 	}
