@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -65,8 +66,26 @@ const bound = 30 * time.Second
 // process is a program under test. Its output is shown when the test fails.
 type process struct {
 	*exec.Cmd
-	output bytes.Buffer
+	output output
 	exited chan struct{}
+}
+
+// output keeps what a process prints, also while it prints.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 func start(t *testing.T, name string, args ...string) *process {
