@@ -43,7 +43,7 @@ func main() {
 	}
 	short := flag.Bool("short", false, "measure briefly, to see that the tool works, and write nothing")
 	render := flag.Bool("render", false, "measure nothing: write figures and tables anew from the raw results")
-	pause := flag.Duration("pause", 0, "pause between two calls to an agent whose new route is awaited")
+	pause := flag.Duration("pause", 5*time.Millisecond, "pause between two calls to an agent whose new route is awaited")
 	root := flag.String("root", ".", "directory of the repository")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
