@@ -108,7 +108,6 @@ func accessLog(path string) []*accesslogv3.AccessLog {
 			"request":  structpb.NewStringValue("%REQ(X-REQUEST-ID)%"),
 			"method":   structpb.NewStringValue("%REQ(:METHOD)%"),
 			"host":     structpb.NewStringValue("%REQ(:AUTHORITY)%"),
-			"route":    structpb.NewStringValue("%ROUTE_NAME%"),
 			"cluster":  structpb.NewStringValue("%UPSTREAM_CLUSTER%"),
 			"status":   structpb.NewStringValue("%RESPONSE_CODE%"),
 			"details":  structpb.NewStringValue("%RESPONSE_CODE_DETAILS%"),

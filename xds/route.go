@@ -3,7 +3,6 @@ package xds
 import (
 	"path"
 	"regexp"
-	"strconv"
 
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
@@ -91,17 +90,17 @@ func (r routes) entrance(name agent.ID, base string, e entry) []*routev3.Route {
 	if target == "" {
 		target = "/"
 	}
-	list := []*routev3.Route{r.call(name, e, posted(base+"/"), target)}
+	list := []*routev3.Route{r.call(name, e, exactly(base+"/"), target)}
 	if base != "" {
-		list = append(list, r.call(name, e, posted(base), target))
+		list = append(list, r.call(name, e, exactly(base), target))
 	}
 	return list
 }
 
-// call routes to the agent itself. The query passes unchanged.
+// call routes to the agent itself. The query passes unchanged. Routes have no names: the cluster names the agent too,
+// and each name is one more thing that Envoy makes anew with every change.
 func (r routes) call(name agent.ID, e entry, match *routev3.RouteMatch, rewrite string) *routev3.Route {
 	return &routev3.Route{
-		Name:  prefix(name) + strconv.Itoa(e.Index),
 		Match: match,
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier:     &routev3.RouteAction_Cluster{Cluster: e.origin.cluster(name)},
@@ -119,7 +118,6 @@ var wellKnown = path.Dir(agent.CardPath) + "/"
 // left on: it passes on what ext_authz has decided, and one route less to configure counts for every agent.
 func (r routes) card(name agent.ID) *routev3.Route {
 	return &routev3.Route{
-		Name:  prefix(name) + "card",
 		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: wellKnown}},
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: CardsCluster},
@@ -147,17 +145,9 @@ func (r routes) cards() *routev3.Route {
 	}
 }
 
-// posted matches POST to exactly one path, as JSON-RPC is called.
-func posted(path string) *routev3.RouteMatch {
-	return &routev3.RouteMatch{
-		PathSpecifier: &routev3.RouteMatch_Path{Path: path},
-		Headers: []*routev3.HeaderMatcher{{
-			Name: ":method",
-			HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: &matcherv3.StringMatcher{
-				MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "POST"},
-			}},
-		}},
-	}
+// exactly matches one path, as JSON-RPC is called. That only POST calls is for the governor to say.
+func exactly(path string) *routev3.RouteMatch {
+	return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: path}}
 }
 
 // form returns the filter settings that tell the governor how a route names the callee.

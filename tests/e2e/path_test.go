@@ -68,6 +68,20 @@ func TestDataPath(t *testing.T) {
 			c.expect(t, m.ready.GatewayURL+path, meshtest.Send("pay"), http.StatusNotFound, `"jsonrpc":"2.0"`)
 		}
 	})
+	t.Run("json-rpc-takes-post-only", func(t *testing.T) {
+		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
+			r, err := http.NewRequest(method, url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.signer.Sign(r, nil); err != nil {
+				t.Fatal(err)
+			}
+			if status, answer, err := exchange(r); err != nil || status != http.StatusNotFound {
+				t.Errorf("%s: %d %s %v", method, status, answer, err)
+			}
+		}
+	})
 	t.Run("host-form", func(t *testing.T) {
 		_, port, _ := strings.Cut(host, ":")
 		r := httptest.NewRequest(http.MethodGet, m.ready.GatewayURL+"/.well-known/agent-card.json", nil)
