@@ -25,7 +25,7 @@ func Default() Config {
 			Gateway:    "127.0.0.1:10000",
 			API:        "127.0.0.1:15080",
 			GRPC:       "127.0.0.1:15010",
-			Cards:      "127.0.0.1:15081",
+			Cards:      "127.0.0.1:0",
 			EnvoyAdmin: "127.0.0.1:0",
 		},
 		Mesh:     Mesh{Domain: "mesh.local"},

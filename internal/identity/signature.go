@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"encoding/base64"
 	"slices"
 	"strings"
 
@@ -164,13 +163,19 @@ func (s *signature) set(name string, value any) (ok bool) {
 	return ok
 }
 
-// validNonce reports whether the nonce is base64url, padded or not, of at least 16 bytes
-// and at most 128 characters.
+// validNonce reports whether the nonce is base64, of either alphabet and padded or not, of at least 16 bytes and at most
+// 128 characters. Its characters count, not what they encode.
 func validNonce(nonce string) bool {
-	if len(nonce) > maxNonce {
+	digits := strings.TrimRight(nonce, "=")
+	if len(nonce) > maxNonce || len(nonce)-len(digits) > 2 || len(digits)*6/8 < minNonceBytes {
 		return false
 	}
-	var decoded [maxNonce]byte
-	n, err := base64.RawURLEncoding.Strict().Decode(decoded[:], []byte(strings.TrimRight(nonce, "=")))
-	return err == nil && n >= minNonceBytes
+	for i := range len(digits) {
+		switch c := digits[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_', c == '+', c == '/':
+		default:
+			return false
+		}
+	}
+	return true
 }

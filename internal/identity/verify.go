@@ -122,7 +122,7 @@ func (s *signature) fresh(method string) error {
 		return refuse(Malformed, "the parameter nonce is required")
 	}
 	if !validNonce(s.nonce) {
-		return refuse(Malformed, "the parameter nonce must be base64url of 16 to 96 bytes")
+		return refuse(Malformed, "the parameter nonce must be base64 of 16 to 96 bytes")
 	}
 	return nil
 }
