@@ -37,25 +37,14 @@ type client struct {
 
 func (f *apiFlags) client() (client, error) {
 	c := client{http: &http.Client{Timeout: 30 * time.Second}}
-	var ready readiness
-	if f.ready != "" {
-		data, err := os.ReadFile(f.ready)
-		if err != nil {
-			return client{}, fmt.Errorf("reading ready file: %w", err)
-		}
-		if err := json.Unmarshal(data, &ready); err != nil {
-			return client{}, fmt.Errorf("reading ready file %s: %w", f.ready, err)
-		}
+	ready, err := readReadiness(f.ready)
+	if err != nil {
+		return client{}, err
 	}
-	defaults := config.Default()
-	c.base = first(f.api, ready.API, os.Getenv("RINGFENCE_API"), defaults.Listen.API)
-	if !strings.Contains(c.base, "://") {
-		c.base = "http://" + c.base
-	}
-	c.base = strings.TrimSuffix(c.base, "/")
+	c.base = apiURL(f.api, ready)
 	c.token = first(f.token, ready.Token, os.Getenv("RINGFENCE_TOKEN"))
 	if c.token == "" {
-		path := filepath.Join(defaults.DataDir, tokenFile)
+		path := filepath.Join(config.Default().DataDir, tokenFile)
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return client{}, fmt.Errorf("no API token: give --token, --ready-file or $RINGFENCE_TOKEN (the mesh keeps its token in %s)", path)
@@ -63,6 +52,15 @@ func (f *apiFlags) client() (client, error) {
 		c.token = strings.TrimSpace(string(data))
 	}
 	return c, nil
+}
+
+// apiURL returns where the API is: as given, as the ready file or the environment say, or where it is by default.
+func apiURL(given string, ready readiness) string {
+	base := first(given, ready.API, os.Getenv("RINGFENCE_API"), config.Default().Listen.API)
+	if !strings.Contains(base, "://") {
+		base = "http://" + base
+	}
+	return strings.TrimSuffix(base, "/")
 }
 
 func first(values ...string) string {

@@ -21,6 +21,22 @@ type readiness struct {
 	Token      string `json:"token"`
 }
 
+// readReadiness reads a ready file; without a path there is nothing to read.
+func readReadiness(path string) (readiness, error) {
+	var ready readiness
+	if path == "" {
+		return ready, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return readiness{}, fmt.Errorf("reading ready file: %w", err)
+	}
+	if err := json.Unmarshal(data, &ready); err != nil {
+		return readiness{}, fmt.Errorf("reading ready file %s: %w", path, err)
+	}
+	return ready, nil
+}
+
 // write puts the file in place whole, readable by its owner alone since it holds the token.
 func (r readiness) write(path string) error {
 	data, err := json.MarshalIndent(r, "", "  ")

@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,7 +72,7 @@ func (f *readyFlags) await(ctx context.Context) (string, error) {
 }
 
 func (f *readyFlags) probe(ctx context.Context) (string, error) {
-	base, err := f.base()
+	base, err := f.where()
 	if err != nil {
 		return "", err
 	}
@@ -100,21 +97,11 @@ func (f *readyFlags) probe(ctx context.Context) (string, error) {
 	return base, nil
 }
 
-// base returns the URL of the API. The file is read anew for each probe, since it appears when the mesh is ready.
-func (f *readyFlags) base() (string, error) {
-	var ready readiness
-	if f.file != "" {
-		data, err := os.ReadFile(f.file)
-		if err != nil {
-			return "", fmt.Errorf("not ready: reading ready file: %w", err)
-		}
-		if err := json.Unmarshal(data, &ready); err != nil {
-			return "", fmt.Errorf("reading ready file %s: %w", f.file, err)
-		}
+// where returns the URL of the API that is asked.
+func (f *readyFlags) where() (string, error) {
+	ready, err := readReadiness(f.file)
+	if err != nil {
+		return "", fmt.Errorf("not ready: %w", err)
 	}
-	base := first(f.api, ready.API, os.Getenv("RINGFENCE_API"), config.Default().Listen.API)
-	if !strings.Contains(base, "://") {
-		base = "http://" + base
-	}
-	return strings.TrimSuffix(base, "/"), nil
+	return apiURL(f.api, ready), nil
 }
