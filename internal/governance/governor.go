@@ -62,8 +62,8 @@ func (g *Governor) Open(ctx context.Context, r Request) *Exchange {
 }
 
 // Resume continues the exchange that Open allowed so far, in the body phase. A final exchange stays allowed: a
-// denied one ended in the header phase. It trusts the passage: adapters take it
-// only from where the proxy alone can write.
+// denied one leaves no passage. Resume trusts the passage: adapters take it only from where the proxy alone can
+// write.
 func (g *Governor) Resume(p Passage, r Request) *Exchange {
 	x := &Exchange{
 		ID:       p.ID,

@@ -41,7 +41,8 @@ func pipeline(p Policy, replay Guard, scanner Scanner) []step {
 	}
 }
 
-// Policy is what an operator sets for the whole mesh. The zero value lets nothing through.
+// Policy is what an operator sets for the whole mesh. The zero value accepts no body; all fields but Domain have to
+// be set.
 type Policy struct {
 	// Domain is the mesh domain below which agents have host names; empty turns host names off.
 	Domain string
@@ -53,8 +54,8 @@ type Policy struct {
 	Content ContentMode
 }
 
-// Rings is the least privileged ring that may cause each effect. Unset fields are ring 3, so a policy must set
-// them: config loads DefaultRings and lets operators change single fields.
+// Rings is the least privileged ring that may cause each effect. An unset field is ring 3, so every field has to be
+// set: the configuration has a default for each.
 type Rings struct {
 	Read, Write, Admin agent.Ring
 }

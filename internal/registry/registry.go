@@ -154,17 +154,11 @@ func (r *Registry) announce() {
 }
 
 // awaitWrite returns when the snapshot reflects the write to the named agent at the revision: it shows the agent at
-// it or later, or has moved past it. A listing that began after the write reflects it in any case.
+// it or later, or has moved past it.
 func (r *Registry) awaitWrite(ctx context.Context, name agent.ID, revision uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, r.config.AckTimeout)
-	defer cancel()
-	r.mu.Lock()
-	begun := r.watch.begun
-	r.mu.Unlock()
-	err := r.await(ctx, func() bool {
-		snapshot := r.Snapshot()
+	err := r.awaitSnapshot(ctx, func(snapshot *Snapshot) bool {
 		record, ok := snapshot.Agent(name)
-		return ok && record.Revision >= revision || snapshot.Revision() >= revision || r.watch.synced > begun
+		return ok && record.Revision >= revision || snapshot.Revision() >= revision
 	})
 	if err != nil {
 		return fmt.Errorf("stored, but not yet visible: %w", err)
@@ -174,21 +168,25 @@ func (r *Registry) awaitWrite(ctx context.Context, name agent.ID, revision uint6
 
 // awaitDelete returns when the snapshot no longer shows the named agent at the revision that was deleted.
 func (r *Registry) awaitDelete(ctx context.Context, name agent.ID, revision uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, r.config.AckTimeout)
-	defer cancel()
-	r.mu.Lock()
-	begun := r.watch.begun
-	r.mu.Unlock()
-	err := r.await(ctx, func() bool {
-		snapshot := r.Snapshot()
+	err := r.awaitSnapshot(ctx, func(snapshot *Snapshot) bool {
 		record, ok := snapshot.Agent(name)
-		gone := !ok && snapshot.Revision() >= revision || ok && record.Revision > revision
-		return gone || r.watch.synced > begun
+		return !ok && snapshot.Revision() >= revision || ok && record.Revision > revision
 	})
 	if err != nil {
 		return fmt.Errorf("deleted, but not yet visible: %w", err)
 	}
 	return nil
+}
+
+// awaitSnapshot returns when the snapshot reflects a write that the store has acknowledged. A listing that begins
+// after the write reflects it in any case.
+func (r *Registry) awaitSnapshot(ctx context.Context, reflects func(*Snapshot) bool) error {
+	ctx, cancel := context.WithTimeout(ctx, r.config.AckTimeout)
+	defer cancel()
+	r.mu.Lock()
+	begun := r.watch.begun
+	r.mu.Unlock()
+	return r.await(ctx, func() bool { return reflects(r.Snapshot()) || r.watch.synced > begun })
 }
 
 // storeError names what was being done and keeps what callers branch on.
