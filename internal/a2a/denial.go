@@ -1,6 +1,7 @@
 package a2a
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strconv"
 )
@@ -13,6 +14,8 @@ const (
 	grpcInvalidArgument   = 3
 	grpcPermissionDenied  = 7
 	grpcResourceExhausted = 8
+	grpcUnimplemented     = 12
+	grpcInternal          = 13
 )
 
 // grpcNames are the names of google.rpc.Code.
@@ -63,15 +66,7 @@ type Response struct {
 // Response returns the denial in the shape which clients of the binding and method can read: the same bytes for
 // the same denial.
 func (d Denial) Response() Response {
-	if d.HTTPStatus < 400 || d.HTTPStatus > 599 {
-		d.HTTPStatus = http.StatusForbidden
-	}
-	if d.GRPC < 1 || d.GRPC >= len(grpcNames) {
-		d.GRPC = grpcPermissionDenied
-	}
-	if d.Code == 0 {
-		d.Code = CodeDenied
-	}
+	d = d.defaulted()
 	switch d.Binding {
 	case GRPC:
 		return d.trailersOnly()
@@ -82,8 +77,7 @@ func (d Denial) Response() Response {
 		case d.Transport:
 			return d.answer(d.HTTPStatus, "application/json", d.appendRPC(nil))
 		case d.Streaming:
-			event := append(d.appendRPC([]byte("data: ")), "\n\n"...)
-			return d.answer(http.StatusOK, "text/event-stream", event)
+			return d.answer(http.StatusOK, "text/event-stream", d.Event())
 		default:
 			return d.answer(http.StatusOK, "application/json", d.appendRPC(nil))
 		}
@@ -91,6 +85,36 @@ func (d Denial) Response() Response {
 		d.RequestID = nil
 		return d.answer(d.HTTPStatus, "application/json", d.appendRPC(nil))
 	}
+}
+
+// Event returns the denial as the last event of a stream that has begun, where no status can be sent any more: the
+// error of the binding as one event of text/event-stream. It is nil for a binding that has no such streams.
+func (d Denial) Event() []byte {
+	d = d.defaulted()
+	event := []byte("data: ")
+	switch d.Binding {
+	case JSONRPC:
+		event = d.appendRPC(event)
+	case HTTPJSON:
+		event = d.appendStatus(event)
+	default:
+		return nil
+	}
+	return append(event, "\n\n"...)
+}
+
+// defaulted returns the denial with the values that count where none or none that is possible is set.
+func (d Denial) defaulted() Denial {
+	if d.HTTPStatus < 400 || d.HTTPStatus > 599 {
+		d.HTTPStatus = http.StatusForbidden
+	}
+	if d.GRPC < 1 || d.GRPC >= len(grpcNames) {
+		d.GRPC = grpcPermissionDenied
+	}
+	if d.Code == 0 {
+		d.Code = CodeDenied
+	}
+	return d
 }
 
 func (d Denial) answer(status int, contentType string, body []byte) Response {
@@ -104,6 +128,7 @@ func (d Denial) trailersOnly() Response {
 		{"content-type", "application/grpc"},
 		{"grpc-status", strconv.Itoa(d.GRPC)},
 		{"grpc-message", grpcMessage(d.Message)},
+		{"grpc-status-details-bin", base64.RawStdEncoding.EncodeToString(d.appendProtoStatus(nil))},
 	}
 	return Response{Status: http.StatusOK, Headers: d.retryAfter(headers)}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -100,6 +101,39 @@ func TestDenialResponse(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.http"))
 	if err != nil || len(files) != len(cases) {
 		t.Errorf("%d golden files for %d cases, %v", len(files), len(cases), err)
+	}
+}
+
+func TestDenialEvent(t *testing.T) {
+	t.Parallel()
+	const details = `[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"FINDING","domain":"ringfence.dev","metadata":{}}]`
+	d := a2a.Denial{
+		RequestID: []byte(`"r"`), HTTPStatus: 451, Code: a2a.CodeDenied, GRPC: 7, Reason: "FINDING", Message: "line\nend",
+	}
+	for _, tc := range []struct {
+		name    string
+		binding a2a.Binding
+		want    string
+	}{
+		{"jsonrpc", a2a.JSONRPC, `data: {"jsonrpc":"2.0","id":"r","error":{"code":-31403,"message":"line\u000aend","data":` + details + "}}\n\n"},
+		{
+			"http-json", a2a.HTTPJSON,
+			`data: {"error":{"code":451,"status":"PERMISSION_DENIED","message":"line\u000aend","details":` + details + "}}\n\n",
+		},
+		{"grpc", a2a.GRPC, ""},
+		{"unknown", a2a.BindingUnknown, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			d := d
+			d.Binding = tc.binding
+			if diff := cmp.Diff(tc.want, string(d.Event())); diff != "" {
+				t.Errorf("event (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if got := string(a2a.Denial{Binding: a2a.HTTPJSON}.Event()); !strings.Contains(got, `"code":403,"status":"PERMISSION_DENIED"`) {
+		t.Errorf("a denial without numbers is %s", got)
 	}
 }
 

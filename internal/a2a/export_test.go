@@ -12,3 +12,34 @@ func Reason(body []byte, lim Limits) string {
 	}
 	return ""
 }
+
+// RulesOfWidestShape returns how many names the object has that defines the most.
+func RulesOfWidestShape() int {
+	widest := 0
+	var visit func(r *rule)
+	seen := map[*shape]bool{}
+	visit = func(r *rule) {
+		if r == nil {
+			return
+		}
+		visit(r.elements)
+		if r.members == nil || seen[r.members] {
+			return
+		}
+		seen[r.members] = true
+		widest = max(widest, len(r.members.rules))
+		visit(r.members.others)
+		for i := range r.members.rules {
+			visit(&r.members.rules[i])
+		}
+	}
+	visit(&jsonrpcRoot)
+	for _, f := range []*resultForm{&eventForm, &taskForm, &listForm, &pushForm, &pushListForm, &cardForm, &otherForm} {
+		visit(&f.bare)
+		visit(&f.enveloped)
+	}
+	return widest
+}
+
+// MaxRules is the bound on what RulesOfWidestShape returns.
+const MaxRules = maxRules

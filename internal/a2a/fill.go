@@ -1,22 +1,38 @@
 package a2a
 
-// fill takes the texts and the fields that op's method defines from a sound body. Texts that op has already stay
-// in front.
-func (s *scanner) fill(op *Operation) {
-	body, unescaped := string(s.body), string(s.arena)
-	base := len(op.Texts)
+import "strings"
+
+// after returns the texts of a sound body behind those that stand before it.
+func (s *scanner) after(before []Text) []Text {
+	base := len(before)
+	if base+len(s.texts) == 0 {
+		return nil
+	}
+	var b strings.Builder
+	b.Grow(len(s.body) + len(s.arena))
+	b.Write(s.body)
+	b.Write(s.arena)
+	body, unescaped := b.String()[:len(s.body)], b.String()[len(s.body):]
 	texts := make([]Text, base+len(s.texts))
-	copy(texts, op.Texts)
+	copy(texts, before)
 	for i := range s.texts {
 		m := &s.texts[i]
 		t := &texts[base+i]
-		t.Start, t.End, t.Kind, t.Key = m.start, m.end, m.kind, m.key
+		t.Start, t.End, t.Kind, t.Key, t.Author = m.start, m.end, m.kind, m.key, m.author
 		if m.from < m.to {
 			t.Value = unescaped[m.from:m.to]
 		} else {
 			t.Value = body[m.start+1 : m.end-1]
 		}
 	}
+	return texts
+}
+
+// fill takes the texts and the fields that op's method defines from a sound body. Texts that op has already stay
+// in front.
+func (s *scanner) fill(op *Operation) {
+	base := len(op.Texts)
+	texts := s.after(op.Texts)
 	op.Texts = texts
 	if op.Method == OtherMethod {
 		return
@@ -32,6 +48,8 @@ func (s *scanner) fill(op *Operation) {
 		op.Extensions, op.References = f.list(s.extensions), f.list(s.references)
 	case ListTasks:
 		if context := f.at(inContextID); context != "" {
+			op.ContextID = context
+		} else if context = f.at(inLegacyContext); context != "" {
 			op.ContextID = context
 		}
 	default:

@@ -19,7 +19,7 @@ func ParseJSONRPC(body []byte, lim Limits) (Operation, *Problem) {
 		return Operation{}, s.refuse(f, -1)
 	}
 	w := s.wireMethod()
-	if s.astray != nil && w.method != OtherMethod {
+	if s.misspelled(w) {
 		return Operation{}, s.refuse(misspelledKey, s.astrayAt)
 	}
 	op := Operation{
@@ -30,7 +30,44 @@ func ParseJSONRPC(body []byte, lim Limits) (Operation, *Problem) {
 		RequestID:  s.requestID(),
 	}
 	s.fill(&op)
+	if s.contradictsItself(&op) {
+		return Operation{}, s.refuse(conflict, -1)
+	}
 	return op, nil
+}
+
+// misspelled reports whether the params of a method that A2A defines have a name in a spelling that is not the
+// method's, which astray then is.
+func (s *scanner) misspelled(w wireMethod) bool {
+	if w.method == OtherMethod {
+		return false
+	}
+	if s.astray == nil && s.legacy != nil && w.wire != legacyList {
+		if i, exact := params.find([]byte(s.legacy.today)); exact {
+			s.astray, s.astrayAt = &params.rules[i], s.legacyAt
+		}
+	}
+	return s.astray != nil
+}
+
+// contradictsItself reports whether a push configuration in the request is for another task or tenant than the request:
+// a server that goes by it would send one task's events to whom another was entrusted. It also reports a list that is
+// filtered by two contexts.
+func (s *scanner) contradictsItself(op *Operation) bool {
+	if op.Method == OtherMethod {
+		return false
+	}
+	for _, i := range s.pushTasks {
+		if task := s.bytes(s.texts[i].span); len(task) > 0 && string(task) != op.TaskID {
+			return true
+		}
+	}
+	for _, i := range s.pushTenants {
+		if tenant := s.bytes(s.texts[i].span); len(tenant) > 0 && string(tenant) != op.Tenant {
+			return true
+		}
+	}
+	return differs(s.text(inLegacyContext), string(s.text(inContextID)))
 }
 
 // framing checks the envelope of a sound body. The id comes first, so that every later refusal can echo it.

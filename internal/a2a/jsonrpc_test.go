@@ -80,6 +80,16 @@ var methodCases = []struct {
 	{"get-0.3", request(`3`, "tasks/get", `{"id":"t-1","historyLength":2,"metadata":{}}`), a2a.Operation{
 		Method: a2a.GetTask, Wire: "tasks/get", Generation: a2a.V03, RequestID: []byte(`3`), TaskID: "t-1",
 	}},
+	{"list-legacy-go", request(`4`, "tasks/list", `{"context_id":"c-1","page_size":5,"page_token":"p","last_updated_after":"x"}`), a2a.Operation{
+		Method: a2a.ListTasks, Wire: "tasks/list", Generation: a2a.V03, RequestID: []byte(`4`), ContextID: "c-1",
+	}},
+	{"list-legacy-in-todays-spelling", request(`4`, "tasks/list", `{"contextId":"c-1","pageSize":5}`), a2a.Operation{
+		Method: a2a.ListTasks, Wire: "tasks/list", Generation: a2a.V03, RequestID: []byte(`4`), ContextID: "c-1",
+	}},
+	{"push-in-send-for-its-task", request(`1`, "SendMessage",
+		`{"tenant":"acme","configuration":{"taskPushNotificationConfig":{"taskId":"t-1","tenant":"acme","url":"u"}},"message":{"taskId":"t-1"}}`), a2a.Operation{
+		Method: a2a.SendMessage, Wire: "SendMessage", Generation: a2a.V10, RequestID: []byte(`1`), Tenant: "acme", TaskID: "t-1",
+	}},
 	{"cancel-0.3", request(`5`, "tasks/cancel", `{"id":"t-1"}`), a2a.Operation{
 		Method: a2a.CancelTask, Wire: "tasks/cancel", Generation: a2a.V03, RequestID: []byte(`5`), TaskID: "t-1",
 	}},
@@ -177,7 +187,7 @@ func TestParseJSONRPC(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got, cmpopts.IgnoreFields(a2a.Operation{}, "Texts")); diff != "" {
 				t.Errorf("operation (-want +got):\n%s", diff)
 			}
-			checkTexts(t, got, []byte(tc.body))
+			checkTexts(t, got.Texts, []byte(tc.body))
 		})
 	}
 }

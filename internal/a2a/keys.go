@@ -5,7 +5,7 @@ import (
 	"hash/maphash"
 )
 
-// keySet finds duplicate names within each object of one body. Few names are compared one by one; from the ninth
+// keySet finds duplicate names within each object of one body, among those that no rule defines. Few names are compared one by one; from the ninth
 // name on an object's names go into a hash table shared by all wide objects, so that no body costs quadratic time.
 type keySet struct {
 	names   []keyName
@@ -25,6 +25,8 @@ type keyName struct {
 // object is an object being read.
 type object struct {
 	id, last, count int32
+	// defined has a bit for each rule of the shape whose name was met: those names need no comparing.
+	defined uint64
 }
 
 // narrow is the number of names that are compared one by one.

@@ -1,6 +1,7 @@
 // Package a2a reads A2A messages: one request of either generation (1.0, 0.3) and of any binding becomes one
-// Operation. It is strict where servers differ (duplicate keys, trailing data, wrong-case keys, bad UTF-8), so
-// that the mesh and the agent cannot be made to read one body in two ways, and it bounds what it reads.
+// Operation, one answer or event of a stream one Answer. It is strict where servers differ (duplicate keys, trailing
+// data, wrong-case keys, bad UTF-8), so that the mesh and the agent cannot be made to read one body in two ways, and it
+// bounds what it reads.
 package a2a
 
 // Binding is a protocol binding of A2A, as it is told from a request. The zero value is unknown.

@@ -39,11 +39,10 @@ func oracle(t *testing.T, body []byte) []place {
 	}
 }
 
-// checkTexts holds the texts of op against the oracle: every value stands in them, in order and with its pointer,
-// and every key in them is a key of the body.
-func checkTexts(t *testing.T, op a2a.Operation, body []byte) {
+// checkTexts holds texts against the oracle: every value stands in them, in order and with its pointer, and every key
+// in them is a key of the body.
+func checkTexts(t *testing.T, texts []a2a.Text, body []byte) {
 	t.Helper()
-	texts := op.Texts
 	for len(texts) > 0 && texts[0].End == 0 {
 		texts = texts[1:]
 	}
@@ -69,6 +68,11 @@ var fuzzLimits = a2a.Limits{Bytes: 1 << 20, Depth: 1000, Members: 1 << 20}
 func FuzzScan(f *testing.F) {
 	for _, tc := range suite {
 		f.Add([]byte(tc.text))
+	}
+	for _, tc := range conformance {
+		if len(tc.text) < 1<<10 {
+			f.Add([]byte(tc.text))
+		}
 	}
 	f.Add(wide(20, "k3"))
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -109,7 +113,7 @@ func FuzzParseJSONRPC(f *testing.F) {
 		if op.RequestID != nil && !jsontext.Value(op.RequestID).IsValid() {
 			t.Errorf("request id %q is no JSON", op.RequestID)
 		}
-		checkTexts(t, op, body)
+		checkTexts(t, op.Texts, body)
 		checkGoServer(t, op, body)
 	})
 }
@@ -176,7 +180,7 @@ func FuzzParseHTTPJSON(f *testing.F) {
 			t.Errorf("accepted without a method: %+v", op)
 		}
 		if len(body) > 0 {
-			checkTexts(t, op, body)
+			checkTexts(t, op.Texts, body)
 		}
 	})
 }

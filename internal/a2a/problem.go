@@ -30,6 +30,13 @@ const (
 	badQuery
 	extraBody
 	conflict
+	twoAnswers
+	badWire
+	badText
+	repeatedField
+	badFrame
+	compressed
+	badName
 )
 
 // JSON-RPC error codes (JSON-RPC 2.0, section 5.1), and the two codes outside A2A's range with which the official
@@ -42,6 +49,9 @@ const (
 	CodeUnauthenticated = -31401
 	CodeDenied          = -31403
 )
+
+// CodeInvalidAgentResponse is A2A's error code for an agent's answer that breaks the protocol (A2A 1.0, section 5.4).
+const CodeInvalidAgentResponse = -32006
 
 // defect is what a caller is told about a flaw.
 type defect struct {
@@ -71,11 +81,19 @@ var defects = [...]defect{
 	longPath:      {CodeInvalidRequest, "TOO_LONG", "the path is longer than allowed"},
 	extraBody:     {CodeInvalidRequest, "UNEXPECTED_BODY", "the operation has no body"},
 	badQuery:      {CodeInvalidRequest, "AMBIGUOUS_QUERY", "the query can be read in more than one way"},
-	conflict:      {CodeInvalidParams, "CONFLICTING_VALUES", "path, query and body name different tasks or tenants"},
+	conflict:      {CodeInvalidParams, "CONFLICTING_VALUES", "the request names different tasks, tenants or contexts"},
+	twoAnswers:    {CodeInvalidRequest, "AMBIGUOUS_ANSWER", "the body holds more than one answer"},
+	badWire:       {CodeParse, "INVALID_PROTOBUF", "the message is not valid protobuf"},
+	badText:       {CodeParse, "INVALID_PROTOBUF", "a string of the message is not valid UTF-8"},
+	repeatedField: {CodeInvalidRequest, "REPEATED_FIELD", "a field that may occur once occurs twice"},
+	badFrame:      {CodeInvalidRequest, "INVALID_FRAME", "the body must be exactly one length-prefixed message"},
+	compressed:    {CodeInvalidRequest, "COMPRESSED", "compressed messages are not supported: send the identity encoding"},
+	badName:       {CodeInvalidParams, "AMBIGUOUS_NAME", "a resource name can be read in more than one way"},
 }
 
-// Problem is the parser's refusal of a request that servers could read in different ways, or that exceeds the
-// limits. It tells the caller what is wrong without repeating anything of the request.
+// Problem is the parser's refusal of a request that servers could read in different ways, or of an answer that
+// clients could, or of what exceeds the limits. It tells the caller what is wrong without repeating anything of what
+// was refused.
 type Problem struct {
 	// Code is the JSON-RPC error code: CodeParse, CodeInvalidRequest or CodeInvalidParams.
 	Code int
@@ -87,6 +105,8 @@ type Problem struct {
 	Key string
 	// Offset is the byte of the body at which reading stopped; -1 when no single byte is at fault.
 	Offset int
+	// Agent says that the flaw is in what the agent answered: the caller could not have avoided it.
+	Agent bool
 	// Binding is the binding the request was read for.
 	Binding Binding
 	// Method is the operation if it was read before the flaw, otherwise empty.
@@ -115,7 +135,8 @@ func (p *Problem) Error() string {
 	}
 }
 
-// Denial returns the answer to the refused request: 413 for a body beyond the limit of bytes, otherwise 400.
+// Denial returns the answer to the refused request: 413 for a body beyond the limit of bytes, otherwise 400. For a
+// refused answer it is A2A's error for an answer that breaks the protocol, under 500.
 func (p *Problem) Denial() Denial {
 	d := Denial{
 		Binding:    p.Binding,
@@ -127,8 +148,14 @@ func (p *Problem) Denial() Denial {
 		Reason:     p.Reason,
 		Message:    p.Error(),
 	}
-	if p.Reason == defects[tooLarge].reason {
+	switch {
+	case p.Agent:
+		d.HTTPStatus, d.Code, d.GRPC = http.StatusInternalServerError, CodeInvalidAgentResponse, grpcInternal
+		d.Message = "the agent's answer is withheld: " + d.Message
+	case p.Reason == defects[tooLarge].reason:
 		d.HTTPStatus, d.GRPC = http.StatusRequestEntityTooLarge, grpcResourceExhausted
+	case p.Reason == defects[compressed].reason:
+		d.HTTPStatus, d.GRPC = http.StatusUnsupportedMediaType, grpcUnimplemented
 	}
 	return d
 }

@@ -69,6 +69,25 @@ var refusals = []struct {
 	{"params-array", request(`1`, "GetTask", `["t-1"]`), a2a.Problem{
 		Code: -32602, Reason: "INVALID_PARAMS", RequestID: []byte(`1`), Method: a2a.GetTask,
 	}},
+	{"push-for-another-task", request(`1`, "SendMessage",
+		`{"message":{"taskId":"mine"},"configuration":{"taskPushNotificationConfig":{"taskId":"yours","url":"u"}}}`), a2a.Problem{
+		Code: -32602, Reason: "CONFLICTING_VALUES", RequestID: []byte(`1`), Method: a2a.SendMessage,
+	}},
+	{"push-for-a-task-in-a-new-one", request(`1`, "message/send",
+		`{"message":{},"configuration":{"pushNotificationConfig":{"taskId":"yours","url":"u"}}}`), a2a.Problem{
+		Code: -32602, Reason: "CONFLICTING_VALUES", RequestID: []byte(`1`), Method: a2a.SendMessage,
+	}},
+	{"push-for-another-task-before-one-for-this", request(`1`, "SendMessage", `{"configuration":{"pushNotificationConfig":{"taskId":"yours"},`+
+		`"taskPushNotificationConfig":{"taskId":"mine"}},"message":{"taskId":"mine"}}`), a2a.Problem{
+		Code: -32602, Reason: "CONFLICTING_VALUES", RequestID: []byte(`1`), Method: a2a.SendMessage,
+	}},
+	{"push-for-another-tenant", request(`1`, "SendMessage",
+		`{"configuration":{"taskPushNotificationConfig":{"tenant":"yours","url":"u"}}}`), a2a.Problem{
+		Code: -32602, Reason: "CONFLICTING_VALUES", RequestID: []byte(`1`), Method: a2a.SendMessage,
+	}},
+	{"list-by-two-contexts", request(`1`, "tasks/list", `{"context_id":"mine","contextId":"yours"}`), a2a.Problem{
+		Code: -32602, Reason: "CONFLICTING_VALUES", RequestID: []byte(`1`), Method: a2a.ListTasks,
+	}},
 	{"duplicate-method", `{"jsonrpc":"2.0","id":1,"method":"GetTask","method":"CancelTask"}`, a2a.Problem{
 		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.GetTask,
 	}},
@@ -124,6 +143,9 @@ var spellings = []struct{ name, body, key string }{
 	{"params-id-before-method", `{"params":{"ID":"t"},"jsonrpc":"2.0","id":1,"method":"GetTask"}`, "id"},
 	{"params-task-id-snake", request(`1`, "GetTaskPushNotificationConfig", `{"task_id":"t"}`), "taskId"},
 	{"params-context-id-snake", request(`1`, "ListTasks", `{"context_id":"c"}`), "contextId"},
+	{"params-page-size-of-legacy-go", request(`1`, "ListTasks", `{"page_size":1}`), "pageSize"},
+	{"params-history-length-of-legacy-go", request(`1`, "tasks/get", `{"id":"t","history_length":1}`), "historyLength"},
+	{"params-of-legacy-go-in-other-case", request(`1`, "tasks/list", `{"Context_Id":"c"}`), "contextId"},
 	{"params-tenant", request(`1`, "GetTask", `{"TENANT":"t"}`), "tenant"},
 	{"params-tenant-with-nul", request(`1`, "GetTask", `{"tenant\u0000":"t"}`), "tenant"},
 	{"message-parts", request(`1`, "SendMessage", `{"message":{"PARTS":[]}}`), "parts"},

@@ -1,6 +1,9 @@
 package a2a
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // maxPath is the longest path with query that is read, in bytes.
 const maxPath = 8 << 10
@@ -34,7 +37,7 @@ func ParseHTTPJSON(verb, path string, body []byte, lim Limits) (Operation, *Prob
 		TaskID:     r.task,
 	}
 	op.Texts = r.texts(list)
-	if p := op.readQuery(query); p != nil {
+	if p := op.readQuery(query, r.config); p != nil {
 		return Operation{}, p
 	}
 	if p := op.readBody(verb, body, lim); p != nil {
@@ -74,21 +77,23 @@ func (r *route) texts(path []segment) []Text {
 	return texts
 }
 
-// readQuery takes the parameters, whose names are those of the params in the JSON-RPC binding.
-func (op *Operation) readQuery(query string) *Problem {
+// readQuery takes the parameters, whose names are those of the params in the JSON-RPC binding. The config is that of
+// the path.
+func (op *Operation) readQuery(query, config string) *Problem {
 	pairs, ok := queryPairs(query)
 	if !ok {
 		return op.problem(badQuery)
 	}
 	for _, q := range pairs {
-		r, exact := params.find([]byte(q.name))
-		if op.Method == OtherMethod || r == nil {
+		i, exact := params.find([]byte(q.name))
+		if op.Method == OtherMethod || i < 0 {
 			op.Texts = append(op.Texts, Text{Value: q.name, Key: true}, Text{Value: q.value})
 			continue
 		}
-		if !exact {
+		r := &params.rules[i]
+		if !exact || r.today != "" {
 			p := op.problem(misspelledKey)
-			p.Key = r.name
+			p.Key = cmp.Or(r.today, r.name)
 			return p
 		}
 		op.Texts = append(op.Texts, Text{Value: q.value, Kind: r.kind})
@@ -103,6 +108,10 @@ func (op *Operation) readQuery(query string) *Problem {
 		case inID, inTaskID, inName, inParent:
 			// The path names the task. A server that looks here too could see another one.
 			return op.problem(badQuery)
+		case inConfigID:
+			if config != "" {
+				return op.problem(badQuery)
+			}
 		}
 	}
 	return nil
@@ -124,7 +133,7 @@ func (op *Operation) readBody(verb string, body []byte, lim Limits) *Problem {
 	f, offset := s.scan(body, lim, root), -1
 	if f != sound {
 		offset = s.pos
-	} else if s.astray != nil {
+	} else if s.misspelled(wireMethod{method: op.Method}) {
 		f, offset = misspelledKey, s.astrayAt
 	}
 	if f != sound {
@@ -136,6 +145,9 @@ func (op *Operation) readBody(verb string, body []byte, lim Limits) *Problem {
 		return op.problem(conflict)
 	}
 	s.fill(op)
+	if s.contradictsItself(op) {
+		return op.problem(conflict)
+	}
 	return nil
 }
 

@@ -116,6 +116,19 @@ var routeCases = []struct {
 			Method: a2a.CreateTaskPushNotificationConfig, Wire: "POST /v1/tasks/{id}/pushNotificationConfigs", Generation: a2a.V03, TaskID: "t-1",
 		},
 	},
+	{
+		"push-create-0.3-config-as-body", "POST", "/v1/tasks/t-1/pushNotificationConfigs?configId=c",
+		`{"name":"tasks/t-1/pushNotificationConfigs/c","pushNotificationConfig":{"url":"u"}}`,
+		a2a.Operation{
+			Method: a2a.CreateTaskPushNotificationConfig, Wire: "POST /v1/tasks/{id}/pushNotificationConfigs", Generation: a2a.V03, TaskID: "t-1",
+		},
+	},
+	{"list-0.3-query", "GET", "/v1/tasks?contextId=c-1&status=TASK_STATE_WORKING&lastUpdatedAfter=2026-01-01T00:00:00Z", ``, a2a.Operation{
+		Method: a2a.ListTasks, Wire: "GET /v1/tasks", Generation: a2a.V03, ContextID: "c-1",
+	}},
+	{"well-known-card-before-0.3", "GET", "/.well-known/agent.json", ``, a2a.Operation{
+		Method: a2a.GetAgentCard, Wire: "GET /.well-known/agent.json",
+	}},
 	{"card-0.3", "GET", "/v1/card", ``, a2a.Operation{
 		Method: a2a.GetExtendedAgentCard, Wire: "GET /v1/card", Generation: a2a.V03,
 	}},
@@ -162,7 +175,7 @@ func TestParseHTTPJSON(t *testing.T) {
 				t.Errorf("operation (-want +got):\n%s", diff)
 			}
 			if tc.body != "" {
-				checkTexts(t, got, []byte(tc.body))
+				checkTexts(t, got.Texts, []byte(tc.body))
 			}
 		})
 	}
@@ -211,6 +224,8 @@ var routeRefusals = []struct{ name, verb, path, body, reason string }{
 	{"query-bad-utf-8", "GET", "/tasks?contextId=%c3", ``, "AMBIGUOUS_QUERY"},
 	{"query-too-many", "GET", "/tasks?" + manyPairs(65), ``, "AMBIGUOUS_QUERY"},
 	{"query-task-id", "GET", "/tasks/mine?id=yours", ``, "AMBIGUOUS_QUERY"},
+	{"query-config-id", "GET", "/tasks/t/pushNotificationConfigs/mine?pushNotificationConfigId=yours", ``, "AMBIGUOUS_QUERY"},
+	{"query-spelling-of-legacy-go", "GET", "/tasks?page_size=1", ``, "MISSPELLED_KEY"},
 	{"query-spelling", "GET", "/tasks?context_id=a", ``, "MISSPELLED_KEY"},
 	{"query-tenant", "GET", "/acme/tasks?tenant=other", ``, "CONFLICTING_VALUES"},
 
@@ -223,6 +238,11 @@ var routeRefusals = []struct{ name, verb, path, body, reason string }{
 	{"body-of-delete", "DELETE", "/tasks/t-1/pushNotificationConfigs/c", `{}`, "UNEXPECTED_BODY"},
 	{"body-of-unknown-path", "POST", "/act", `x`, "INVALID_JSON"},
 	{"body-tenant", "POST", "/acme/message:send", `{"tenant":"other"}`, "CONFLICTING_VALUES"},
+	{"body-spelling-of-legacy-go", "POST", "/message:send", `{"history_length":1}`, "MISSPELLED_KEY"},
+	{
+		"body-pushes-another-task", "POST", "/message:send",
+		`{"message":{"taskId":"mine"},"configuration":{"taskPushNotificationConfig":{"taskId":"yours","url":"u"}}}`, "CONFLICTING_VALUES",
+	},
 	{"body-cancels-another", "POST", "/tasks/mine:cancel", `{"id":"yours"}`, "CONFLICTING_VALUES"},
 	{"body-subscribes-to-another", "POST", "/tasks/mine:subscribe", `{"id":"yours"}`, "CONFLICTING_VALUES"},
 	{"body-push-for-another", "POST", "/tasks/mine/pushNotificationConfigs", `{"taskId":"yours"}`, "CONFLICTING_VALUES"},

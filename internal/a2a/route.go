@@ -36,6 +36,8 @@ var endpoints = [...]endpoint{
 	{"GET", "/extendedAgentCard", GetExtendedAgentCard, V10},
 	{"GET", "/card", GetExtendedAgentCard, V03},
 	{"GET", "/.well-known/agent-card.json", GetAgentCard, GenerationUnknown},
+	// Where generations before 0.3 have the card.
+	{"GET", "/.well-known/agent.json", GetAgentCard, GenerationUnknown},
 }
 
 // verbSuffixes end a task segment that asks for more than the task.
@@ -137,8 +139,10 @@ func (r reading) template(path []segment, found *route) string {
 		}
 		return ""
 	case 2:
-		if r.same(path[0], ".well-known") && r.same(path[1], "agent-card.json") {
-			return "/.well-known/agent-card.json"
+		for _, name := range [...]string{"agent-card.json", "agent.json"} {
+			if r.same(path[0], ".well-known") && r.same(path[1], name) {
+				return "/.well-known/" + name
+			}
 		}
 	case 3, 4:
 		if !r.same(path[2], "pushNotificationConfigs") {

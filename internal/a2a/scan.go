@@ -25,12 +25,19 @@ type scanner struct {
 	values     [slots]value
 	extensions []int32 // indexes into texts
 	references []int32
-	keys       keySet
+	// pushTasks and pushTenants are what the push configurations in a request name.
+	pushTasks   []int32
+	pushTenants []int32
+	keys        keySet
+	finding     finding
 
 	// astray is the first defined key that was spelled otherwise in params, with its place. Whether that matters
 	// is known only with the method, which may stand behind params.
 	astray   *rule
 	astrayAt int
+	// legacy is the first name of legacyList alone, with its place.
+	legacy   *rule
+	legacyAt int
 }
 
 // span is a string literal: its place in the body, quotes included, and, where it has escapes, its unescaped form
@@ -40,8 +47,9 @@ type span struct{ start, end, from, to int32 }
 // mark is a Text to be.
 type mark struct {
 	span
-	kind Kind
-	key  bool
+	kind   Kind
+	key    bool
+	author Author
 }
 
 // value is what was found in a slot: its place in the body, and its index in texts plus one if it is a string.
@@ -55,11 +63,12 @@ const maxRetained = 1 << 22
 const (
 	markSize = 20
 	nameSize = 28
+	taskSize = 20
 )
 
 func (s *scanner) release() {
 	s.body = nil
-	if cap(s.arena)+cap(s.texts)*markSize+cap(s.keys.names)*nameSize > maxRetained {
+	if cap(s.arena)+cap(s.texts)*markSize+cap(s.keys.names)*nameSize+cap(s.finding.tasks)*taskSize > maxRetained {
 		return
 	}
 	scanners.Put(s)
@@ -71,9 +80,11 @@ func (s *scanner) reset(body []byte, lim Limits) {
 	s.depth = s.limit
 	s.arena, s.texts = s.arena[:0], s.texts[:0]
 	s.extensions, s.references = s.extensions[:0], s.references[:0]
+	s.pushTasks, s.pushTenants = s.pushTasks[:0], s.pushTenants[:0]
 	s.values = [slots]value{}
 	s.keys.reset()
-	s.astray = nil
+	s.finding.reset()
+	s.astray, s.legacy = nil, nil
 }
 
 // scan reads the whole body as one value under root.
@@ -126,7 +137,11 @@ func (s *scanner) value(r *rule) flaw {
 			s.note(r, at)
 		}
 	case '{':
-		f = s.object(r.members)
+		if m := r.members; m != nil && m.subject != noSubject {
+			f = s.about(m)
+		} else {
+			f = s.object(m)
+		}
 	case '[':
 		f = s.array(r.elements)
 	case 't':
@@ -154,6 +169,10 @@ func (s *scanner) note(r *rule, at span) {
 		s.extensions = append(s.extensions, n-1)
 	case inReferences:
 		s.references = append(s.references, n-1)
+	case inPushTask:
+		s.pushTasks = append(s.pushTasks, n-1)
+	case inPushTenant:
+		s.pushTenants = append(s.pushTenants, n-1)
 	default:
 		s.values[r.slot].text = n
 	}
@@ -211,25 +230,41 @@ func (s *scanner) key(known *shape, names *object) (*rule, flaw) {
 		return nil, f
 	}
 	name := s.bytes(at)
+	var nearly *rule
+	if known != nil {
+		i, exact := known.find(name)
+		if exact {
+			if names.defined&(1<<i) != 0 {
+				s.pos = begin
+				return nil, duplicateKey
+			}
+			names.defined |= 1 << i
+			r := &known.rules[i]
+			if r.today != "" && s.legacy == nil {
+				s.legacy, s.legacyAt = r, begin
+			}
+			return r, sound
+		}
+		if i >= 0 {
+			nearly = &known.rules[i]
+		}
+	}
 	if !s.keys.add(s, names, at, name) {
 		s.pos = begin
 		return nil, duplicateKey
 	}
-	if known != nil {
-		r, exact := known.find(name)
-		if exact {
-			return r, sound
+	if nearly != nil {
+		if s.astray == nil {
+			s.astray, s.astrayAt = nearly, begin
 		}
-		if r != nil {
-			if s.astray == nil {
-				s.astray, s.astrayAt = r, begin
-			}
-			if known.immediate {
-				return nil, misspelledKey
-			}
+		if known.immediate {
+			return nil, misspelledKey
 		}
 	}
 	s.texts = append(s.texts, mark{span: at, key: true})
+	if known != nil && known.others != nil {
+		return known.others, sound
+	}
 	return &free, sound
 }
 

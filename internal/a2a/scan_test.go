@@ -108,3 +108,10 @@ func TestStringsAroundWordBorders(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryShapeHasABitForEachRule(t *testing.T) {
+	t.Parallel()
+	if n := a2a.RulesOfWidestShape(); n < 10 || n > a2a.MaxRules {
+		t.Errorf("an object defines %d names, which is not from 10 to %d", n, a2a.MaxRules)
+	}
+}

@@ -2,8 +2,8 @@ package a2a
 
 import "unicode/utf8"
 
-// slot names a value the parsers need after the scan. Each slot stands at one place of a request, except those
-// after slots, which stand in a list.
+// slot names a value the parsers need after the scan. Each slot stands at one place of a message, except those
+// after slots, which stand in a list, and the own ones, which each object of an answer has for itself.
 type slot uint8
 
 const (
@@ -24,26 +24,68 @@ const (
 	inMessageContext
 	inSkill
 	inAction
+	inConfigID
+	inLegacyContext
+
+	// The parts of an answer.
+	inResult
+	inError
+	inErrorCode
+	inContent // what only the result of the method has
+	inTotal
+	inTaskMember
+	inMessageMember
+	inStatusMember
+	inArtifactMember
+
+	// What an object of an answer says of itself: see scanner.about.
+	ownKind
+	ownID
+	ownTask
+	ownContext
+	ownState
+	ownStatus
+	ownRole
+	ownParts
+	ownMessageID
+	ownArtifact
+	ownFinal
 	slots
 	inExtensions
 	inReferences
+	inPushTask
+	inPushTenant
 )
 
 // shape is an object A2A defines, as the union of both generations: which one applies is known only with the
 // method, which may stand behind its params. A nil shape is free-form data.
 type shape struct {
+	// rules are at most maxRules.
 	rules []rule
 	// immediate says that a misspelled name is judged at once, not after the scan.
 	immediate bool
 	// open says that names without a rule are free-form data, however near they come to a rule's name.
 	open bool
+	// others is the rule for the values of members without a rule; nil is free-form data.
+	others *rule
+	// subject is what the object is in an answer.
+	subject subject
 }
+
+const (
+	firstOwn = ownKind
+	ownSlots = slots - firstOwn
+)
+
+// maxRules is how many names one object can define: the scanner keeps a bit for each that it has met.
+const maxRules = 64
 
 // rule says what a defined member holds.
 type rule struct {
 	name     string
 	folded   string
 	alias    string // another name that ProtoJSON readers take for this member
+	today    string // A2A's name for a member that is spelled like this in legacyList alone
 	kind     Kind
 	slot     slot
 	members  *shape // of the value, if it is an object
@@ -53,31 +95,32 @@ type rule struct {
 // free is the rule for all that A2A does not define.
 var free = rule{}
 
-// find returns the rule for name and true, or the rule some server could take name for and false, or nil.
+// find returns the index of the rule for name and true, or of the rule some server could take name for and false, or
+// -1.
 //
 // A2A names are camelCase (ProtoJSON). Go servers match them by Unicode case folding, ProtoJSON readers take the
 // snake_case names of the fields too, and lenient readers drop separators. A request that uses such a spelling
 // means different things to different servers, so it has no meaning here.
-func (s *shape) find(name []byte) (r *rule, exact bool) {
+func (s *shape) find(name []byte) (index int, exact bool) {
 	for i := range s.rules {
 		if s.rules[i].name == string(name) {
-			return &s.rules[i], true
+			return i, true
 		}
 	}
 	if s.open {
-		return nil, false
+		return -1, false
 	}
 	var buf [maxFolded]byte
 	folded, ok := fold(buf[:0], name)
 	if !ok {
-		return nil, false
+		return -1, false
 	}
 	for i := range s.rules {
 		if s.rules[i].folded == string(folded) || s.rules[i].alias != "" && s.rules[i].alias == string(folded) {
-			return &s.rules[i], false
+			return i, false
 		}
 	}
-	return nil, false
+	return -1, false
 }
 
 // maxFolded is longer than every folded name of the schema.

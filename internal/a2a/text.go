@@ -42,17 +42,32 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Text is one untrusted string of a request with the place where it stands.
+// Author says whose words a text in an answer are. In the history of a task, which repeats what both sides said, that is
+// what the role of the message claims. Every other message and every artifact are the agent's, whatever a role claims:
+// an agent must not be able to pass its own words off as its caller's. The zero value is unknown: the text stands in no
+// message and no artifact, or in one of the history without a role.
+type Author uint8
+
+// The authors.
+const (
+	AuthorUnknown Author = iota
+	AuthorUser
+	AuthorAgent
+)
+
+// Text is one untrusted string of a message with the place where it stands.
 type Text struct {
 	// Value is the string, unescaped.
 	Value string
-	// Start and End are the byte offsets of the JSON string in the body, quotes included. Both are 0 for a text
-	// that stands in the path or the query.
+	// Start and End are the byte offsets of the JSON string in the body, quotes included; in a protobuf message those
+	// of the bytes themselves. Both are 0 for a text that stands in the path or the query.
 	Start, End int32
 	// Kind is what the protocol takes Value for.
 	Kind Kind
 	// Key reports that Value is an object's member name, not a value.
 	Key bool
+	// Author is whose words Value are, in answers.
+	Author Author
 }
 
 // Pointer returns the JSON Pointer (RFC 6901) of the text in body, which must be the body it was parsed from; for

@@ -10,9 +10,9 @@ var (
 		rule{name: "credentials", kind: KindSecret},
 	)
 	pushConfig = closed(
-		rule{name: "tenant", kind: KindID},
+		rule{name: "tenant", kind: KindID, slot: inPushTenant},
 		rule{name: "id", kind: KindID},
-		rule{name: "taskId", kind: KindID},
+		rule{name: "taskId", kind: KindID, slot: inPushTask},
 		rule{name: "url", kind: KindCallback},
 		rule{name: "token", kind: KindSecret},
 		rule{name: "authentication", members: credentials},
@@ -81,15 +81,22 @@ var (
 		rule{name: "pageToken", kind: KindID},
 		rule{name: "statusTimestampAfter", kind: KindID},
 		rule{name: "includeArtifacts"},
-		rule{name: "pushNotificationConfigId", kind: KindID},
+		rule{name: "lastUpdatedAfter", kind: KindID},
+		rule{name: "pushNotificationConfigId", kind: KindID, slot: inConfigID},
 		rule{name: "pushNotificationConfig", members: pushConfig},
 		rule{name: "url", kind: KindCallback},
 		rule{name: "token", kind: KindSecret},
 		rule{name: "authentication", members: credentials},
 		rule{name: "name", kind: KindID, slot: inName},
 		rule{name: "parent", kind: KindID, slot: inParent},
-		rule{name: "configId", kind: KindID},
+		rule{name: "configId", kind: KindID, slot: inConfigID},
 		rule{name: "config", members: namedPushConfig},
+		rule{name: "context_id", today: "contextId", kind: KindID, slot: inLegacyContext},
+		rule{name: "page_size", today: "pageSize"},
+		rule{name: "page_token", today: "pageToken", kind: KindID},
+		rule{name: "history_length", today: "historyLength"},
+		rule{name: "last_updated_after", today: "lastUpdatedAfter", kind: KindID},
+		rule{name: "include_artifacts", today: "includeArtifacts"},
 	)
 	envelope = &shape{immediate: true, rules: folded(
 		rule{name: "jsonrpc", kind: KindID, slot: inVersion},
@@ -121,6 +128,9 @@ type wireMethod struct {
 	generation Generation
 }
 
+// legacyList is a method that the Go SDK of 0.3 added to JSON-RPC, with its own spelling of the params.
+const legacyList = "tasks/list"
+
 var wireMethods = methodTable(
 	wireMethod{"SendMessage", SendMessage, V10},
 	wireMethod{"SendStreamingMessage", SendStreamingMessage, V10},
@@ -136,6 +146,7 @@ var wireMethods = methodTable(
 	wireMethod{"message/send", SendMessage, V03},
 	wireMethod{"message/stream", SendStreamingMessage, V03},
 	wireMethod{"tasks/get", GetTask, V03},
+	wireMethod{legacyList, ListTasks, V03},
 	wireMethod{"tasks/cancel", CancelTask, V03},
 	wireMethod{"tasks/resubscribe", SubscribeToTask, V03},
 	wireMethod{"tasks/pushNotificationConfig/set", CreateTaskPushNotificationConfig, V03},

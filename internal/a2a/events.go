@@ -1,0 +1,214 @@
+package a2a
+
+import (
+	"bytes"
+	"errors"
+)
+
+// ErrEventTooLarge ends a stream of which one event is larger than allowed.
+var ErrEventTooLarge = errors.New("an event of the stream is larger than allowed")
+
+// Event is a run of a stream's bytes: one complete event with the blank line that ends it, or what stands between
+// events. Its slices are valid until the next call of a method of Events.
+type Event struct {
+	// Raw are the bytes as they came. The Raw of all events of a stream, one behind the other, are the stream.
+	Raw []byte
+	// Data is what a client is told: the values of all data fields, joined by line feeds.
+	Data []byte
+	// Name is the value of the last event field; none counts as message.
+	Name []byte
+	// Told says that clients take Raw for an event. Otherwise it is made of comments, blank lines and fields without
+	// data, and Data is empty.
+	Told bool
+}
+
+// Events splits an event stream (HTML Living Standard, section 9.2.6) that comes in chunks cut anywhere into events
+// that can be passed on, left out or replaced one by one. An event is returned as soon as its blank line is there,
+// what stands between events as soon as its line is. It starts no goroutines, and keeps no more of the stream than
+// one event may have and the last chunk. The zero value accepts no event.
+//
+// Where lines end in CR LF, the LF that belongs to a blank line comes after the event, as something between events:
+// the event is complete without it.
+type Events struct {
+	limit  int
+	window []byte // what was not returned yet, from the start of an event or a line between events
+	own    []byte // the memory of the window where it outlives its chunk
+	kept   bool   // the window is in own, from its first byte
+
+	begun    bool // the place of a byte order mark is behind us
+	line     int  // where the current line starts in the window
+	seen     int  // up to where the current line has no end
+	lf       int  // the first LF at or behind line, the end of the window if there is none; -1 if that is not known
+	afterCR  bool // an LF at line belongs to the line before
+	inside   bool // the window starts with an event
+	dataRows int
+	data     Span   // the value of the first data field
+	name     Span   // the value of the last event field
+	joined   []byte // the values of all data fields if there are several
+	err      error
+}
+
+// NewEvents returns a splitter of events that have at most limit bytes each, as they stand in the stream.
+func NewEvents(limit int) *Events { return &Events{limit: min(limit, maxEvent)} }
+
+// maxEvent bounds an event whatever the caller configures, so that places in it fit a Span.
+const maxEvent = 1 << 30
+
+// Reset makes e ready for another stream under the same limit.
+func (e *Events) Reset() { *e = Events{limit: e.limit, own: e.own[:0], joined: e.joined[:0]} }
+
+// Feed appends a chunk to the stream. The chunk must stay as it is until Next has returned false.
+func (e *Events) Feed(chunk []byte) {
+	if len(e.window) == 0 {
+		e.window, e.kept = chunk, false
+	} else {
+		e.keep()
+		e.own = append(e.own, chunk...)
+		e.window = e.own
+	}
+	e.lf = -1
+}
+
+// keep moves the window out of the caller's memory.
+func (e *Events) keep() {
+	if !e.kept {
+		e.own = append(e.own[:0], e.window...)
+		e.window, e.kept = e.own, true
+	}
+}
+
+// Next returns the next run of bytes, or false when it is not complete yet. The error is ErrEventTooLarge once an
+// event is, of which nothing is returned; it stays.
+func (e *Events) Next() (Event, bool, error) {
+	if e.mark() {
+		return e.take(), true, nil
+	}
+	for e.begun && e.err == nil {
+		if e.afterCR {
+			if e.line == len(e.window) {
+				break
+			}
+			e.afterCR = false
+			if e.window[e.line] == '\n' {
+				e.advance(e.line + 1)
+				if !e.inside {
+					return e.take(), true, nil
+				}
+			}
+		}
+		end, ok := e.lineEnd()
+		if !ok {
+			break
+		}
+		start := e.line
+		e.afterCR = e.window[end] == '\r'
+		e.advance(end + 1)
+		if e.line > e.limit {
+			break
+		}
+		if start == end || !e.inside && e.window[start] == ':' {
+			return e.take(), true, nil
+		}
+		e.field(start, end)
+	}
+	if len(e.window) > e.limit {
+		e.err = ErrEventTooLarge
+	}
+	e.keep()
+	return Event{}, false, e.err
+}
+
+// Rest returns what is left when the stream has ended: nothing, or an event without its blank line. Clients differ in
+// whether they take that for an event; Told and Data are those of the clients which do.
+func (e *Events) Rest() Event {
+	if e.err != nil {
+		return Event{}
+	}
+	if e.line < len(e.window) {
+		e.field(e.line, len(e.window))
+	}
+	e.line = len(e.window)
+	return e.take()
+}
+
+const byteOrderMark = "\uFEFF"
+
+// mark looks for a byte order mark where the stream begins, and reports true with the line behind it.
+func (e *Events) mark() bool {
+	if e.begun {
+		return false
+	}
+	if n := min(len(e.window), len(byteOrderMark)); string(e.window[:n]) != byteOrderMark[:n] {
+		e.begun = true
+	} else if n == len(byteOrderMark) {
+		e.begun = true
+		e.advance(n)
+		return true
+	}
+	return false
+}
+
+func (e *Events) advance(to int) { e.line, e.seen = to, to }
+
+// lineEnd returns where the CR or LF is that ends the current line.
+func (e *Events) lineEnd() (int, bool) {
+	w := e.window
+	if e.lf < e.line {
+		e.lf = indexByte(w, e.seen, len(w), '\n')
+	}
+	end := indexByte(w, e.seen, e.lf, '\r')
+	e.seen = end
+	return end, end < len(w)
+}
+
+// indexByte returns where c is first in b[from:to], or to.
+func indexByte(b []byte, from, to int, c byte) int {
+	if i := bytes.IndexByte(b[from:to], c); i >= 0 {
+		return from + i
+	}
+	return to
+}
+
+// field reads the line from start to end as one of an event.
+func (e *Events) field(start, end int) {
+	e.inside = true
+	colon := indexByte(e.window, start, end, ':')
+	value := Span{int32(min(colon+1, end)), int32(end)}
+	if value.Start < value.End && e.window[value.Start] == ' ' {
+		value.Start++
+	}
+	switch string(e.window[start:colon]) {
+	case "event":
+		e.name = value
+	case "data":
+		switch e.dataRows++; e.dataRows {
+		case 1:
+			e.data = value
+			return
+		case 2:
+			e.joined = append(e.joined[:0], e.in(e.data)...)
+		}
+		e.joined = append(append(e.joined, '\n'), e.in(value)...)
+	}
+}
+
+func (e *Events) in(s Span) []byte { return e.window[s.Start:s.End] }
+
+// take returns the window up to the current line and starts anew behind it.
+func (e *Events) take() Event {
+	n := e.line
+	event := Event{Raw: e.window[:n:n], Told: e.dataRows > 0}
+	if event.Told {
+		event.Name, event.Data = e.in(e.name), e.in(e.data)
+		if e.dataRows > 1 {
+			event.Data = e.joined
+		}
+	}
+	e.window, e.kept = e.window[n:], e.kept && n == 0
+	e.advance(0)
+	if e.lf >= 0 {
+		e.lf = max(e.lf-n, -1)
+	}
+	e.inside, e.dataRows, e.data, e.name = false, 0, Span{}, Span{}
+	return event
+}

@@ -1,0 +1,134 @@
+package a2a
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// framePrefix is the length of what stands before each message of a gRPC stream: a byte that says whether the
+// message is compressed, and its length in four bytes, big endian.
+const framePrefix = 5
+
+// compressedFlag is the first byte of the prefix of a compressed message.
+const compressedFlag = 1
+
+// The errors that end a stream of frames.
+var (
+	// ErrFrameTooLarge is a message larger than allowed.
+	ErrFrameTooLarge = errors.New("a message of the stream is larger than allowed")
+	// ErrFrameCompressed is a message that is compressed, which the mesh cannot read.
+	ErrFrameCompressed = errors.New("a message of the stream is compressed")
+	// ErrFrameMalformed is a prefix that gRPC does not define, or a stream that ends within a message.
+	ErrFrameMalformed = errors.New("the stream is not one of length-prefixed messages")
+)
+
+// Frame is one message of a gRPC stream. Its slices are valid until the next call of a method of Frames.
+type Frame struct {
+	// Raw are the bytes as they came, the prefix included. The Raw of all frames of a stream, one behind the other,
+	// are the stream.
+	Raw []byte
+	// Message is Raw without the prefix.
+	Message []byte
+}
+
+// Frames splits a gRPC stream that comes in chunks cut anywhere into messages that can be passed on, left out or
+// replaced one by one. A message is returned as soon as its last byte is there. It starts no goroutines, and keeps no
+// more of the stream than one message may have and the last chunk. The zero value accepts empty messages only.
+type Frames struct {
+	limit  int
+	window []byte // what was not returned yet, from the start of a prefix
+	own    []byte // the memory of the window where it outlives its chunk
+	kept   bool   // the window is in own, from its first byte
+	err    error
+}
+
+// NewFrames returns a splitter of messages of at most limit bytes each, the prefix not counted.
+func NewFrames(limit int) *Frames { return &Frames{limit: max(limit, 0)} }
+
+// Reset makes f ready for another stream under the same limit.
+func (f *Frames) Reset() { *f = Frames{limit: f.limit, own: f.own[:0]} }
+
+// Feed appends a chunk to the stream. The chunk must stay as it is until Next has returned false.
+func (f *Frames) Feed(chunk []byte) {
+	switch {
+	case f.err != nil:
+	case len(f.window) == 0:
+		f.window, f.kept = chunk, false
+	default:
+		f.keep()
+		f.own = append(f.own, chunk...)
+		f.window = f.own
+	}
+}
+
+// keep moves the window out of the caller's memory.
+func (f *Frames) keep() {
+	if !f.kept {
+		f.own = append(f.own[:0], f.window...)
+		f.window, f.kept = f.own, true
+	}
+}
+
+// Next returns the next message, or false when it is not complete yet. Once a message cannot be read the error stays:
+// where the next one starts could be told, but not what the receiver makes of the gap.
+func (f *Frames) Next() (Frame, bool, error) {
+	if f.err != nil {
+		return Frame{}, false, f.err
+	}
+	if len(f.window) > 0 && f.window[0] != 0 {
+		f.err = ErrFrameMalformed
+		if f.window[0] == compressedFlag {
+			f.err = ErrFrameCompressed
+		}
+		return Frame{}, false, f.err
+	}
+	if len(f.window) >= framePrefix {
+		length := binary.BigEndian.Uint32(f.window[1:framePrefix])
+		if uint64(length) > uint64(f.limit) {
+			f.err = ErrFrameTooLarge
+			return Frame{}, false, f.err
+		}
+		if end := framePrefix + int(length); end <= len(f.window) {
+			frame := Frame{Raw: f.window[:end:end], Message: f.window[framePrefix:end:end]}
+			f.window, f.kept = f.window[end:], false
+			return frame, true, nil
+		}
+	}
+	f.keep()
+	return Frame{}, false, nil
+}
+
+// End tells, when the stream has ended, whether it ended behind a message: nil, or the error that stopped it.
+func (f *Frames) End() error {
+	if f.err == nil && len(f.window) > 0 {
+		f.err = ErrFrameMalformed
+	}
+	return f.err
+}
+
+// AppendFrame appends message with its prefix, uncompressed. A message over 4 GiB, which no prefix can express, is
+// not appended.
+func AppendFrame(dst, message []byte) []byte {
+	if len(message) > math.MaxUint32 {
+		return dst
+	}
+	dst = append(dst, 0)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(message)))
+	return append(dst, message...)
+}
+
+// oneFrame checks that body is exactly one message with its prefix.
+func oneFrame(body []byte) flaw {
+	switch {
+	case len(body) < framePrefix:
+		return badFrame
+	case body[0] == compressedFlag:
+		return compressed
+	case body[0] != 0:
+		return badFrame
+	case uint64(binary.BigEndian.Uint32(body[1:framePrefix])) != uint64(len(body)-framePrefix):
+		return badFrame
+	}
+	return sound
+}
