@@ -25,6 +25,7 @@ const module = "ringfence.dev/ringfence/"
 var domain = []string{
 	"internal/a2a", "internal/agent", "internal/identity", "internal/authority", "internal/inspect",
 	"internal/registry", "internal/audit", "internal/governance", "internal/config", "internal/store",
+	"internal/network", "internal/task", "internal/callback", "internal/cards",
 }
 
 // allowed lists which of the module's own packages each package may import directly. A package without an entry
@@ -33,15 +34,19 @@ var allowed = map[string][]string{
 	"internal/a2a":        {},
 	"internal/agent":      {"internal/strictjson"},
 	"internal/strictjson": {},
+	"internal/network":    {},
+	"internal/cards":      {"internal/agent", "internal/strictjson"},
+	"internal/task":       {"internal/agent", "internal/store"},
+	"internal/callback":   {"internal/network"},
 	"internal/store":      {},
 	"internal/identity":   {"internal/a2a", "internal/agent"},
 	"internal/authority":  {"internal/agent", "internal/identity"},
 	"internal/inspect":    {"internal/a2a"},
 	"internal/audit":      {"internal/agent"},
-	"internal/registry":   {"internal/a2a", "internal/agent", "internal/store"},
-	"internal/config":     {"internal/a2a", "internal/agent"},
+	"internal/registry":   {"internal/a2a", "internal/agent", "internal/cards", "internal/network", "internal/store"},
+	"internal/config":     {"internal/a2a", "internal/agent", "internal/callback"},
 	"internal/envoyhttp":  {"internal/identity"},
-	"internal/governance": {"internal/a2a", "internal/agent", "internal/audit", "internal/authority", "internal/identity", "internal/inspect", "internal/registry"},
+	"internal/governance": {"internal/a2a", "internal/agent", "internal/audit", "internal/authority", "internal/callback", "internal/identity", "internal/inspect", "internal/registry", "internal/task"},
 	"extauthz":            {"internal/a2a", "internal/envoyhttp", "internal/governance"},
 	"extproc":             {"internal/a2a", "internal/envoyhttp", "internal/governance"},
 	"xds":                 {"internal/agent", "internal/config", "internal/registry"},
@@ -173,6 +178,7 @@ func TestDecisionsArePure(t *testing.T) {
 	sources(t, func(path string, file *ast.File, set *token.FileSet, _ int) {
 		decides := slices.ContainsFunc([]string{
 			"internal/a2a/", "internal/agent/", "internal/identity/", "internal/authority/", "internal/inspect/", "internal/governance/",
+			"internal/task/", "internal/callback/", "internal/cards/",
 		}, func(d string) bool { return strings.HasPrefix(path, d) })
 		if !decides || strings.HasSuffix(path, "_test.go") {
 			return
