@@ -148,6 +148,10 @@ func TestDropinAgreesWithGenerated(t *testing.T) {
 			t.Errorf("the local reply %s is not one that is generated", mapper.GetBodyFormatOverride().GetTextFormatSource().GetInlineString())
 		}
 	}
+	agent := got.GetRouteConfig().GetVirtualHosts()[0]
+	if diff := cmp.Diff(generated.Routes.GetRequestHeadersToAdd(), agent.GetRequestHeadersToAdd(), protocmp.Transform()); diff != "" {
+		t.Errorf("request fields (-generated +shipped):\n%s", diff)
+	}
 	for _, m := range []*hcmv3.HttpConnectionManager{got, want} {
 		// Where routes come from, what is logged and the server's name are the operator's.
 		m.HttpFilters, m.LocalReplyConfig, m.RouteSpecifier, m.AccessLog, m.ServerName = nil, nil, nil, nil, ""
@@ -178,15 +182,22 @@ func TestSnippetAgreesWithDropin(t *testing.T) {
 	whole, part := decode(t, read(t, dropin)).GetStaticResources(), decodeYAML(t, read(t, snippet))
 	manager := gateway(t, whole.GetListeners()[0])
 	clusters, filters, host := &bootstrapv3.Bootstrap_StaticResources{}, &hcmv3.HttpConnectionManager{}, &routev3.VirtualHost{}
-	for key, message := range map[string]proto.Message{"clusters": clusters, "http_filters": filters, "typed_per_filter_config": host} {
-		encoded, err := json.Marshal(map[string]any{key: part[key]})
+	for message, keys := range map[proto.Message][]string{
+		clusters: {"clusters"}, filters: {"http_filters"},
+		host: {"typed_per_filter_config", "request_headers_to_add", "request_headers_to_remove"},
+	} {
+		fields := map[string]any{}
+		for _, key := range keys {
+			fields[key] = part[key]
+			delete(part, key)
+		}
+		encoded, err := json.Marshal(fields)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := protojson.Unmarshal(encoded, message); err != nil {
 			t.Fatal(err)
 		}
-		delete(part, key)
 	}
 	if len(part) != 0 {
 		t.Errorf("the snippet has more parts: %v", part)
@@ -197,8 +208,9 @@ func TestSnippetAgreesWithDropin(t *testing.T) {
 	if diff := cmp.Diff(manager.GetHttpFilters()[:3], filters.GetHttpFilters(), protocmp.Transform()); diff != "" {
 		t.Errorf("filters (-whole +snippet):\n%s", diff)
 	}
-	agent := manager.GetRouteConfig().GetVirtualHosts()[0]
-	if diff := cmp.Diff(agent.GetTypedPerFilterConfig(), host.GetTypedPerFilterConfig(), protocmp.Transform()); diff != "" {
-		t.Errorf("callee (-whole +snippet):\n%s", diff)
+	agent := proto.CloneOf(manager.GetRouteConfig().GetVirtualHosts()[0])
+	agent.Name, agent.Domains, agent.Routes, agent.RetryPolicy = "", nil, nil, nil // these are the operator's
+	if diff := cmp.Diff(agent, host, protocmp.Transform()); diff != "" {
+		t.Errorf("virtual host of an agent (-whole +snippet):\n%s", diff)
 	}
 }

@@ -2,6 +2,7 @@ package extauthz_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -72,6 +73,9 @@ func TestCheck(t *testing.T) {
 		{"callee-by-route", meshtest.Call{From: "caller", To: "/rpc", Body: meshtest.Send("pay")}, map[string]string{extauthz.CalleeExtension: "ledger"}, 0, "", false},
 		{"route-says-nothing", send, nil, 404, "CALLEE_UNKNOWN", true},
 		{"route-says-nonsense", send, map[string]string{extauthz.FormExtension: "both"}, 404, "CALLEE_UNKNOWN", true},
+		{"root", meshtest.Call{From: "caller", To: "/", Body: meshtest.Send("pay")}, map[string]string{extauthz.FormExtension: extauthz.RootForm, extauthz.CalleeExtension: "ledger"}, 0, "", false},
+		{"root-of-nobody", meshtest.Call{From: "caller", To: "/", Body: meshtest.Send("pay")}, map[string]string{extauthz.FormExtension: extauthz.RootForm, extauthz.CalleeExtension: "nobody"}, 404, "CALLEE_UNKNOWN", true},
+		{"root-without-a-name", meshtest.Call{From: "caller", To: "/", Body: meshtest.Send("pay")}, map[string]string{extauthz.FormExtension: extauthz.RootForm}, 404, "CALLEE_UNKNOWN", true},
 		{"by-host", meshtest.Call{From: "caller", Host: "ledger.mesh.test", To: "/", Body: meshtest.Send("pay")}, map[string]string{extauthz.FormExtension: extauthz.HostForm}, 0, "", false},
 		{"path-where-the-route-is-by-host", send, map[string]string{extauthz.FormExtension: extauthz.HostForm}, 404, "CALLEE_UNKNOWN", true},
 		{"route-names-nobody", meshtest.Call{From: "caller", To: "/rpc", Body: meshtest.Send("pay")}, map[string]string{extauthz.CalleeExtension: "No Such"}, 404, "CALLEE_UNKNOWN", true},
@@ -113,6 +117,28 @@ func TestCheck(t *testing.T) {
 					t.Errorf("accept-signature: %v", challenged)
 				}
 			})
+		}
+	}
+}
+
+// TestGRPCDenials holds that a denial of a gRPC call is a status, whoever was called.
+func TestGRPCDenials(t *testing.T) {
+	t.Parallel()
+	m := meshtest.New()
+	governor, _ := governed.Governor(m)
+	for to, code := range map[string]string{"/agents/nobody/lf.a2a.v1.A2AService/GetTask": "5", "/agents/ledger/lf.a2a.v1.A2AService/GetTask": "5"} {
+		call := meshtest.Call{From: "caller", To: to, Header: http.Header{"Content-Type": {"application/grpc"}}}
+		got, err := extauthz.New(governor).Check(t.Context(), check(t, m, call, true, map[string]string{extauthz.FormExtension: extauthz.PathForm}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		denied := got.GetDeniedResponse()
+		fields := map[string]string{}
+		for _, h := range denied.GetHeaders() {
+			fields[h.GetHeader().GetKey()] = h.GetHeader().GetValue()
+		}
+		if denied.GetStatus().GetCode() != 200 || fields["grpc-status"] != code || fields["grpc-message"] == "" || denied.GetBody() != "" {
+			t.Errorf("%s: denied with %v", to, denied)
 		}
 	}
 }

@@ -14,12 +14,15 @@ import (
 
 // Context extensions that routes and virtual hosts may carry for this filter.
 const (
-	// FormExtension says how the route names the callee: by the agent's own host name, or by the path on the
-	// gateway's host. Without it and without CalleeExtension the request is denied.
+	// FormExtension says how the route names the callee: by the agent's own host name, by the path on the
+	// gateway's host, or by CalleeExtension at the root of that host. Without it and without CalleeExtension the
+	// request is denied.
 	FormExtension = "ringfence.form"
 	HostForm      = "host"
 	PathForm      = "path"
-	// CalleeExtension names the callee, for routes that are not Ringfence's.
+	RootForm      = "root"
+	// CalleeExtension names the callee: the one at the root, or without RootForm that of a route which is not
+	// Ringfence's and keeps the paths that the agent has without a mesh.
 	CalleeExtension = "ringfence.callee"
 	// BodyExtension, with the value IncludedBody, says that the filter is configured to send whole bodies, so
 	// that one check decides everything.
@@ -49,6 +52,8 @@ func request(check *authv3.CheckRequest) governance.Request {
 		Callee:    extensions[CalleeExtension],
 	}
 	switch {
+	case extensions[FormExtension] == RootForm:
+		r.Form = governance.RootForm
 	case r.Callee != "":
 		r.Form = governance.RouteForm
 	case extensions[FormExtension] == HostForm:

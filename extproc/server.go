@@ -3,6 +3,7 @@
 package extproc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,24 +33,36 @@ func New(governor *governance.Governor, logger *slog.Logger) *Server {
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
 	ctx := stream.Context()
 	state := exchange{governor: s.governor}
+	defer state.end()
 	for {
 		message, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			return status.Error(codes.Aborted, "the request ended before it was decided")
+			return s.early(ctx, &state)
 		}
 		if err != nil {
 			return fmt.Errorf("receiving processing request: %w", err)
 		}
-		answer, decided, err := state.next(ctx, message)
+		answers, last, err := state.next(ctx, message)
 		if err != nil {
 			s.logger.LogAttrs(ctx, slog.LevelWarn, "processing stream refused", slog.Any("error", err))
 			return status.Error(codes.FailedPrecondition, err.Error())
 		}
-		if err := stream.Send(answer); err != nil {
-			return fmt.Errorf("sending processing response: %w", err)
+		for _, answer := range answers {
+			if err := stream.Send(answer); err != nil {
+				return fmt.Errorf("sending processing response: %w", err)
+			}
 		}
-		if decided {
+		if last {
 			return nil
 		}
 	}
+}
+
+// early returns the error for a stream that Envoy ended before its last answer. One that ends before the agent's answer
+// came is a client that went away, or an Envoy that does not send answers, which an operator has to know.
+func (s *Server) early(ctx context.Context, state *exchange) error {
+	if state.decided && state.answer == nil {
+		s.logger.LogAttrs(ctx, slog.LevelWarn, "an answer was not sent for judgement; the filter needs allow_mode_override")
+	}
+	return status.Error(codes.Aborted, "the exchange ended before it was decided")
 }

@@ -15,18 +15,21 @@ import (
 // Misconfigurations that would let requests pass unjudged end the stream with these errors, which Envoy turns
 // into a 503.
 var (
-	errOrder    = errors.New("the filter must send request headers first: set request_header_mode to SEND")
+	errOrder    = errors.New("the filter must send request headers first, then the body, then what the agent answers")
 	errBodyMode = errors.New("the filter must send whole bodies: set request_body_mode to BUFFERED")
 )
 
-// exchange is the state of one processing stream: nothing, then headers seen, then decided.
+// exchange is the state of one processing stream: nothing, then headers seen, then the request decided, then the answer
+// under way.
 type exchange struct {
 	governor *governance.Governor
 	current  *governance.Exchange
+	decided  bool // the request is
+	answer   *answer
 }
 
-// next takes one message of the stream and returns the answer to it. decided reports that it is the last.
-func (e *exchange) next(ctx context.Context, message *extprocv3.ProcessingRequest) (answer *extprocv3.ProcessingResponse, decided bool, err error) {
+// next takes one message of the stream and returns the answers to it. last reports that no message is to follow.
+func (e *exchange) next(ctx context.Context, message *extprocv3.ProcessingRequest) (answers []*extprocv3.ProcessingResponse, last bool, err error) {
 	switch part := message.GetRequest().(type) {
 	case *extprocv3.ProcessingRequest_RequestHeaders:
 		if e.current != nil {
@@ -34,26 +37,49 @@ func (e *exchange) next(ctx context.Context, message *extprocv3.ProcessingReques
 		}
 		return e.headers(ctx, message, part.RequestHeaders)
 	case *extprocv3.ProcessingRequest_RequestBody:
-		if e.current == nil {
-			return nil, false, errOrder
-		}
 		// In BUFFERED mode, which headers made sure of, the one body message is whole, even without
 		// end_of_stream: then trailers follow.
-		e.governor.Close(ctx, e.current, part.RequestBody.GetBody())
-		return verdict(e.current, continueBody), true, nil
+		return e.close(ctx, part.RequestBody.GetBody(), continueBody())
 	case *extprocv3.ProcessingRequest_RequestTrailers:
 		// A request may end in trailers without ever having had a body.
-		if e.current == nil {
+		if e.decided {
+			return one(continueTrailers()), !e.relays(), nil
+		}
+		return e.close(ctx, nil, continueTrailers())
+	case *extprocv3.ProcessingRequest_ResponseHeaders:
+		if !e.decided || e.answer != nil {
 			return nil, false, errOrder
 		}
-		e.governor.Close(ctx, e.current, nil)
-		return verdict(e.current, continueTrailers), true, nil
+		if source := envoyhttp.ResponseSource(message.GetAttributes()); source != "" && source != envoyhttp.FromAgent {
+			return one(continueAnswer()), true, nil // Envoy's own reply, whose words and form are the mesh's
+		}
+		e.answer = &answer{exchange: e.current}
+		return e.answer.headers(ctx, e.governor, part.ResponseHeaders)
+	case *extprocv3.ProcessingRequest_ResponseBody:
+		if e.answer == nil {
+			return nil, false, errOrder
+		}
+		return e.answer.body(ctx, part.ResponseBody)
+	case *extprocv3.ProcessingRequest_ResponseTrailers:
+		if e.answer == nil {
+			return nil, false, errOrder
+		}
+		return e.answer.trailers(ctx, part.ResponseTrailers)
 	default:
 		return nil, false, errOrder
 	}
 }
 
-func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingRequest, headers *extprocv3.HttpHeaders) (*extprocv3.ProcessingResponse, bool, error) {
+// end closes what the stream leaves open.
+func (e *exchange) end() {
+	if e.answer != nil {
+		e.answer.relay.End()
+	}
+}
+
+func (e *exchange) relays() bool { return e.governor.Relays(e.current) }
+
+func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingRequest, headers *extprocv3.HttpHeaders) ([]*extprocv3.ProcessingResponse, bool, error) {
 	header, pseudo := envoyhttp.Header(headers.GetHeaders().GetHeaders())
 	request := governance.Request{
 		Method:    pseudo["method"],
@@ -65,14 +91,23 @@ func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingReq
 	e.current = e.begin(ctx, message.GetMetadataContext(), request)
 	switch {
 	case e.current.Final:
-		return verdict(e.current, continueHeaders), true, nil
+		return one(verdict(e.current, continueHeaders())), true, nil
 	case headers.GetEndOfStream():
-		e.governor.Close(ctx, e.current, nil)
-		return verdict(e.current, continueHeaders), true, nil
+		return e.close(ctx, nil, withAnswer(continueHeaders()))
 	case message.GetProtocolConfig().GetRequestBodyMode() != filterv3.ProcessingMode_BUFFERED:
 		return nil, false, errBodyMode
 	}
-	return continueHeaders(), false, nil
+	return one(withAnswer(continueHeaders())), false, nil
+}
+
+// close decides the request and answers the message that completed it.
+func (e *exchange) close(ctx context.Context, body []byte, proceed *extprocv3.ProcessingResponse) ([]*extprocv3.ProcessingResponse, bool, error) {
+	if e.current == nil || e.decided {
+		return nil, false, errOrder
+	}
+	e.governor.Close(ctx, e.current, body)
+	e.decided = true
+	return one(verdict(e.current, proceed)), !e.relays(), nil
 }
 
 // begin takes up the exchange where ext_authz left it. Envoy skips ext_authz for requests without a route: what it left

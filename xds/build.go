@@ -2,10 +2,10 @@ package xds
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
-	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -71,15 +71,17 @@ func newBuilder(s Settings) (*builder, error) {
 	if b.listener, err = checked(listener(s)); err != nil {
 		return nil, fmt.Errorf("validating listener: %w", err)
 	}
-	empty := b.routes.table(s, nil, nil)
+	empty := b.routes.table(s, nil, b.routes.shared())
 	if err = empty.ValidateAll(); err != nil {
 		return nil, fmt.Errorf("validating route table: %w", err)
 	}
-	if b.encoder, err = newEncoder(empty); err != nil {
+	if b.encoder, err = newEncoder(empty, b.routes.shared()); err != nil {
 		return nil, fmt.Errorf("encoding route table: %w", err)
 	}
-	if err = b.routes.cards().ValidateAll(); err != nil {
-		return nil, fmt.Errorf("validating card route: %w", err)
+	for _, route := range []*routev3.Route{b.routes.cards(), b.routes.keys()} {
+		if err = route.ValidateAll(); err != nil {
+			return nil, fmt.Errorf("validating card routes: %w", err)
+		}
 	}
 	governor, err := parseEndpoint(s.Governor)
 	if err != nil {
@@ -151,7 +153,7 @@ func same(a, b *agent.Record) bool {
 func (b *builder) assemble(r *Resources, records []*agent.Record) {
 	shares := make([]*share, 0, len(r.shares))
 	hosts := make([]*routev3.VirtualHost, 0, len(r.shares))
-	tree := make(map[string]*xdsmatcherv3.Matcher_OnMatch, len(r.shares))
+	tree := b.routes.shared()
 	list := slices.Clone(b.fixed)
 	for _, record := range records {
 		s := r.shares[record.Name]
@@ -160,7 +162,7 @@ func (b *builder) assemble(r *Resources, records []*agent.Record) {
 		}
 		shares = append(shares, s)
 		hosts = append(hosts, s.host)
-		tree[s.key] = s.path
+		maps.Copy(tree, s.tree)
 		list = append(list, s.clusters...)
 	}
 	slices.SortFunc(list, func(a, b versioned[*clusterv3.Cluster]) int {

@@ -22,6 +22,7 @@ import (
 func testSettings() Settings {
 	s := DefaultSettings()
 	s.Governor, s.Cards, s.CABundle = "unix:/run/governor.sock", "127.0.0.1:9100", "/etc/ca.pem"
+	s.RootAgent = "agent-13"
 	return s
 }
 
@@ -103,8 +104,11 @@ func TestRemovingAnAgentRemovesItsResourcesOnly(t *testing.T) {
 		}
 		routes := proto.CloneOf(all.Routes)
 		routes.VirtualHosts = slices.DeleteFunc(routes.GetVirtualHosts(), func(v *routev3.VirtualHost) bool { return own(v.GetName()) })
-		delete(routes.GetVirtualHosts()[0].GetMatcher().GetOnNoMatch().GetMatcher().GetMatcherTree().GetPrefixMatchMap().GetMap(),
-			agent.MeshPrefix+string(gone.Name))
+		tree := routes.GetVirtualHosts()[0].GetMatcher().GetOnNoMatch().GetMatcher().GetMatcherTree().GetPrefixMatchMap().GetMap()
+		delete(tree, agent.MeshPrefix+string(gone.Name))
+		if gone.Name == testSettings().RootAgent {
+			delete(tree, rootKey)
+		}
 		if diff := cmp.Diff(routes, rest.Routes, protocmp.Transform()); diff != "" {
 			t.Errorf("routes without %s (-want +got):\n%s", gone.Name, diff)
 		}

@@ -24,6 +24,9 @@ const (
 	agentIdle = 4 * time.Second
 	// agentCalls bounds concurrent calls on one agent. Every HTTP/1.1 stream holds a connection of its own.
 	agentCalls = 4096
+	// agentBuffer is what Envoy reads ahead of an answer, and so the most that it hands the governor at once, which
+	// takes messages of MaxBody and more.
+	agentBuffer = smallestCap
 	// governorCalls is out of reach on purpose: each open event stream may hold an ext_proc stream, and
 	// Envoy's default of 1024 would turn load into failures.
 	governorCalls = 1 << 20
@@ -37,6 +40,7 @@ type clusters struct {
 	connect  *durationpb.Duration
 	caBundle string
 	http1    *anypb.Any
+	http2    *anypb.Any
 	alpn     *anypb.Any
 	breakers *clusterv3.CircuitBreakers
 	outliers *clusterv3.OutlierDetection
@@ -56,6 +60,12 @@ func newClusters(s Settings) clusters {
 					},
 				},
 			},
+		}),
+		// No pings: gRPC servers close connections on which they come more often than every five minutes. Idle
+		// connections are closed long before a vanished host could matter.
+		http2: pack(&upstreamv3.HttpProtocolOptions{
+			CommonHttpProtocolOptions: common,
+			UpstreamProtocolOptions:   http2(&corev3.Http2ProtocolOptions{}),
 		}),
 		alpn: pack(&upstreamv3.HttpProtocolOptions{
 			CommonHttpProtocolOptions: common,
@@ -81,6 +91,7 @@ func newClusters(s Settings) clusters {
 // agent returns the cluster of one origin of an agent.
 func (c clusters) agent(name agent.ID, o origin) *clusterv3.Cluster {
 	cluster := c.plain(o.cluster(name), endpoint{host: o.host, port: o.port})
+	cluster.PerConnectionBufferLimitBytes = wrapUint32(agentBuffer)
 	cluster.CircuitBreakers = c.breakers
 	cluster.OutlierDetection = c.outliers
 	cluster.LbPolicy = clusterv3.Cluster_LEAST_REQUEST
@@ -88,6 +99,10 @@ func (c clusters) agent(name agent.ID, o origin) *clusterv3.Cluster {
 	if o.tls {
 		cluster.TypedExtensionProtocolOptions[httpOptions] = c.alpn
 		cluster.TransportSocket = c.tls(o)
+	}
+	if o.grpc {
+		// Over TLS too, where Envoy then offers h2 alone: gRPC on HTTP/1.1 would lose its trailers.
+		cluster.TypedExtensionProtocolOptions[httpOptions] = c.http2
 	}
 	// An agent that cannot be resolved must not hold up Envoy's start.
 	cluster.WaitForWarmOnInit = wrapBool(false)
@@ -135,20 +150,25 @@ func (c clusters) governor(name string, e endpoint) *clusterv3.Cluster {
 	cluster := c.plain(name, e)
 	cluster.CircuitBreakers = breakers(governorCalls)
 	cluster.TypedExtensionProtocolOptions = map[string]*anypb.Any{httpOptions: pack(&upstreamv3.HttpProtocolOptions{
-		UpstreamProtocolOptions: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig_{
-			ExplicitHttpConfig: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig{
-				ProtocolConfig: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-					Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
-						ConnectionKeepalive: &corev3.KeepaliveSettings{
-							Interval: durationpb.New(keepaliveInterval),
-							Timeout:  durationpb.New(5 * time.Second),
-						},
-					},
-				},
+		UpstreamProtocolOptions: http2(&corev3.Http2ProtocolOptions{
+			ConnectionKeepalive: &corev3.KeepaliveSettings{
+				Interval: durationpb.New(keepaliveInterval),
+				Timeout:  durationpb.New(5 * time.Second),
 			},
-		},
+		}),
 	})}
 	return cluster
+}
+
+// http2 has a cluster speak HTTP/2 and nothing else, without TLS by prior knowledge (RFC 9113 section 3.3).
+func http2(options *corev3.Http2ProtocolOptions) *upstreamv3.HttpProtocolOptions_ExplicitHttpConfig_ {
+	return &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig_{
+		ExplicitHttpConfig: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig{
+			ProtocolConfig: &upstreamv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
+				Http2ProtocolOptions: options,
+			},
+		},
+	}
 }
 
 // plain returns a cluster with one endpoint: static when it needs no resolution.

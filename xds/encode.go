@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"maps"
 	"slices"
 
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
@@ -32,19 +33,24 @@ func number(m proto.Message, field protoreflect.Name) protowire.Number {
 // agent again.
 type encoder struct {
 	// rest is the table without virtual hosts, gateway the gateway's virtual host without a tree, tree a prefix
-	// tree without entries.
-	rest, gateway, tree []byte
+	// tree without entries, shared the entries that every tree has.
+	rest, gateway, tree, shared []byte
 }
 
-func newEncoder(table *routev3.RouteConfiguration) (encoder, error) {
+func newEncoder(table *routev3.RouteConfiguration, shared map[string]*xdsmatcherv3.Matcher_OnMatch) (encoder, error) {
 	var e encoder
 	var err error
-	if e.gateway, err = marshal(table.GetVirtualHosts()[0]); err != nil {
+	gateway := proto.CloneOf(table.GetVirtualHosts()[0])
+	gateway.GetMatcher().OnNoMatch = nil
+	if e.gateway, err = marshal(gateway); err != nil {
 		return encoder{}, err
 	}
 	rest := proto.CloneOf(table)
 	rest.Name, rest.VirtualHosts = "", nil
 	if e.rest, err = marshal(rest); err != nil {
+		return encoder{}, err
+	}
+	if e.shared, err = encodeTree(shared); err != nil {
 		return encoder{}, err
 	}
 	e.tree, err = marshal(&xdsmatcherv3.Matcher_MatcherTree{Input: pathInput()})
@@ -54,10 +60,10 @@ func newEncoder(table *routev3.RouteConfiguration) (encoder, error) {
 // encode returns a message that Envoy reads as the table of the shares, and its version. Go sees none of its
 // fields: it takes the content for unknown ones, but for the name.
 func (e encoder) encode(shares []*share) (*routev3.RouteConfiguration, string) {
-	hosts, entries := 0, 0
+	hosts, entries := 0, len(e.shared)
 	for _, s := range shares {
 		hosts += field(len(s.encodedHost), fieldVirtualHosts)
-		entries += field(len(s.encodedPath), fieldMap)
+		entries += len(s.encodedTree)
 	}
 	// A message field that occurs twice on the wire is merged, so that the tree can follow the virtual host and
 	// the matcher it belongs to.
@@ -67,23 +73,19 @@ func (e encoder) encode(shares []*share) (*routev3.RouteConfiguration, string) {
 		sizes = append(sizes, field(sizes[len(sizes)-1], n))
 	}
 	slices.Reverse(sizes)
-	if len(shares) == 0 {
-		sizes[0] = 0
-	}
 	gateway := len(e.gateway) + sizes[0]
 	content := make([]byte, 0, len(e.rest)+field(gateway, fieldVirtualHosts)+hosts)
 	content = append(content, e.rest...)
 	content = header(content, gateway, fieldVirtualHosts)
 	content = append(content, e.gateway...)
-	if len(shares) > 0 {
-		for i, n := range pathToTree {
-			content = header(content, sizes[i+1], n)
-		}
-		content = append(content, e.tree...)
-		content = header(content, entries, fieldPrefixMatchMap)
-		for _, s := range shares {
-			content = append(header(content, len(s.encodedPath), fieldMap), s.encodedPath...)
-		}
+	for i, n := range pathToTree {
+		content = header(content, sizes[i+1], n)
+	}
+	content = append(content, e.tree...)
+	content = header(content, entries, fieldPrefixMatchMap)
+	content = append(content, e.shared...)
+	for _, s := range shares {
+		content = append(content, s.encodedTree...)
 	}
 	for _, s := range shares {
 		content = append(header(content, len(s.encodedHost), fieldVirtualHosts), s.encodedHost...)
@@ -104,6 +106,20 @@ func field(n int, number protowire.Number) int {
 
 func header(b []byte, n int, number protowire.Number) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.BytesType), uint64(n))
+}
+
+// encodeTree encodes entries of a prefix tree as fields of its map, by key.
+func encodeTree(tree map[string]*xdsmatcherv3.Matcher_OnMatch) ([]byte, error) {
+	var out []byte
+	for _, key := range slices.Sorted(maps.Keys(tree)) {
+		value, err := marshal(tree[key])
+		if err != nil {
+			return nil, err
+		}
+		entry := mapEntry(key, value)
+		out = append(header(out, len(entry), fieldMap), entry...)
+	}
+	return out, nil
 }
 
 // mapEntry encodes an entry of a map from strings to messages.

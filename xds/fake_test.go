@@ -22,6 +22,8 @@ type governor struct {
 
 	check   func(*authv3.CheckRequest) *authv3.CheckResponse
 	process func(*extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse
+	// converse takes over whole streams when it is set.
+	converse func(extprocv3.ExternalProcessor_ProcessServer) error
 
 	mu       sync.Mutex
 	checks   []*authv3.CheckRequest
@@ -42,6 +44,12 @@ func (g *governor) Check(_ context.Context, r *authv3.CheckRequest) (*authv3.Che
 }
 
 func (g *governor) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
+	g.mu.Lock()
+	converse := g.converse
+	g.mu.Unlock()
+	if converse != nil {
+		return converse(stream)
+	}
 	for {
 		r, err := stream.Recv()
 		if err != nil {
@@ -84,6 +92,13 @@ func (g *governor) set(
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.check, g.process, g.checks, g.messages = check, process, nil, nil
+}
+
+// talk has whole streams of ext_proc answered by converse.
+func (g *governor) talk(converse func(extprocv3.ExternalProcessor_ProcessServer) error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.converse = converse
 }
 
 // seen returns the checks and messages since the last set.

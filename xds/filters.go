@@ -45,8 +45,12 @@ func authz(s Settings) *extauthzv3.ExtAuthz {
 }
 
 // proc holds request headers until the governor judged the buffered body. Trailers are sent too, since a request
-// of headers and trailers alone has no body message to judge. The governor can ask for response messages per
-// request, where a policy needs them.
+// of headers and trailers alone has no body message to judge.
+//
+// The governor asks for the answer when it is told of the request (allow_mode_override). Were the filter to send all
+// answers, Envoy would send it those of the filters before it too, denials of ext_authz among them, about requests that
+// it knows nothing of. After that, response.code_details tells it the agent's answer, via_upstream, from Envoy's own,
+// which has its shape already.
 func proc(s Settings) *extprocv3.ExternalProcessor {
 	return &extprocv3.ExternalProcessor{
 		GrpcService:      governor(ProcCluster, nil),
@@ -60,9 +64,10 @@ func proc(s Settings) *extprocv3.ExternalProcessor {
 			ResponseBodyMode:    extprocv3.ProcessingMode_NONE,
 			ResponseTrailerMode: extprocv3.ProcessingMode_SKIP,
 		},
-		AllowModeOverride: true,
-		MessageTimeout:    durationpb.New(s.Timeouts.Message),
-		RouteCacheAction:  extprocv3.ExternalProcessor_RETAIN,
+		AllowModeOverride:  true,
+		ResponseAttributes: []string{"response.code_details"},
+		MessageTimeout:     durationpb.New(s.Timeouts.Message),
+		RouteCacheAction:   extprocv3.ExternalProcessor_RETAIN,
 		MetadataOptions: &extprocv3.MetadataOptions{
 			ForwardingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{authzFilter}},
 		},

@@ -62,6 +62,10 @@ func TestRouting(t *testing.T) {
 		"host-verb":                {method: "POST", host: "weather.mesh.local", path: "/message:stream", want: seen{Server: "weather", URI: "/api/message:stream"}},
 		"host-numbered":            {method: "POST", host: "weather.mesh.local", path: "/~2", want: seen{Server: "legacy", URI: "/"}},
 		"host-card":                {method: "GET", host: "weather.mesh.local", path: "/.well-known/agent-card.json", want: seen{Server: "cards", URI: "/cards/host/weather/agent-card.json", Host: "weather.mesh.local"}},
+		"host-keys":                {method: "GET", host: "weather.mesh.local", path: "/.well-known/jwks.json", want: seen{Server: "cards", URI: "/cards/host/weather/jwks.json", Host: "weather.mesh.local"}},
+		"keys":                     {method: "GET", path: "/.well-known/jwks.json?v=1", want: seen{Server: "cards", URI: "/.well-known/jwks.json?v=1", Host: gateway}},
+		"no-root-agent-verb":       {method: "POST", path: "/message:send", status: 404},
+		"no-root-agent-card":       {method: "GET", path: "/.well-known/agent-card.json", status: 404},
 		"host-legacy-card":         {method: "HEAD", host: "weather-b.mesh.local", path: "/.well-known/agent.json", status: 200},
 		"host-unknown":             {method: "POST", host: "nobody.mesh.local", path: "/", status: 404},
 		"host-below-another":       {method: "POST", host: "x.weather.mesh.local", path: "/", status: 404},
@@ -90,6 +94,66 @@ func TestRouting(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRoot calls the agent at the gateway's own root, which comes and goes without a change of the listener.
+func TestRoot(t *testing.T) {
+	t.Parallel()
+	u, other := newUpstream(t, "root"), newUpstream(t, "other")
+	b := startWith(t, "DELTA_GRPC", func(s *settingsValue) { s.RootAgent = "root" }, record("other", rpc, other.URL))
+	if got := b.call("POST", "gateway.example", "/", "{}"); got.Status != 404 {
+		t.Errorf("without its registration the root agent answered %d", got.Status)
+	}
+	b.publish(record("other", rpc, other.URL), record("root", rpc, u.URL+"/rpc", rest, u.URL+"/api", rest, u.URL+"/second"))
+	gateway := "gateway.example:8080"
+	for path, want := range map[string]seen{
+		"/":                                   {Server: "root", Host: u.address(), URI: "/rpc"},
+		"/?x=1":                               {Server: "root", Host: u.address(), URI: "/rpc?x=1"},
+		"/message:send":                       {Server: "root", Host: u.address(), URI: "/api/message:send"},
+		"/tasks/1":                            {Server: "root", Host: u.address(), URI: "/api/tasks/1"},
+		"/~2/tasks/1":                         {Server: "root", Host: u.address(), URI: "/second/tasks/1"},
+		"/agents":                             {Server: "root", Host: u.address(), URI: "/api/agents"},
+		"/.well-known/agent-card.json":        {Server: "cards", Host: gateway, URI: "/cards/root/root/agent-card.json"},
+		"/.well-known/agent.json?x":           {Server: "cards", Host: gateway, URI: "/cards/root/root/agent.json?x"},
+		"/.well-known/jwks.json":              {Server: "cards", Host: gateway, URI: "/.well-known/jwks.json"},
+		"/agents/other":                       {Server: "other", Host: other.address(), URI: "/"},
+		"/agents/root":                        {Server: "root", Host: u.address(), URI: "/rpc"},
+		"/agents/nobody":                      {},
+		"/agents/rootless":                    {},
+		"/agents/":                            {},
+		"/agents/.well-known/agent-card.json": {},
+		"/.well-known/jwks.json/x":            {},
+	} {
+		got := b.call("POST", gateway, path, "{}")
+		if want.Server == "" {
+			if got.Status != 404 {
+				t.Errorf("%s got %d %s", path, got.Status, got.Body)
+			}
+			continue
+		}
+		want.Method, want.Body = "POST", "{}"
+		if diff := cmp.Diff(want, got.seen(t)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+	}
+	b.governor.set(nil, nil)
+	b.call("POST", gateway, "/tasks/1", "{}")
+	b.call("POST", gateway, "/.well-known/agent-card.json", "{}")
+	b.call("GET", gateway, "/.well-known/jwks.json?x", "")
+	checks, messages := b.governor.seen()
+	if len(checks) != 2 {
+		t.Fatalf("the governor was asked %d times with %d messages, want 2", len(checks), len(messages))
+	}
+	for _, check := range checks {
+		want := map[string]string{"ringfence.form": "root", "ringfence.callee": "root"}
+		if diff := cmp.Diff(want, check.GetAttributes().GetContextExtensions()); diff != "" {
+			t.Errorf("context extensions at the root (-want +got):\n%s", diff)
+		}
+	}
+	b.publish(record("other", rpc, other.URL))
+	b.await("the root agent's end", func() (string, bool) {
+		return "", b.call("POST", "gateway.example", "/", "{}").Status == 404
+	})
 }
 
 func TestGovernorIsAskedAsConfigured(t *testing.T) {
@@ -229,6 +293,9 @@ func TestDenialsOfTheGovernorPassUnchanged(t *testing.T) {
 		if got := b.call("POST", "gateway.example", "/agents/weather", "{}"); got.Status != code || got.Body != body {
 			t.Errorf("ext_authz denial %d arrives as %d %s", code, got.Status, got.Body)
 		}
+		if _, messages := b.governor.seen(); len(messages) > 0 {
+			t.Errorf("the governor was asked about its own denial: %v", messages)
+		}
 		b.governor.set(nil, func(*extprocv3.ProcessingRequest) *extprocv3.ProcessingResponse { return immediate(code, body) })
 		if got := b.call("POST", "gateway.example", "/agents/weather", "{}"); got.Status != code || got.Body != body {
 			t.Errorf("ext_proc denial %d arrives as %d %s", code, got.Status, got.Body)
@@ -363,6 +430,9 @@ func TestClientsCannotSteerEnvoy(t *testing.T) {
 		t.Errorf("the agent was sent %v", header)
 	}
 	request.Header.Set("a_b", "c")
+	if request.Body, err = request.GetBody(); err != nil {
+		t.Fatal(err)
+	}
 	if response, err = b.client.Do(request); err != nil {
 		t.Fatal(err)
 	}

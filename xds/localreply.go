@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -9,30 +10,39 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	rpccode "google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // reply is what a client is told when Envoy itself answers with a status.
 type reply struct {
 	status int
-	// rpc is the google.rpc code name of HTTP+JSON errors (A2A 1.0 section 11.6); reason is machine-readable.
-	rpc, reason, message string
+	// rpc is the google.rpc code of HTTP+JSON (A2A 1.0 section 11.6) and gRPC errors; reason is machine-readable.
+	rpc             rpccode.Code
+	reason, message string
 }
 
 var replies = []reply{
-	{400, "INVALID_ARGUMENT", "MALFORMED_REQUEST", "the request is not well-formed HTTP"},
-	{404, "NOT_FOUND", "NO_ROUTE", "no agent is reached by this host, path and method"},
-	{408, "DEADLINE_EXCEEDED", "REQUEST_TIMEOUT", "the request made no progress in time"},
-	{413, "RESOURCE_EXHAUSTED", "BODY_TOO_LARGE", "the request body is larger than the mesh inspects"},
-	{431, "RESOURCE_EXHAUSTED", "HEADERS_TOO_LARGE", "the request headers are too large"},
-	{500, "INTERNAL", "MESH_FAILURE", "the mesh could not handle the request"},
-	{502, "UNAVAILABLE", "AGENT_FAILURE", "the agent's answer could not be understood"},
-	{503, "UNAVAILABLE", "UNAVAILABLE", "the mesh or the agent is unavailable; try again later"},
-	{504, "DEADLINE_EXCEEDED", "TIMEOUT", "the mesh or the agent did not answer in time"},
+	{status: 400, rpc: rpccode.Code_INVALID_ARGUMENT, reason: "MALFORMED_REQUEST", message: "the request is not well-formed HTTP"},
+	{status: 404, rpc: rpccode.Code_NOT_FOUND, reason: "NO_ROUTE", message: "no agent is reached by this host, path and method"},
+	{status: 408, rpc: rpccode.Code_DEADLINE_EXCEEDED, reason: "REQUEST_TIMEOUT", message: "the request made no progress in time"},
+	{status: 413, rpc: rpccode.Code_RESOURCE_EXHAUSTED, reason: "BODY_TOO_LARGE", message: "the request body is larger than the mesh inspects"},
+	{status: 431, rpc: rpccode.Code_RESOURCE_EXHAUSTED, reason: "HEADERS_TOO_LARGE", message: "the request headers are too large"},
+	{status: 500, rpc: rpccode.Code_INTERNAL, reason: "MESH_FAILURE", message: "the mesh could not handle the request"},
+	{status: 502, rpc: rpccode.Code_UNAVAILABLE, reason: "AGENT_FAILURE", message: "the agent's answer could not be understood"},
+	{status: 503, rpc: rpccode.Code_UNAVAILABLE, reason: "UNAVAILABLE", message: "the mesh or the agent is unavailable; try again later"},
+	{status: 504, rpc: rpccode.Code_DEADLINE_EXCEEDED, reason: "TIMEOUT", message: "the mesh or the agent did not answer in time"},
 }
 
 // governed tells denials of the governor, which have their shape already, from Envoy's own answers: both are
 // local replies to Envoy.
 const governed = `response.code_details.startsWith("ext_authz_denied") || response.code_details.startsWith("` + denialDetails + `")`
+
+// called tells gRPC as Envoy does, which makes a status of each of its answers to such a request: the body becomes the
+// message.
+const called = `request.headers["content-type"].matches("^application/grpc($|[+])")`
 
 // resty tells HTTP+JSON from JSON-RPC without a route, as an unrouted request has none: JSON-RPC only posts, and
 // of what HTTP+JSON posts, everything has a verb or configures push notifications (A2A 1.0 section 11.3).
@@ -44,10 +54,30 @@ func localReplies() *hcmv3.LocalReplyConfig {
 	for _, r := range replies {
 		own := `response.code == ` + strconv.Itoa(r.status) + ` && !(` + governed + `)`
 		config.Mappers = append(config.Mappers,
+			r.grpc(own+` && `+called),
 			r.mapper(own+` && (`+resty+`)`, r.rest()),
 			r.mapper(own, r.jsonrpc()))
 	}
 	return config
+}
+
+// grpc returns the mapper for gRPC calls. Without it Envoy would choose codes by the HTTP status alone, and most of its
+// answers would be UNKNOWN.
+func (r reply) grpc(expression string) *hcmv3.ResponseMapper {
+	mapper := r.mapper(expression, r.message)
+	mapper.BodyFormatOverride.ContentType = ""
+	details, err := anypb.New(&errdetails.ErrorInfo{Reason: r.reason, Domain: "ringfence.dev"})
+	if err != nil {
+		return mapper // which leaves out what programs read; the code and the message stay
+	}
+	encoded, err := marshal(&status.Status{Code: int32(r.rpc), Message: r.message, Details: []*anypb.Any{details}})
+	if err != nil {
+		return mapper
+	}
+	mapper.HeadersToAdd = append(mapper.HeadersToAdd,
+		overwrite("grpc-status", strconv.Itoa(int(r.rpc))),
+		overwrite("grpc-status-details-bin", base64.RawStdEncoding.EncodeToString(encoded)))
+	return mapper
 }
 
 func (r reply) mapper(expression, body string) *hcmv3.ResponseMapper {
@@ -68,12 +98,16 @@ func (r reply) mapper(expression, body string) *hcmv3.ResponseMapper {
 		},
 	}
 	if r.status == 503 {
-		mapper.HeadersToAdd = []*corev3.HeaderValueOption{{
-			Header:       &corev3.HeaderValue{Key: "retry-after", Value: "1"},
-			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
-		}}
+		mapper.HeadersToAdd = append(mapper.HeadersToAdd, overwrite("retry-after", "1"))
 	}
 	return mapper
+}
+
+func overwrite(name, value string) *corev3.HeaderValueOption {
+	return &corev3.HeaderValueOption{
+		Header:       &corev3.HeaderValue{Key: name, Value: value},
+		AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+	}
 }
 
 // info is a google.rpc.ErrorInfo in its JSON form.
@@ -111,7 +145,7 @@ func (r reply) rest() string {
 	}
 	return encode(struct {
 		Error failure `json:"error"`
-	}{failure{r.status, r.rpc, r.message, r.info()}})
+	}{failure{r.status, r.rpc.String(), r.message, r.info()}})
 }
 
 // encode is given structs of strings and numbers only, which always encode.

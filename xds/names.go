@@ -36,12 +36,15 @@ const (
 	formExtension = "ringfence.form"
 	formHost      = "host"
 	formPath      = "path"
+	formRoot      = "root"
+	// calleeExtension names the callee where formRoot says that the route does.
+	calleeExtension = "ringfence.callee"
 )
 
 // untrusted are request headers with which clients could tell agents what the governor did not see: another method,
-// another path, another client.
+// another path, another client. With grpc-accept-encoding they could have agents answer in what it cannot read.
 var untrusted = []string{
-	"forwarded", "ringfence-decision", "x-forwarded-host", "x-http-method", "x-http-method-override", "x-method-override",
+	"forwarded", "grpc-accept-encoding", "ringfence-decision", "x-forwarded-host", "x-http-method", "x-http-method-override", "x-method-override",
 	"x-original-url", "x-rewrite-url",
 }
 
@@ -49,11 +52,12 @@ var untrusted = []string{
 // Envoy's own answers can be told from them.
 const denialDetails = "ringfence_"
 
-// Paths on the cards endpoint, completed by the agent's name: cards whose URLs have the path form or the host
-// form.
+// Paths on the cards endpoint, completed by the agent's name: cards whose URLs have the path form, the host form, or
+// are those of the gateway's own root.
 const (
 	cardsByPath = "/cards/path/"
 	cardsByHost = "/cards/host/"
+	cardsByRoot = "/cards/root/"
 )
 
 // typeURLs are the resource types served, in the order Envoy must learn of additions.

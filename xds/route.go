@@ -3,14 +3,13 @@ package xds
 import (
 	"path"
 	"regexp"
+	"slices"
 
-	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -21,20 +20,23 @@ import (
 // one agent changes, at a cost that grows with every message in it: what can be said once, for the listener or
 // for all agents, is not said per route.
 type routes struct {
-	domain   string
-	endless  *durationpb.Duration
-	unbodied map[string]*anypb.Any
+	domain     string
+	endless    *durationpb.Duration
+	unbodied   map[string]*anypb.Any
+	ungoverned map[string]*anypb.Any
 }
 
 func newRoutes(s Settings) routes {
+	noProc := pack(&extprocv3.ExtProcPerRoute{Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true}})
+	noAuthz := pack(&extauthzv3.ExtAuthzPerRoute{Override: &extauthzv3.ExtAuthzPerRoute_Disabled{Disabled: true}})
 	return routes{
 		domain: s.MeshDomain,
-		// Zero switches off the bound on the whole response, which would cut event streams short.
+		// Zero switches off the bound on the whole response, which would cut event streams short. The listener's
+		// bound on whole calls holds for gRPC too: Envoy looks at grpc-timeout only where a route tells it to.
 		endless: durationpb.New(0),
 		// A card has no request body to inspect; who may read it is decided on headers.
-		unbodied: map[string]*anypb.Any{procFilter: pack(&extprocv3.ExtProcPerRoute{
-			Override: &extprocv3.ExtProcPerRoute_Disabled{Disabled: true},
-		})},
+		unbodied:   map[string]*anypb.Any{procFilter: noProc},
+		ungoverned: map[string]*anypb.Any{authzFilter: noAuthz, procFilter: noProc},
 	}
 }
 
@@ -52,7 +54,7 @@ func (r routes) host(name agent.ID, entries []entry) *routev3.VirtualHost {
 	return &routev3.VirtualHost{
 		Name:        prefix(name) + "host",
 		Domains:     []string{r.hostName(name)},
-		Routes:      append([]*routev3.Route{r.card(name)}, r.entrances(name, "", entries)...),
+		Routes:      append([]*routev3.Route{r.card(name, cardsByHost)}, r.entrances(name, "", entries)...),
 		RetryPolicy: retries(),
 	}
 }
@@ -65,22 +67,48 @@ func (r routes) path(name agent.ID, entries []entry) (string, *xdsmatcherv3.Matc
 	return base, action("routes", &routev3.RouteList{Routes: r.entrances(name, base, entries)})
 }
 
-// entrances returns the routes of the entrances below a base. Numbered ones come first, as paths below the base
-// include theirs.
+// root returns the agent's routes at the gateway's own root: those of its own host, each of which says that it is
+// the root and whose, as the virtual host says that callees are found by path.
+func (r routes) root(name agent.ID, entries []entry) *xdsmatcherv3.Matcher_OnMatch {
+	list := append([]*routev3.Route{r.card(name, cardsByRoot)}, r.entrances(name, "", entries)...)
+	settings := extensions(map[string]string{formExtension: formRoot, calleeExtension: string(name)})
+	for _, route := range list {
+		route.TypedPerFilterConfig = settings
+	}
+	return action("routes", &routev3.RouteList{Routes: list})
+}
+
+// entrances returns the routes of the entrances below a base, the longest paths first: those of gRPC and of numbered
+// entrances stand below the path that HTTP+JSON has at the base.
 func (r routes) entrances(name agent.ID, base string, entries []entry) []*routev3.Route {
-	var list []*routev3.Route
-	for _, numbered := range []bool{true, false} {
-		for _, e := range entries {
-			if numbered == (e.Suffix != "") {
-				list = append(list, r.entrance(name, base+e.Suffix, e)...)
-			}
+	var services, numbered, rest []*routev3.Route
+	for _, e := range entries {
+		switch {
+		case e.Interface.Binding == agent.GRPC:
+			services = append(services, r.services(name, base, e)...)
+		case e.Suffix != "":
+			numbered = append(numbered, r.entrance(name, base+e.Suffix, e)...)
+		default:
+			rest = append(rest, r.entrance(name, base, e)...)
 		}
+	}
+	return slices.Concat(services, numbered, rest)
+}
+
+// services returns the routes of a gRPC interface. gRPC has no paths but those of services: what the interface's URL
+// says after its host counts for nothing, as it does for clients.
+func (r routes) services(name agent.ID, base string, e entry) []*routev3.Route {
+	var list []*routev3.Route
+	for _, service := range e.Services.Paths() {
+		below := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: base + service}}
+		list = append(list, r.call(name, e, below, service))
 	}
 	return list
 }
 
-// entrance returns the routes of one entrance. They follow the same grammar as agent.Card.Enter but for what
-// the governor refuses anyway: HTTP+JSON at the base itself, and numbers no interface has.
+// entrance returns the routes of one entrance of another binding. They follow the same grammar as agent.Card.Enter but
+// for what the governor refuses anyway: HTTP+JSON at the base itself or at the paths of gRPC, and numbers no interface
+// has.
 func (r routes) entrance(name agent.ID, base string, e entry) []*routev3.Route {
 	if e.Interface.Binding == agent.HTTPJSON {
 		below := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: base + "/"}}
@@ -114,15 +142,29 @@ func (r routes) call(name agent.ID, e entry, match *routev3.RouteMatch, rewrite 
 // wellKnown is where cards stand below an agent's base, under one name or another.
 var wellKnown = path.Dir(agent.CardPath) + "/"
 
-// card routes the cards on the agent's own host to the cards endpoint, which answers for methods and names. ext_proc is
-// left on: it passes on what ext_authz has decided, and one route less to configure counts for every agent.
-func (r routes) card(name agent.ID) *routev3.Route {
+// card routes what is well-known below a host's root, the card and the keys that verify it, to the cards endpoint,
+// which answers for methods and names. ext_proc is left on: it passes on what ext_authz has decided, and one route less
+// to configure counts for every agent.
+func (r routes) card(name agent.ID, place string) *routev3.Route {
 	return &routev3.Route{
 		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: wellKnown}},
 		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: CardsCluster},
-			PrefixRewrite:    cardsByHost + string(name) + "/",
+			PrefixRewrite:    place + string(name) + "/",
 		}},
+	}
+}
+
+// keys routes to the keys that verify the mesh's signatures of cards, on the gateway's own host. Whoever wants to trust
+// a card has to read them first, so everybody may; and as no agent is called, there is nothing for the governor to
+// decide about. The route reaches that one document alone.
+func (r routes) keys() *routev3.Route {
+	return &routev3.Route{
+		Match: exactly(agent.KeySetPath),
+		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: CardsCluster},
+		}},
+		TypedPerFilterConfig: r.ungoverned,
 	}
 }
 
@@ -150,11 +192,11 @@ func exactly(path string) *routev3.RouteMatch {
 	return &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: path}}
 }
 
-// form returns the filter settings that tell the governor how a route names the callee.
-func form(name string) map[string]*anypb.Any {
+// extensions returns the filter settings that tell the governor how a route names the callee.
+func extensions(context map[string]string) map[string]*anypb.Any {
 	return map[string]*anypb.Any{authzFilter: pack(&extauthzv3.ExtAuthzPerRoute{
 		Override: &extauthzv3.ExtAuthzPerRoute_CheckSettings{CheckSettings: &extauthzv3.CheckSettings{
-			ContextExtensions: map[string]string{formExtension: name},
+			ContextExtensions: context,
 		}},
 	})}
 }
@@ -165,79 +207,4 @@ func retries() *routev3.RetryPolicy {
 		RetryOn:    "connect-failure,refused-stream,reset-before-request",
 		NumRetries: wrapUint32(2),
 	}
-}
-
-// table assembles the route configuration: the gateway's own virtual host, where cards are found by pattern and
-// agents in a prefix tree, and the agents' hosts.
-func (r routes) table(s Settings, hosts []*routev3.VirtualHost, tree map[string]*xdsmatcherv3.Matcher_OnMatch) *routev3.RouteConfiguration {
-	gateway := &routev3.VirtualHost{
-		Name:        Gateway,
-		Domains:     s.PublicHosts,
-		RetryPolicy: retries(),
-		// The most specific setting counts: this virtual host is the only one that agents are found in by path.
-		TypedPerFilterConfig: form(formPath),
-		Matcher: &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{
-			MatcherList: &xdsmatcherv3.Matcher_MatcherList{Matchers: []*xdsmatcherv3.Matcher_MatcherList_FieldMatcher{{
-				Predicate: pathMatches(cardPattern + `(?:\?.*)?`),
-				OnMatch:   action("cards", r.cards()),
-			}}},
-		}},
-	}
-	if len(gateway.Domains) == 0 {
-		gateway.Domains = []string{"*"}
-	}
-	if len(tree) > 0 {
-		gateway.Matcher.OnNoMatch = &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Matcher{
-			Matcher: &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherTree_{
-				MatcherTree: &xdsmatcherv3.Matcher_MatcherTree{
-					Input: pathInput(),
-					TreeType: &xdsmatcherv3.Matcher_MatcherTree_PrefixMatchMap{
-						PrefixMatchMap: &xdsmatcherv3.Matcher_MatcherTree_MatchMap{Map: tree},
-					},
-				},
-			}},
-		}}
-	}
-	return &routev3.RouteConfiguration{
-		Name:                   Gateway,
-		VirtualHosts:           append([]*routev3.VirtualHost{gateway}, hosts...),
-		TypedPerFilterConfig:   form(formHost),
-		RequestHeadersToRemove: untrusted,
-		// The port a client puts into Host is part of what it signed, so Envoy leaves it there and only looks
-		// past it here.
-		IgnorePortInHostMatching: true,
-	}
-}
-
-func pathInput() *xdscorev3.TypedExtensionConfig {
-	return &xdscorev3.TypedExtensionConfig{
-		Name:        "path",
-		TypedConfig: pack(&matcherv3.HttpRequestHeaderMatchInput{HeaderName: ":path"}),
-	}
-}
-
-func pathMatches(pattern string) *xdsmatcherv3.Matcher_MatcherList_Predicate {
-	return &xdsmatcherv3.Matcher_MatcherList_Predicate{
-		MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{
-			SinglePredicate: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
-				Input: pathInput(),
-				Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{
-					ValueMatch: &xdsmatcherv3.StringMatcher{MatchPattern: &xdsmatcherv3.StringMatcher_SafeRegex{
-						SafeRegex: &xdsmatcherv3.RegexMatcher{
-							EngineType: &xdsmatcherv3.RegexMatcher_GoogleRe2{GoogleRe2: &xdsmatcherv3.RegexMatcher_GoogleRE2{}},
-							Regex:      pattern,
-						},
-					}},
-				},
-			},
-		},
-	}
-}
-
-func regex(pattern string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: pattern} }
-
-func action(name string, config proto.Message) *xdsmatcherv3.Matcher_OnMatch {
-	return &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{
-		Action: &xdscorev3.TypedExtensionConfig{Name: name, TypedConfig: pack(config)},
-	}}
 }

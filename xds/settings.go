@@ -25,6 +25,8 @@ type Settings struct {
 	// PublicHosts are the gateway's own host names, below which agents are found by path. Empty means any host
 	// that is not an agent's own.
 	PublicHosts []string
+	// RootAgent is the agent that answers at the gateway's own root, outside /agents/. Empty means none.
+	RootAgent agent.ID
 	// Governor is the gRPC endpoint of the policy services: host:port, or unix: and the path of a socket.
 	Governor string
 	// Cards is the host:port of the HTTP endpoint that serves agent cards.
@@ -87,6 +89,10 @@ func (s Settings) Validate() error {
 	check("mesh domain", checkDomain(s.MeshDomain))
 	for _, host := range s.PublicHosts {
 		check("public hosts", checkDomain(host))
+	}
+	if s.RootAgent != "" {
+		_, err = agent.ParseID(string(s.RootAgent))
+		check("root agent", err)
 	}
 	_, err = parseEndpoint(s.Governor)
 	check("governor", err)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ringfence.dev/ringfence/internal/agent"
 )
 
 func TestSettingsAreValidated(t *testing.T) {
@@ -22,6 +24,7 @@ func TestSettingsAreValidated(t *testing.T) {
 		"no-domain":       {func(s *Settings) { s.MeshDomain = "" }, []string{"mesh domain: "}},
 		"wildcard-domain": {func(s *Settings) { s.MeshDomain = "*.local" }, []string{"mesh domain: "}},
 		"public-host":     {func(s *Settings) { s.PublicHosts = []string{"ok.example", "a b", "*"} }, []string{"public hosts: ", "public hosts: "}},
+		"root-agent":      {func(s *Settings) { s.RootAgent = "Weather" }, []string{"root agent: "}},
 		"no-governor":     {func(s *Settings) { s.Governor = "" }, []string{"governor: "}},
 		"relative-socket": {func(s *Settings) { s.Governor = "unix:governor.sock" }, []string{"governor: "}},
 		"long-socket":     {func(s *Settings) { s.Governor = "unix:/" + strings.Repeat("x", 107) }, []string{"governor: "}},
@@ -64,11 +67,11 @@ func TestSettingsAreValidated(t *testing.T) {
 func TestUpstreams(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]upstream{
-		"http://10.0.0.1":                 {origin{false, "10.0.0.1", 80}, "10.0.0.1", ""},
-		"HTTP://Agent.Example:8080/":      {origin{false, "agent.example", 8080}, "agent.example:8080", ""},
-		"https://agent.example/a2a/v1//":  {origin{true, "agent.example", 443}, "agent.example", "/a2a/v1"},
-		"https://[2001:db8::1]:8443/x%2F": {origin{true, "2001:db8::1", 8443}, "[2001:db8::1]:8443", "/x%2F"},
-		"http://weather_agent:1/a b":      {origin{false, "weather_agent", 1}, "weather_agent:1", "/a%20b"},
+		"http://10.0.0.1":                 {origin{false, "10.0.0.1", 80, false}, "10.0.0.1", ""},
+		"HTTP://Agent.Example:8080/":      {origin{false, "agent.example", 8080, false}, "agent.example:8080", ""},
+		"https://agent.example/a2a/v1//":  {origin{true, "agent.example", 443, false}, "agent.example", "/a2a/v1"},
+		"https://[2001:db8::1]:8443/x%2F": {origin{true, "2001:db8::1", 8443, false}, "[2001:db8::1]:8443", "/x%2F"},
+		"http://weather_agent:1/a b":      {origin{false, "weather_agent", 1, false}, "weather_agent:1", "/a%20b"},
 	} {
 		got, err := parseUpstream(url)
 		if err != nil {
@@ -86,6 +89,38 @@ func TestUpstreams(t *testing.T) {
 		if got, err := parseUpstream(url); err == nil {
 			t.Errorf("%q was accepted as %+v", url, got)
 		}
+	}
+}
+
+func TestGRPCInterfaces(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]upstream{
+		"10.0.0.1:50051":            {origin{false, "10.0.0.1", 50051, true}, "10.0.0.1:50051", ""},
+		"Agent.Example:443":         {origin{false, "agent.example", 443, true}, "agent.example:443", ""},
+		"http://agent.example":      {origin{false, "agent.example", 80, true}, "agent.example", ""},
+		"https://agent.example/a/b": {origin{true, "agent.example", 443, true}, "agent.example", ""},
+		"https://[2001:db8::1]:1/":  {origin{true, "2001:db8::1", 1, true}, "[2001:db8::1]:1", ""},
+		"[2001:db8::1]:1":           {origin{false, "2001:db8::1", 1, true}, "[2001:db8::1]:1", ""},
+	} {
+		got, err := parseInterface(agent.Interface{Binding: agent.GRPC, URL: url})
+		if err != nil {
+			t.Errorf("%s: %v", url, err)
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(upstream{}, origin{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", url, diff)
+		}
+	}
+	for _, url := range []string{"", "dns:///agent:1", "grpc://agent:1", "agent:0", "agent:x", "u@agent:1", "agent:1?x", "unix:/run/agent"} {
+		if got, err := parseInterface(agent.Interface{Binding: agent.GRPC, URL: url}); err == nil {
+			t.Errorf("%q was accepted as %+v", url, got)
+		}
+	}
+	names := map[string]bool{}
+	for _, o := range []origin{{}, {tls: true}, {grpc: true}, {tls: true, grpc: true}} {
+		names[o.cluster("a")] = true
+	}
+	if len(names) != 4 {
+		t.Errorf("origins share a cluster: %v", names)
 	}
 }
 
@@ -113,6 +148,9 @@ func FuzzUpstream(f *testing.F) {
 		}
 		if _, err := checked(b.clusters.agent("weather", u.origin)); err != nil {
 			t.Errorf("%q: %v", url, err)
+		}
+		if u, err := parseInterface(agent.Interface{Binding: agent.GRPC, URL: url}); err != nil || !u.origin.grpc || u.path != "" {
+			t.Errorf("%q reads %+v, %v for gRPC", url, u, err)
 		}
 		again, err := parseUpstream("http://" + u.authority + u.path)
 		if err != nil || again.path != u.path || again.origin.host != u.origin.host {

@@ -20,10 +20,10 @@ type share struct {
 	problem error
 
 	host *routev3.VirtualHost
-	key  string
-	path *xdsmatcherv3.Matcher_OnMatch
-	// encodedHost and encodedPath are host, and path as an entry of the tree.
-	encodedHost, encodedPath []byte
+	// tree are the agent's entries in the gateway's prefix tree.
+	tree map[string]*xdsmatcherv3.Matcher_OnMatch
+	// encodedHost and encodedTree are host, and tree as fields of the encoded tree.
+	encodedHost, encodedTree []byte
 	clusters                 []versioned[*clusterv3.Cluster]
 }
 
@@ -58,12 +58,14 @@ func (b *builder) fill(s *share) error {
 		return err
 	}
 	s.host = b.routes.host(name, entries)
-	s.key, s.path = b.routes.path(name, entries)
-	// The routes below path are packed, out of validation's sight, but differ from host's only in their base.
-	for _, m := range []validator{s.host, s.path} {
-		if err := m.ValidateAll(); err != nil {
-			return fmt.Errorf("validating routes: %w", err)
-		}
+	key, path := b.routes.path(name, entries)
+	s.tree = map[string]*xdsmatcherv3.Matcher_OnMatch{key: path}
+	if name == b.settings.RootAgent {
+		s.tree[rootKey] = b.routes.root(name, entries)
+	}
+	// The routes in the tree are packed, out of validation's sight, but differ from host's only in their base.
+	if err := s.host.ValidateAll(); err != nil {
+		return fmt.Errorf("validating routes: %w", err)
 	}
 	return s.encode()
 }
@@ -74,11 +76,11 @@ func (s *share) encode() error {
 	if err != nil {
 		return fmt.Errorf("encoding virtual host: %w", err)
 	}
-	path, err := marshal(s.path)
+	tree, err := encodeTree(s.tree)
 	if err != nil {
 		return fmt.Errorf("encoding path routes: %w", err)
 	}
-	s.encodedHost, s.encodedPath = host, mapEntry(s.key, path)
+	s.encodedHost, s.encodedTree = host, tree
 	return nil
 }
 
@@ -86,7 +88,7 @@ func (s *share) encode() error {
 func (b *builder) entries(record *agent.Record) ([]entry, error) {
 	var entries []entry
 	for _, e := range record.Card.Entrances() {
-		u, err := parseUpstream(e.Interface.URL)
+		u, err := parseInterface(e.Interface)
 		if err != nil {
 			return nil, fmt.Errorf("interface %d: url %w", e.Index, err)
 		}

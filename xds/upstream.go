@@ -23,6 +23,23 @@ type origin struct {
 	tls  bool
 	host string
 	port uint32
+	// grpc says that HTTP/2 alone is spoken there. One port may take it beside HTTP/1.1, in a cluster of its own.
+	grpc bool
+}
+
+// parseInterface reads where an interface is reached. gRPC may say host and port alone, which are then without TLS; a
+// path in its URL is nothing that clients could ask for.
+func parseInterface(i agent.Interface) (upstream, error) {
+	if i.Binding != agent.GRPC {
+		return parseUpstream(i.URL)
+	}
+	raw := i.URL
+	if !strings.Contains(raw, "://") {
+		raw = "http://" + raw
+	}
+	u, err := parseUpstream(raw)
+	u.origin.grpc, u.path = true, ""
+	return u, err
 }
 
 // parseUpstream reads an interface URL. What it refuses could not be routed faithfully: a query or fragment
@@ -89,7 +106,12 @@ func (o origin) ip() bool {
 // cluster names the origin's cluster among those of an agent.
 func (o origin) cluster(name agent.ID) string {
 	scheme := "http-"
-	if o.tls {
+	switch {
+	case o.grpc && o.tls:
+		scheme = "grpcs-"
+	case o.grpc:
+		scheme = "grpc-"
+	case o.tls:
 		scheme = "https-"
 	}
 	return prefix(name) + scheme + o.host + "-" + strconv.FormatUint(uint64(o.port), 10)

@@ -12,42 +12,60 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/fx"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/cards"
 	"ringfence.dev/ringfence/internal/config"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/registry/api"
 	"ringfence.dev/ringfence/internal/store"
+	"ringfence.dev/ringfence/internal/task"
 )
 
 // agentsBucket is where the store keeps registrations.
 const agentsBucket = "agents"
 
-func newRegistry(lifecycle fx.Lifecycle, c config.Config, l *listeners, s store.Store, logger *slog.Logger) (*registry.Registry, error) {
+// registryParts are what the registry works with.
+type registryParts struct {
+	fx.In
+
+	Lifecycle fx.Lifecycle
+	Config    config.Config
+	Listeners *listeners
+	Store     store.Store
+	Logger    *slog.Logger
+	Cards     cards.Policy
+	Metrics   *cardMetrics
+}
+
+func newRegistry(p registryParts) (*registry.Registry, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	bucket, err := s.Bucket(ctx, agentsBucket)
+	bucket, err := p.Store.Bucket(ctx, agentsBucket)
 	if err != nil {
 		return nil, err
 	}
 	r, err := registry.Open(ctx, registry.Config{
 		Bucket:   bucket,
 		Now:      time.Now,
-		Logger:   logger,
-		Fetch:    registry.NewFetcher(registry.FetchConfig{AllowedNetworks: c.Registry.Networks()}),
-		Defaults: registry.Defaults{Capabilities: c.Registry.Capabilities},
+		Logger:   p.Logger,
+		Fetch:    registry.NewFetcher(registry.FetchConfig{AllowedNetworks: p.Config.Registry.Networks()}),
+		Defaults: registry.Defaults{Capabilities: p.Config.Registry.Capabilities},
 
-		AllowedNetworks: c.Registry.Networks(),
-		Own:             l.owns,
+		Cards:           p.Cards,
+		CardsObserved:   p.Metrics.observe,
+		AllowedNetworks: p.Config.Registry.Networks(),
+		Own:             p.Listeners.owns,
 	})
 	if err != nil {
 		return nil, err
 	}
-	lifecycle.Append(fx.StopHook(r.Close))
+	p.Lifecycle.Append(fx.StopHook(r.Close))
 	return r, nil
 }
 
@@ -69,6 +87,8 @@ type apiParts struct {
 	Registerer prometheus.Registerer
 	Inspection inspection
 	Gateway    *gateway
+	Issuer     *cards.Issuer
+	Tasks      *task.Ledger
 }
 
 func newAPI(p apiParts) (*api.Server, error) {
@@ -77,9 +97,13 @@ func newAPI(p apiParts) (*api.Server, error) {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	return api.New(api.Config{
-		Registry:    p.Registry,
-		Token:       p.Token,
-		PublicURL:   func() string { return publicURL(p.Config, p.Listeners) },
+		Registry:  p.Registry,
+		Token:     p.Token,
+		PublicURL: func() string { return publicURL(p.Config, p.Listeners) },
+		Cards: api.CardConfig{
+			Issuer: p.Issuer, Verbatim: p.Config.Cards.Serve == "verbatim",
+			Addresses: func() cards.Addresses { return cardAddresses(p.Config, p.Listeners) },
+		},
 		DIDDocument: didDocument(p.Registry, p.Logger),
 		NotReady: func() []string {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -90,7 +114,10 @@ func newAPI(p apiParts) (*api.Server, error) {
 		Metrics:     metrics,
 		Logger:      p.Logger,
 		Version:     release(),
-		Extend:      p.Inspection.register,
+		Extend: func(a huma.API) {
+			p.Inspection.register(a)
+			registerTasks(a, p.Tasks)
+		},
 	})
 }
 

@@ -15,14 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.uber.org/fx"
 
-	"ringfence.dev/ringfence/internal/a2a"
-	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/config"
-	"ringfence.dev/ringfence/internal/governance"
-	"ringfence.dev/ringfence/internal/identity"
-	"ringfence.dev/ringfence/internal/inspect"
-	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/store"
 )
 
@@ -32,6 +26,7 @@ const (
 	storeDir      = "store"
 	envoyDir      = "envoy"
 	decisionsFile = "decisions.jsonl"
+	cardKeyFile   = "card-key.pem"
 )
 
 func newLogger(c config.Config) (*slog.Logger, error) {
@@ -118,55 +113,6 @@ func openDecisions(file, dir string) (out io.Writer, closing func() error, err e
 	return f, f.Close, nil
 }
 
-// contentRules compiles the shipped rules and the operator's.
-func contentRules(c config.Content) (*inspect.Set, error) {
-	if c.RulesDir == "" {
-		return inspect.Load(inspect.Builtin())
-	}
-	return inspect.Load(inspect.Builtin(), os.DirFS(c.RulesDir))
-}
-
-func newGovernor(c config.Config, r *registry.Registry, trail *audit.Trail, decisions *decisionMetrics) (*governance.Governor, error) {
-	rules, err := contentRules(c.Content)
-	if err != nil {
-		return nil, fmt.Errorf("loading content rules: %w", err)
-	}
-	policy := governance.Policy{
-		Domain: c.Mesh.Domain,
-		Limits: a2a.Limits{Bytes: c.Limits.Body, Depth: c.Limits.Depth, Members: c.Limits.Members},
-	}
-	if policy.Required, err = requiredRings(c.Rings); err != nil {
-		return nil, err
-	}
-	if c.Content.Mode == "flag" {
-		policy.Content = governance.ContentFlag
-	}
-	return governance.New(governance.Config{
-		Snapshot: r.Snapshot,
-		Policy:   policy,
-		Replay:   identity.NewReplay(time.Now(), c.Limits.Nonces),
-		Scanner:  rules,
-		Now:      time.Now,
-		NewID:    newDecisionID,
-		Record: func(record audit.Record) {
-			trail.Record(record)
-			decisions.count(record)
-		},
-	}), nil
-}
-
-func requiredRings(c config.Rings) (rings governance.Rings, err error) {
-	for _, one := range []struct {
-		number int
-		ring   *agent.Ring
-	}{{c.Read, &rings.Read}, {c.Write, &rings.Write}, {c.Admin, &rings.Admin}} {
-		if *one.ring, err = agent.RingFromNumber(one.number); err != nil {
-			return governance.Rings{}, fmt.Errorf("reading rings: %w", err)
-		}
-	}
-	return rings, nil
-}
-
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 // newDecisionID returns 80 random bits: short enough to read out, too many to guess or repeat.
@@ -185,7 +131,7 @@ type decisionMetrics struct {
 func newDecisionMetrics(r prometheus.Registerer) *decisionMetrics {
 	m := &decisionMetrics{
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ringfence_decisions_total", Help: "Exchanges by decision, deciding factor and reason.",
+			Name: "ringfence_decisions_total", Help: "Decisions on requests, and on answers that were denied or in which something was found, by deciding factor and reason.",
 		}, []string{"decision", "factor", "reason"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ringfence_decision_seconds", Help: "Time from the first header to the verdict, waiting for the body included.",
@@ -198,5 +144,8 @@ func newDecisionMetrics(r prometheus.Registerer) *decisionMetrics {
 
 func (m *decisionMetrics) count(r audit.Record) {
 	m.decisions.WithLabelValues(r.Decision, r.Factor, r.Reason).Inc()
-	m.seconds.Observe(r.Took.Seconds())
+	// An answer takes as long as the agent does.
+	if r.Phase != audit.AnswerPhase {
+		m.seconds.Observe(r.Took.Seconds())
+	}
 }

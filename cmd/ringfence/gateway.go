@@ -41,7 +41,7 @@ func newXDSSettings(c config.Config, l *listeners) (xds.Settings, error) {
 	}
 	s := xds.DefaultSettings()
 	s.ListenHost, s.ListenPort = host, uint32(number)
-	s.MeshDomain = c.Mesh.Domain
+	s.MeshDomain, s.RootAgent = c.Mesh.Domain, c.Mesh.RootAgent
 	s.Governor = reachable(l.grpc.Addr(), c.Mesh.Advertise)
 	s.Cards = reachable(l.cards.Addr(), c.Mesh.Advertise)
 	s.CABundle = caBundle(c.Envoy.CAFile)

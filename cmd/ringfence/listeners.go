@@ -82,29 +82,47 @@ func (l *listeners) close() {
 // owns reports whether an address is one of this mesh: to lead a call there would let callers reach what is meant
 // for Envoy and the administrator alone. A name is looked up; where it leads later is for the network to guard.
 func (l *listeners) owns(host, port string) bool {
-	admin, _ := l.admin.Load().(string)
-	for _, own := range []string{l.grpc.Addr().String(), l.api.Addr().String(), l.cards.Addr().String(), l.gateway, admin} {
-		ownHost, ownPort, err := net.SplitHostPort(own)
-		if err != nil || port != ownPort {
-			continue
-		}
-		for _, ip := range addresses(host) {
-			if ip.IsLoopback() || ip.IsUnspecified() || ip.Equal(net.ParseIP(ownHost)) || isLocal(ip) {
-				return true
-			}
-		}
-		if strings.EqualFold(strings.TrimSuffix(host, "."), ownHost) {
-			return true
-		}
+	if l.ownsAddress(host, port) {
+		return true
 	}
-	return false
+	// Only a name on a port of the mesh can lead to it.
+	if len(l.at(port)) == 0 || net.ParseIP(host) != nil {
+		return false
+	}
+	return slices.ContainsFunc(addresses(host), func(ip net.IP) bool { return l.ownsAddress(ip.String(), port) })
 }
 
-// addresses returns what a host is or resolves to.
-func addresses(host string) []net.IP {
-	if ip := net.ParseIP(host); ip != nil {
-		return []net.IP{ip}
+// ownsAddress is owns for whoever looks up names and asks about each address. A name is compared as it is.
+func (l *listeners) ownsAddress(host, port string) bool {
+	ip := net.ParseIP(host)
+	return slices.ContainsFunc(l.at(port), func(own string) bool {
+		if ip == nil {
+			return strings.EqualFold(strings.TrimSuffix(host, "."), own)
+		}
+		return ip.IsLoopback() || ip.IsUnspecified() || ip.Equal(net.ParseIP(own)) || isLocal(ip)
+	})
+}
+
+// at returns the hosts on which this mesh has the port.
+func (l *listeners) at(port string) []string {
+	admin, _ := l.admin.Load().(string)
+	own := []string{l.gateway, admin}
+	for _, listener := range []net.Listener{l.grpc, l.api, l.cards} {
+		if listener != nil {
+			own = append(own, listener.Addr().String())
+		}
 	}
+	var hosts []string
+	for _, address := range own {
+		if host, ownPort, err := net.SplitHostPort(address); err == nil && ownPort == port {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
+
+// addresses returns what a name resolves to.
+func addresses(host string) []net.IP {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	found, err := net.DefaultResolver.LookupIP(ctx, "ip", host)

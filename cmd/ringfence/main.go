@@ -58,7 +58,7 @@ Give an agent an identity, register it, and call another agent through the mesh:
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %s (%w)", err, c.CommandPath(), errUsage)
 	})
-	cmd.AddCommand(upCommand(), serveCommand(), registerCommand(), identityCommand(), signCommand(), callCommand(),
+	cmd.AddCommand(upCommand(), serveCommand(), registerCommand(), identityCommand(), signCommand(), proxyCommand(), callCommand(), cardsCommand(), tasksCommand(),
 		readyCommand(), checkCommand(), versionCommand())
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	return cmd

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,12 +26,21 @@ type registration struct {
 	Capabilities *[]string       `json:"capabilities,omitempty"`
 	RingCeiling  *int            `json:"ringCeiling,omitempty"`
 	Effect       string          `json:"effect,omitempty"`
+
+	CardKeys     []json.RawMessage `json:"cardKeys,omitempty"`
+	SkillEffects map[string]string `json:"skillEffects,omitempty"`
+}
+
+// registrationFiles are the files, and the flags with a form of their own, that complete a registration.
+type registrationFiles struct {
+	card, key              string
+	cardKeys, skillEffects []string
 }
 
 func registerCommand() *cobra.Command {
 	var api apiFlags
 	var body registration
-	var cardFile, keyFile string
+	var files registrationFiles
 	var capabilities []string
 	var ceiling int
 	var replace bool
@@ -41,7 +51,10 @@ func registerCommand() *cobra.Command {
 <gateway>/agents/<name>/.well-known/agent-card.json and routes calls to it.
 
 An agent whose ring ceiling you name is one you vouch for: it starts in that ring. Without --ring-ceiling it
-starts in ring 3, where it may only read, and can rise to ring 1 by good conduct.`,
+starts in ring 3, where it may only read, and can rise to ring 1 by good conduct.
+
+Where you name card keys, only a signature by one of them makes the card verified; cards.verify says whether the
+mesh takes others.`,
 		Example: `  ringfence register weather --card-url http://127.0.0.1:9001 --effect read
   ringfence register concierge --card card.json --key concierge.pem --ring-ceiling 2 --capability 'call:*'`,
 		Args: cobra.ExactArgs(1),
@@ -53,7 +66,7 @@ starts in ring 3, where it may only read, and can rise to ring 1 by good conduct
 			if cmd.Flags().Changed("ring-ceiling") {
 				body.RingCeiling = &ceiling
 			}
-			if err := body.complete(cardFile, keyFile); err != nil {
+			if err := body.complete(files); err != nil {
 				return err
 			}
 			c, err := api.client()
@@ -73,14 +86,16 @@ starts in ring 3, where it may only read, and can rise to ring 1 by good conduct
 	}
 	flags := cmd.Flags()
 	api.register(flags)
-	flags.StringVar(&cardFile, "card", "", "AgentCard file")
+	flags.StringVar(&files.card, "card", "", "AgentCard file")
 	flags.StringVar(&body.CardURL, "card-url", "", "URL of the card, or of the agent, whose well-known paths are then tried")
-	flags.StringVar(&keyFile, "key", "", "key file of the agent; its did:key is registered")
+	flags.StringVar(&files.key, "key", "", "key file of the agent; its did:key is registered")
 	flags.StringArrayVar(&body.DIDs, "did", nil, "DID under which the agent signs; repeat for several")
 	flags.StringVar(&body.Owner, "owner", "", "who answers for the agent")
 	flags.StringArrayVar(&capabilities, "capability", nil, "what the agent may ask of others, as verb:resource; repeat for several")
 	flags.IntVar(&ceiling, "ring-ceiling", 1, "ring you vouch for, 0 (kernel) to 3 (untrusted)")
 	flags.StringVar(&body.Effect, "effect", "", "what a message to the agent does: read, write or admin (default write)")
+	flags.StringArrayVar(&files.skillEffects, "skill-effect", nil, "what a message that declares a skill does, as skill=effect; it can only be stronger than --effect; repeat for several")
+	flags.StringArrayVar(&files.cardKeys, "card-key", nil, "key that may sign the card: a did:key, or a file with a JWK or a JWK set; repeat for several")
 	flags.BoolVar(&replace, "replace", false, "when an agent of this name is registered already, replace its registration instead of failing")
 	cmd.MarkFlagsMutuallyExclusive("card", "card-url")
 	cmd.MarkFlagsOneRequired("card", "card-url")
@@ -93,26 +108,66 @@ func (c client) has(ctx context.Context, path string) bool {
 	return c.do(ctx, http.MethodGet, path, nil, &found) == nil
 }
 
-// complete adds what files hold.
-func (r *registration) complete(cardFile, keyFile string) error {
-	if cardFile != "" {
-		card, err := os.ReadFile(cardFile)
+// complete adds what files hold and what flags spell their own way.
+func (r *registration) complete(files registrationFiles) error {
+	if files.card != "" {
+		card, err := os.ReadFile(files.card)
 		if err != nil {
 			return fmt.Errorf("reading card: %w", err)
 		}
 		if !json.Valid(card) {
-			return fmt.Errorf("reading card: %s is not JSON", cardFile)
+			return fmt.Errorf("reading card: %s is not JSON", files.card)
 		}
 		r.Card = card
 	}
-	if keyFile != "" {
-		private, err := identity.LoadKey(keyFile)
+	if files.key != "" {
+		private, err := identity.LoadKey(files.key)
 		if err != nil {
 			return err
 		}
 		r.DIDs = append(r.DIDs, agent.NewKey(private.Public().(ed25519.PublicKey)).DID)
 	}
+	for _, given := range files.cardKeys {
+		keys, err := cardKeys(given)
+		if err != nil {
+			return err
+		}
+		r.CardKeys = append(r.CardKeys, keys...)
+	}
+	for _, given := range files.skillEffects {
+		// Skill ids may have an equals sign in them, effects have none.
+		i := strings.LastIndexByte(given, '=')
+		if i < 1 {
+			return fmt.Errorf("--skill-effect must be skill=effect, such as forecast=read, not %q", given)
+		}
+		if r.SkillEffects == nil {
+			r.SkillEffects = map[string]string{}
+		}
+		r.SkillEffects[given[:i]] = given[i+1:]
+	}
 	return nil
+}
+
+// cardKeys returns the keys that a --card-key names. What they are worth, the registry says.
+func cardKeys(given string) ([]json.RawMessage, error) {
+	if strings.HasPrefix(given, "did:") {
+		quoted, err := json.Marshal(given)
+		return []json.RawMessage{quoted}, err
+	}
+	data, err := os.ReadFile(given)
+	if err != nil {
+		return nil, fmt.Errorf("reading card key: %w", err)
+	}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(data, &set); err != nil {
+		return nil, fmt.Errorf("reading card key: %s holds neither a JWK nor a JWK set", given)
+	}
+	if set.Keys != nil {
+		return set.Keys, nil
+	}
+	return []json.RawMessage{data}, nil
 }
 
 func printRegistered(cmd *cobra.Command, answer json.RawMessage) error {

@@ -92,14 +92,16 @@ func modules(c config.Config, m mode, ready string, envoyBinary string) fx.Optio
 	return fx.Options(
 		fx.Supply(c, m, readyPath(ready), binary(envoyBinary)),
 		fx.Provide(
-			newLogger, newMetrics, newDataDir, newListeners, newStore, newRegistry, newTrail, newDecisionMetrics, newGovernor,
+			newLogger, newMetrics, newDataDir, newListeners, newStore, newRegistry, newTrail, newDecisionMetrics,
+			newTasks, newCallbacks, newGovernor,
 			newGRPCServer, newXDSSettings, xds.SystemClock, newGateway, newToken, newInspection, newAPI,
+			newCardPolicy, newCardMetrics, newCardIssuer, newExtendedCards,
 		),
 		fx.Invoke(serveAPI, serveCards),
 		extauthz.Module,
 		extproc.Module,
 		xds.Module,
-		fx.Invoke(publishSnapshots, runGateway, announce),
+		fx.Invoke(publishSnapshots, followCards, runGateway, announce),
 	)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -58,6 +59,14 @@ func (f *settingsFlags) load(cmd *cobra.Command) (config.Config, error) {
 	return c, nil
 }
 
+// compile reads everything that the configuration leads to, and reports every problem.
+func compile(c config.Config) error {
+	_, rules := contentRules(c.Content)
+	_, cards := newCardPolicy(c)
+	_, callbacks := newCallbacks(c, &listeners{})
+	return errors.Join(rules, cards, callbacks)
+}
+
 func checkCommand() *cobra.Command {
 	var settings settingsFlags
 	cmd := &cobra.Command{
@@ -70,7 +79,7 @@ func checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := contentRules(c.Content); err != nil {
+			if err := compile(c); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), "the configuration is valid")

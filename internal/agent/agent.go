@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -103,6 +104,17 @@ type Record struct {
 	CardURL string `json:"cardUrl,omitempty"`
 	// Card is the agent's own description of itself, as received.
 	Card Card `json:"card"`
+	// CardKeys are the keys that may sign the card, each a JWK or a did:key as JSON; where there are any, no other
+	// key may.
+	CardKeys []json.RawMessage `json:"cardKeys,omitempty"`
+	// Verification is what the signatures of the card are worth.
+	Verification CardVerification `json:"cardVerification,omitzero"`
+	// CardUpdate is the last change of the card; nil when it is the registered one still.
+	CardUpdate *CardUpdate `json:"cardUpdate,omitempty"`
+	// Pending is a changed card that waits for approval; nil when none does.
+	Pending *PendingCard `json:"pendingCard,omitempty"`
+	// Rejected is the digest of the changed card that a person rejected last, and that is not asked about again.
+	Rejected string `json:"rejectedCard,omitempty"`
 	// Created and Updated are in UTC with second precision.
 	Created time.Time `json:"createdAt"`
 	Updated time.Time `json:"updatedAt"`

@@ -16,7 +16,7 @@ const (
 )
 
 // Routed reports whether the mesh routes and governs interfaces of the binding.
-func (b Binding) Routed() bool { return b == JSONRPC || b == HTTPJSON }
+func (b Binding) Routed() bool { return b == JSONRPC || b == HTTPJSON || b == GRPC }
 
 // Card is the part of an AgentCard the mesh acts on, with the document it was read from.
 type Card struct {

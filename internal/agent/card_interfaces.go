@@ -30,7 +30,7 @@ func (r *cardReader) interfaces(members map[string]strictjson.Value) {
 	case n > maxInterfaces:
 		r.fail("card.supportedInterfaces", fmt.Sprintf("must list at most %d interfaces", maxInterfaces))
 	case !slices.ContainsFunc(r.card.Interfaces, func(i Interface) bool { return i.Binding.Routed() }):
-		r.fail("card.supportedInterfaces", "must offer an interface that the mesh can route: JSONRPC or HTTP+JSON")
+		r.fail("card.supportedInterfaces", "must offer an interface that the mesh can route: JSONRPC, HTTP+JSON or GRPC")
 	}
 }
 
@@ -139,11 +139,9 @@ func checkInterfaceURL(iface Interface) error {
 	switch {
 	case iface.URL == "":
 		return errors.New("is required")
-	case iface.Binding.Routed():
-		return CheckURL(iface.URL)
 	case iface.Binding == GRPC && !strings.Contains(iface.URL, "://"):
 		return checkHostPort(iface.URL)
-	case iface.Binding == GRPC:
+	case iface.Binding.Routed():
 		return CheckURL(iface.URL)
 	}
 	return nil

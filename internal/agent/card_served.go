@@ -2,43 +2,85 @@ package agent
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 
 	"ringfence.dev/ringfence/internal/strictjson"
 )
 
 // Served returns the card as the mesh serves it: every routed interface stands at its entrance below base, so
-// that clients come through the mesh; interfaces the mesh does not route are gone; signatures are gone, because
-// they covered the agent's own URLs. All other members are kept verbatim and in order. A base is an absolute URL
-// without a trailing slash.
-func (c Card) Served(base string) ([]byte, error) {
-	if err := CheckURL(base); err != nil {
-		return nil, fmt.Errorf("serving card: base %w", err)
-	}
-	document, err := strictjson.Parse(c.Raw)
+// that clients come through the mesh; interfaces that cannot be reached there are gone; signatures are gone,
+// because they covered the agent's own URLs. Where only one generation of clients could read where the agent
+// listens, the members that the other generation reads are added. All other members are kept verbatim and in order.
+func (c Card) Served(base Base) ([]byte, error) {
+	s, err := c.server(base)
 	if err != nil {
-		return nil, fmt.Errorf("serving card: %w", err)
+		return nil, err
 	}
-	s := cardServer{base: base, suffixes: map[Interface]string{}}
-	for _, entrance := range c.Entrances() {
-		s.suffixes[entrance.Interface] = entrance.Suffix
+	return s.serve(c.Raw, true)
+}
+
+// ServedExtended returns an extended card of the agent (A2A 1.0 section 3.1.11) as the mesh serves it. The routes
+// are those of c, the card that is registered: an interface that c does not have is gone. No members are added,
+// because the caller has chosen a generation by asking. It is an error when no interface is left, or when the
+// card is one that could not be registered.
+func (c Card) ServedExtended(extended []byte, base Base) ([]byte, error) {
+	card, err := ParseCard(extended)
+	if err != nil {
+		return nil, fmt.Errorf("reading extended card: %w", err)
 	}
-	return s.card(document), nil
+	s, err := c.server(base)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(card.Interfaces, func(i Interface) bool { _, ok := s.url(i); return ok }) {
+		return nil, errors.New("serving extended card: it has no interface of the registered card that can be reached")
+	}
+	return s.serve(card.Raw, false)
 }
 
 // cardServer rewrites one card.
 type cardServer struct {
-	base     string
+	base     Base
 	suffixes map[Interface]string
 	reader   cardReader // its problems are of no interest: the card was accepted before
 }
 
-func (s *cardServer) url(iface Interface) (strictjson.Value, bool) {
-	suffix, routed := s.suffixes[iface]
-	return strictjson.Quote(s.base + suffix), routed
+func (c Card) server(base Base) (*cardServer, error) {
+	if err := base.check(); err != nil {
+		return nil, fmt.Errorf("serving card: %w", err)
+	}
+	s := &cardServer{base: base, suffixes: map[Interface]string{}}
+	for _, entrance := range c.Entrances() {
+		s.suffixes[entrance.Interface] = entrance.Suffix
+	}
+	return s, nil
 }
 
-func (s *cardServer) card(document strictjson.Value) []byte {
+func (s *cardServer) serve(raw []byte, complete bool) ([]byte, error) {
+	document, err := strictjson.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("serving card: %w", err)
+	}
+	members := s.card(document)
+	if complete {
+		members = s.completed(members)
+	}
+	return object(members), nil
+}
+
+// url returns where the mesh offers an interface. A gRPC client has no path, so it reaches only what stands at the
+// base itself.
+func (s *cardServer) url(iface Interface) (strictjson.Value, bool) {
+	suffix, routed := s.suffixes[iface]
+	if iface.Binding == GRPC {
+		return strictjson.Quote(s.base.GRPC), routed && suffix == "" && s.base.GRPC != ""
+	}
+	return strictjson.Quote(s.base.URL + suffix), routed
+}
+
+func (s *cardServer) card(document strictjson.Value) []strictjson.Member {
 	known := s.reader.members("card", document, cardMembers)
 	old := s.legacy(known)
 	var out []strictjson.Member
@@ -57,7 +99,7 @@ func (s *cardServer) card(document strictjson.Value) []byte {
 		}
 		out = append(out, member)
 	}
-	return object(out)
+	return out
 }
 
 func (s *cardServer) supported(value strictjson.Value) strictjson.Value {

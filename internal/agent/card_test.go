@@ -60,8 +60,8 @@ func TestParseCardProblems(t *testing.T) {
 			"card.supportedInterfaces: is spelled differently here: A2A writes it supportedInterfaces",
 		}},
 		{"folded-letter", `{"name":"a",` + iface + `,"ſkills":[]}`, []string{"card.skills: is spelled differently here: A2A writes it skills"}},
-		{"only-grpc", `{"name":"a","supportedInterfaces":[{"url":"h:443","protocolBinding":"GRPC"}]}`, []string{
-			"card.supportedInterfaces: must offer an interface that the mesh can route: JSONRPC or HTTP+JSON",
+		{"only-custom-bindings", `{"name":"a","supportedInterfaces":[{"url":"h:443","protocolBinding":"https://example.com/ws"}]}`, []string{
+			"card.supportedInterfaces: must offer an interface that the mesh can route: JSONRPC, HTTP+JSON or GRPC",
 		}},
 		{"additional-without-url", `{"name":"a","additionalInterfaces":[{"url":"https://h","transport":"JSONRPC"}]}`, []string{
 			"card.url: is required beside additionalInterfaces",
@@ -158,10 +158,12 @@ func TestServedRefusesABadBase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := card.Served("/agents/a"); err == nil {
-		t.Error("a relative base was accepted")
+	for _, base := range []agent.Base{{}, {URL: "/agents/a"}, {URL: "http://m", GRPC: "m"}, {URL: "http://m", GRPC: "http://m:1"}} {
+		if _, err := card.Served(base); err == nil {
+			t.Errorf("accepted %+v", base)
+		}
 	}
-	if _, err := (agent.Card{}).Served("http://m"); err == nil {
+	if _, err := (agent.Card{}).Served(agent.Base{URL: "http://m"}); err == nil {
 		t.Error("a card without a document was served")
 	}
 }
@@ -169,6 +171,11 @@ func TestServedRefusesABadBase(t *testing.T) {
 func TestRecordKeepsTheCardByteForByte(t *testing.T) {
 	t.Parallel()
 	raw := "{ \"name\" : \"<a> & \\u00e9\u2028\" ,\n\t\"url\":\"http://h\", \"x\":1.0 }"
+	waiting := strings.Replace(raw, "http://h", "http://i", 1)
+	changed, err := agent.ParseCard([]byte(waiting))
+	if err != nil {
+		t.Fatal(err)
+	}
 	card, err := agent.ParseCard([]byte("\n" + raw + "\r\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -177,12 +184,17 @@ func TestRecordKeepsTheCardByteForByte(t *testing.T) {
 	record := &agent.Record{
 		Name: "a", Owner: "o", Capabilities: []agent.Capability{"call:*"}, Ceiling: ceiling, Base: 250, Status: agent.Active,
 		Effect: agent.EffectRead, SkillEffects: map[string]agent.Effect{"s": agent.EffectAdmin}, Card: card,
+		CardKeys:     []json.RawMessage{json.RawMessage(`"did:key:z"`)},
+		Verification: agent.CardVerification{Status: agent.CardInvalid, Reason: "r"},
+		CardUpdate:   &agent.CardUpdate{Changes: []agent.CardChange{agent.OtherChange}},
+		Pending:      &agent.PendingCard{Digest: "d", Changes: []agent.CardChange{agent.KeysChange}, Card: changed},
+		Rejected:     "e",
 	}
 	encoded, err := record.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !json.Valid(encoded) || !strings.Contains(string(encoded), raw) {
+	if !json.Valid(encoded) || !strings.Contains(string(encoded), raw) || !strings.Contains(string(encoded), waiting) {
 		t.Fatalf("the card changed in %s", encoded)
 	}
 	got, err := agent.DecodeRecord(encoded, 9)
@@ -217,6 +229,9 @@ func TestDecodeRecordRefuses(t *testing.T) {
 		{"bad-did", `{"name":"a","status":"active","dids":["did:key:z"],` + card + `}`},
 		{"bad-capability", `{"name":"a","status":"active","capabilities":["x"],` + card + `}`},
 		{"bad-ring", `{"name":"a","status":"active","ringCeiling":4,` + card + `}`},
+		{"pending-without-card", `{"name":"a","status":"active","pendingCard":{"digest":"d"},` + card + `}`},
+		{"pending-without-digest", `{"name":"a","status":"active","pendingCard":{` + card + `},` + card + `}`},
+		{"pending-with-bad-card", `{"name":"a","status":"active","pendingCard":{"digest":"d","card":{}},` + card + `}`},
 		{"bad-effect", `{"name":"a","status":"active","effect":"root",` + card + `}`},
 	}
 	for _, test := range tests {
@@ -224,6 +239,109 @@ func TestDecodeRecordRefuses(t *testing.T) {
 			t.Parallel()
 			if _, err := agent.DecodeRecord([]byte(test.record), 1); err == nil {
 				t.Error("accepted")
+			}
+		})
+	}
+}
+
+// TestServedExtended holds that an extended card leads only where the routes of the registered one do.
+func TestServedExtended(t *testing.T) {
+	t.Parallel()
+	card, err := agent.ParseCard([]byte(`{"name":"a","supportedInterfaces":[
+		{"url":"http://h/rpc","protocolBinding":"JSONRPC","protocolVersion":"1.0"},
+		{"url":"http://h/two","protocolBinding":"JSONRPC","protocolVersion":"1.0"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := agent.Base{URL: "https://m/agents/a"}
+	got, err := card.ServedExtended([]byte(`{"name":"a+","supportedInterfaces":[
+		{"url":"http://secret/rpc","protocolBinding":"JSONRPC","protocolVersion":"0.3"},
+		{"url":"http://h/two","protocolBinding":"JSONRPC","protocolVersion":"1.0"}],"signatures":[{}],"skills":[{"id":"s"}]}`), base)
+	const want = `{"name":"a+","supportedInterfaces":[{"url":"https://m/agents/a/~1","protocolBinding":"JSONRPC","protocolVersion":"1.0"}],"skills":[{"id":"s"}]}`
+	if diff := cmp.Diff(want, string(got)); diff != "" || err != nil {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	for _, bad := range []string{
+		`nope`, `{}`, `{"name":"a","name":"b","url":"http://h/rpc"}`, `{"name":"a","url":"http://secret/rpc"}`,
+		`{"name":"a","supportedInterfaces":[{"url":"http://h/rpc","URL":"http://evil","protocolBinding":"JSONRPC","protocolVersion":"1.0"}]}`,
+	} {
+		if got, err := card.ServedExtended([]byte(bad), base); err == nil {
+			t.Errorf("%s is served as %s", bad, got)
+		}
+	}
+}
+
+// TestServedWithoutGRPC holds that a card offers gRPC only where gRPC clients can go.
+func TestServedWithoutGRPC(t *testing.T) {
+	t.Parallel()
+	card, err := agent.ParseCard([]byte(`{"name":"a","supportedInterfaces":[{"url":"h:1","protocolBinding":"GRPC"},{"url":"http://h/","protocolBinding":"JSONRPC"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"name":"a","supportedInterfaces":[{"url":"http://m/agents/a","protocolBinding":"JSONRPC"}]}`
+	got, err := card.Served(agent.Base{URL: "http://m/agents/a"})
+	if diff := cmp.Diff(want, string(got)); diff != "" || err != nil {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+}
+
+func TestHostBase(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		scheme, host string
+		want         agent.Base
+	}{
+		{"https", "Weather.mesh.test", agent.Base{URL: "https://weather.mesh.test", GRPC: "weather.mesh.test:443"}},
+		{"http", "weather.mesh.test", agent.Base{URL: "http://weather.mesh.test", GRPC: "weather.mesh.test:80"}},
+		{"http", "127.0.0.1:10000", agent.Base{URL: "http://127.0.0.1:10000", GRPC: "127.0.0.1:10000"}},
+		{"http", "[::1]:1", agent.Base{URL: "http://[::1]:1", GRPC: "[::1]:1"}},
+	}
+	for _, test := range tests {
+		if got, err := agent.HostBase(test.scheme, test.host); err != nil || got != test.want {
+			t.Errorf("%s: %+v, %v", test.host, got, err)
+		}
+	}
+	for _, bad := range []string{"", "a/b", "a?b", "u@a", "a b", "a:0", "a:", "/", "a#b", "[::1"} {
+		if got, err := agent.HostBase("http", bad); err == nil {
+			t.Errorf("%q gives %+v", bad, got)
+		}
+	}
+	if got, err := agent.HostBase("ftp", "a"); err == nil {
+		t.Errorf("ftp gives %+v", got)
+	}
+}
+
+func TestLeadsTo(t *testing.T) {
+	t.Parallel()
+	base := agent.Base{URL: "https://a.mesh.test", GRPC: "a.mesh.test:443"}
+	tests := []struct {
+		name, interfaces string
+		want             bool
+	}{
+		{"there", `{"url":"https://a.mesh.test","protocolBinding":"JSONRPC"}`, true},
+		{"there-spelled-differently", `{"url":"https://A.mesh.test:443/","protocolBinding":"JSONRPC"}`, true},
+		{"all-bindings", `{"url":"https://a.mesh.test","protocolBinding":"JSONRPC"},{"url":"https://a.mesh.test/","protocolBinding":"HTTP+JSON"},{"url":"a.mesh.test:443","protocolBinding":"GRPC"}`, true},
+		{"grpc-with-scheme", `{"url":"https://a.mesh.test","protocolBinding":"GRPC"}`, true},
+		{"other-host", `{"url":"https://b.mesh.test","protocolBinding":"JSONRPC"}`, false},
+		{"other-port", `{"url":"https://a.mesh.test:1","protocolBinding":"JSONRPC"}`, false},
+		{"other-scheme", `{"url":"http://a.mesh.test","protocolBinding":"JSONRPC"}`, false},
+		{"other-path", `{"url":"https://a.mesh.test/rpc","protocolBinding":"JSONRPC"}`, false},
+		{"one-leads-away", `{"url":"https://a.mesh.test","protocolBinding":"JSONRPC"},{"url":"https://b.mesh.test","protocolBinding":"JSONRPC"}`, false},
+		{"second-at-its-entrance", `{"url":"https://a.mesh.test","protocolBinding":"JSONRPC"},{"url":"https://a.mesh.test/~1","protocolBinding":"JSONRPC"}`, true},
+		{"unrouted", `{"url":"https://a.mesh.test","protocolBinding":"JSONRPC"},{"url":"https://a.mesh.test","protocolBinding":"urn:x"}`, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			card, err := agent.ParseCard([]byte(`{"name":"a","supportedInterfaces":[` + test.interfaces + `]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := card.LeadsTo(base); got != test.want {
+				t.Errorf("got %v", got)
+			}
+			if card.LeadsTo(agent.Base{}) || (agent.Card{}).LeadsTo(base) {
+				t.Error("a zero value leads somewhere")
 			}
 		})
 	}

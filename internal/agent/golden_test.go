@@ -34,7 +34,7 @@ func TestServedGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			served, err := card.Served("https://mesh.example/agents/geo")
+			served, err := card.Served(agent.Base{URL: "https://mesh.example/agents/geo", GRPC: "geo.mesh.example:443"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,7 +91,7 @@ func TestServedHidesTheAgent(t *testing.T) {
 
 func checkServed(t *testing.T, raw []byte) {
 	t.Helper()
-	const base = "https://mesh.example/agents/x"
+	base := agent.Base{URL: "https://mesh.example/agents/x", GRPC: "x.mesh.example:443"}
 	card, err := agent.ParseCard(raw)
 	if err != nil {
 		return
@@ -100,7 +100,7 @@ func checkServed(t *testing.T, raw []byte) {
 	if err != nil {
 		t.Fatalf("serving %s: %v", raw, err)
 	}
-	if len(body) > 2*agent.MaxCardBytes+32*1024 {
+	if len(body) > 4*agent.MaxCardBytes+32*1024 {
 		t.Fatalf("a card of %d bytes is served as %d", len(raw), len(body))
 	}
 	var shape map[string]json.RawMessage
@@ -118,7 +118,13 @@ func checkServed(t *testing.T, raw []byte) {
 		t.Fatalf("the served card does not parse: %v\n%s\nfrom\n%s", err, body, raw)
 	}
 	for _, iface := range served.Interfaces {
-		below, ok := strings.CutPrefix(iface.URL, base)
+		if iface.Binding == agent.GRPC {
+			if iface.URL != base.GRPC {
+				t.Fatalf("interface %s leads around the mesh:\n%s", iface.URL, body)
+			}
+			continue
+		}
+		below, ok := strings.CutPrefix(iface.URL, base.URL)
 		if !ok {
 			t.Fatalf("interface %s leads around the mesh:\n%s", iface.URL, body)
 		}
@@ -155,13 +161,13 @@ func FuzzParseCard(f *testing.F) {
 			t.Fatalf("raw is %q", card.Raw)
 		}
 		checkServed(t, raw)
-		record := &agent.Record{Name: "a", Card: card, Status: agent.Active}
+		record := &agent.Record{Name: "a", Card: card, Status: agent.Active, Pending: &agent.PendingCard{Digest: "d", Card: card}}
 		encoded, err := record.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
 		decoded, err := agent.DecodeRecord(encoded, 7)
-		if err != nil || !bytes.Equal(decoded.Card.Raw, card.Raw) || decoded.Revision != 7 {
+		if err != nil || !bytes.Equal(decoded.Card.Raw, card.Raw) || !bytes.Equal(decoded.Pending.Card.Raw, card.Raw) || decoded.Revision != 7 {
 			t.Fatalf("record does not come back: %v\n%s", err, encoded)
 		}
 	})

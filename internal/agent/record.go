@@ -6,24 +6,45 @@ import (
 	"fmt"
 )
 
-// Encode returns the record as JSON with the card in it byte for byte as received; json.Marshal would change
-// the card's white space and escapes.
+// Encode returns the record as JSON with its cards in it byte for byte as received; json.Marshal would change
+// their white space and escapes.
 func (r *Record) Encode() ([]byte, error) {
-	bare := *r
-	bare.Card = Card{}
-	fields, err := json.Marshal(struct {
-		Record
-		Card *struct{} `json:"card,omitempty"`
-	}{Record: bare})
-	if err != nil {
-		return nil, fmt.Errorf("encoding agent record: %w", err)
-	}
 	if len(r.Card.Raw) == 0 {
 		return nil, errors.New("encoding agent record: it has no card")
 	}
-	encoded := append(fields[:len(fields)-1], `,"card":`...)
-	encoded = append(encoded, r.Card.Raw...)
-	return append(encoded, '}'), nil
+	bare := *r
+	bare.Card, bare.Pending = Card{}, nil
+	encoded, err := withCard(struct {
+		Record
+		Card *struct{} `json:"card,omitempty"`
+	}{Record: bare}, r.Card)
+	if err != nil || r.Pending == nil {
+		return encoded, err
+	}
+	if len(r.Pending.Card.Raw) == 0 {
+		return nil, errors.New("encoding agent record: its pending card is empty")
+	}
+	pending := *r.Pending
+	pending.Card = Card{}
+	waiting, err := withCard(struct {
+		PendingCard
+		Card *struct{} `json:"card,omitempty"`
+	}{PendingCard: pending}, r.Pending.Card)
+	if err != nil {
+		return nil, err
+	}
+	encoded = append(encoded[:len(encoded)-1], `,"pendingCard":`...)
+	return append(append(encoded, waiting...), '}'), nil
+}
+
+// withCard returns fields as JSON with the card as one more member.
+func withCard(fields any, card Card) ([]byte, error) {
+	encoded, err := json.Marshal(fields)
+	if err != nil {
+		return nil, fmt.Errorf("encoding agent record: %w", err)
+	}
+	encoded = append(encoded[:len(encoded)-1], `,"card":`...)
+	return append(append(encoded, card.Raw...), '}'), nil
 }
 
 // DecodeRecord reads what Encode wrote, as the record of a revision, and returns an error unless every field
@@ -46,6 +67,9 @@ func (r *Record) validate() error {
 	}
 	if len(r.Card.Raw) == 0 {
 		return FieldError{"card", "is required"}
+	}
+	if r.Pending != nil && (len(r.Pending.Card.Raw) == 0 || r.Pending.Digest == "") {
+		return FieldError{"pendingCard", "must have a card and a digest"}
 	}
 	if r.Base < 0 || r.Base > MaxTrust {
 		return FieldError{"baseTrust", "must be 0 to 1000"}

@@ -8,10 +8,15 @@ import (
 	"ringfence.dev/ringfence/internal/agent"
 )
 
+// AnswerPhase is the phase of records about what an agent answered. The record of a request names no phase.
+const AnswerPhase = "answer"
+
 // Record is one decision. Evidence and Reason stay here; callers are told less.
 type Record struct {
 	// ID is the decision id that denials carry.
 	ID string `json:"id"`
+	// Phase is AnswerPhase for what was decided on the answer to an allowed request, under the request's id.
+	Phase string `json:"phase,omitempty"`
 	// Time is when the exchange began, UTC.
 	Time time.Time `json:"time"`
 	// Took is how long the exchange took to decide, the wait for its body included.

@@ -16,9 +16,12 @@ type Config struct {
 	Listen   Listen   `yaml:"listen"`
 	Mesh     Mesh     `yaml:"mesh"`
 	Registry Registry `yaml:"registry"`
+	Cards    Cards    `yaml:"cards"`
 	Store    Store    `yaml:"store"`
 	Rings    Rings    `yaml:"rings"`
 	Content  Content  `yaml:"content"`
+	Tasks    Tasks    `yaml:"tasks"`
+	Push     Push     `yaml:"push"`
 	Limits   Limits   `yaml:"limits"`
 	Envoy    Envoy    `yaml:"envoy"`
 	Log      Log      `yaml:"log"`
@@ -45,6 +48,10 @@ type Mesh struct {
 	Domain string `yaml:"domain"`
 	// PublicURL is the gateway's URL as clients reach it; empty derives it from listen.gateway.
 	PublicURL string `yaml:"publicURL"`
+	// Resolvable says that clients can resolve the hosts below domain; cards that are asked for by path then offer gRPC there.
+	Resolvable bool `yaml:"resolvable"`
+	// RootAgent is the agent that answers at the gateway's own root, where gRPC clients call that know no paths; empty means none.
+	RootAgent agent.ID `yaml:"rootAgent"`
 	// Advertise replaces the hosts that Envoy is told to reach Ringfence at, when it runs elsewhere.
 	Advertise string `yaml:"advertise"`
 }
@@ -58,14 +65,53 @@ type Registry struct {
 }
 
 // Networks returns the allowed networks; those that Validate refuses are left out.
-func (r Registry) Networks() []netip.Prefix {
-	networks := make([]netip.Prefix, 0, len(r.AllowedNetworks))
-	for _, text := range r.AllowedNetworks {
+func (r Registry) Networks() []netip.Prefix { return networks(r.AllowedNetworks) }
+
+func networks(texts []string) []netip.Prefix {
+	networks := make([]netip.Prefix, 0, len(texts))
+	for _, text := range texts {
 		if prefix, err := netip.ParsePrefix(text); err == nil {
 			networks = append(networks, prefix.Masked())
 		}
 	}
 	return networks
+}
+
+// Cards is how AgentCards are judged, followed and served.
+type Cards struct {
+	// Verify is what signatures of agents' cards mean: require refuses cards that are not verified, warn records the result, off does not look.
+	Verify string `yaml:"verify"`
+	// TrustedKeys is a JWK set file with keys that may sign the card of any agent whose registration pins none.
+	TrustedKeys string `yaml:"trustedKeys"`
+	// JKU are the URLs below which key sets that signatures name may be fetched; empty fetches none.
+	JKU []string `yaml:"jku"`
+	// Algorithms are those of signatures that count: EdDSA, ES256, RS256.
+	Algorithms []string `yaml:"algorithms"`
+	// Refresh is how often cards that were given by URL are fetched again, 10s to 24h; 0s fetches only on demand.
+	Refresh time.Duration `yaml:"refresh"`
+	// Changes says what becomes of changes that a fetched card brings.
+	Changes CardChanges `yaml:"changes"`
+	// Serve is resign, which signs every card as the mesh, or verbatim, which leaves a card alone on the agent's own host if it already leads there.
+	Serve string `yaml:"serve"`
+	// KeyFile is the Ed25519 key that signs cards, the same for all processes of a mesh; empty makes card-key.pem in dataDir.
+	KeyFile string `yaml:"keyFile"`
+	// PreviousKeys are keys, each a did:key, that signed cards before and are still published.
+	PreviousKeys []string `yaml:"previousKeys"`
+}
+
+// CardChanges is, for each class of change, accept, which puts the new card in force, or hold, which keeps the old
+// one until a person approves. A card is held as soon as one of its changes is.
+type CardChanges struct {
+	// Interfaces is for where and how the agent is reached.
+	Interfaces string `yaml:"interfaces"`
+	// Skills is for what the agent says it can do.
+	Skills string `yaml:"skills"`
+	// Security is for the credentials that the agent asks for.
+	Security string `yaml:"security"`
+	// Keys is for who signs the card.
+	Keys string `yaml:"keys"`
+	// Other is for everything else, such as name, description, version and capabilities.
+	Other string `yaml:"other"`
 }
 
 // Store is where state is kept.
@@ -92,14 +138,45 @@ type Rings struct {
 type Content struct {
 	// Mode is enforce, which lets blocking rules deny, or flag, which only records findings.
 	Mode string `yaml:"mode"`
+	// Answers is what they do in answers: enforce, flag, or off, which does not look.
+	Answers string `yaml:"answers"`
 	// RulesDir adds rule files to the shipped set; a rule with the id of a shipped one replaces it.
 	RulesDir string `yaml:"rulesDir"`
 }
+
+// Tasks is how the mesh remembers who started which task.
+type Tasks struct {
+	// Unknown is what becomes of a request about a task that nobody is known to have started: agent leaves it to the agent, deny denies it.
+	Unknown string `yaml:"unknown"`
+	// Memory is how many tasks are known without asking the store, 1000 to 10000000.
+	Memory int `yaml:"memory"`
+	// Retention is how long a task is remembered after it was last used, 1h to 8760h.
+	Retention time.Duration `yaml:"retention"`
+	// Finished takes the place of retention for tasks that have ended, 1m up to retention.
+	Finished time.Duration `yaml:"finished"`
+	// Durability is memory, which stores owners in the background, or store, which lets no answer pass before the owner of its task is stored.
+	Durability string `yaml:"durability"`
+}
+
+// Push is where agents may be asked to send push notifications.
+type Push struct {
+	// Schemes are those that callback URLs may have: https, http.
+	Schemes []string `yaml:"schemes"`
+	// Allow are the hosts that callbacks may have, each a name, *.name or an address, with or without a port; empty allows every public host.
+	Allow []string `yaml:"allow"`
+	// AllowedNetworks are the private networks to which callbacks may lead, as CIDR prefixes.
+	AllowedNetworks []string `yaml:"allowedNetworks"`
+}
+
+// Networks returns the allowed networks; those that Validate refuses are left out.
+func (p Push) Networks() []netip.Prefix { return networks(p.AllowedNetworks) }
 
 // Limits bound requests.
 type Limits struct {
 	// Body is the largest request body in bytes, 256 KiB to 16 MiB.
 	Body int `yaml:"body"`
+	// Answer is the largest answer, or event of a stream, that is judged, in bytes, 256 KiB to 16 MiB; larger ones do not pass.
+	Answer int `yaml:"answer"`
 	// Depth is the deepest JSON nesting, 4 to 512.
 	Depth int `yaml:"depth"`
 	// Members is the largest number of JSON members and elements in one body.

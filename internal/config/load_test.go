@@ -47,21 +47,26 @@ func TestParseReportsEveryProblem(t *testing.T) {
 	t.Parallel()
 	_, err := Parse([]byte(`
 bogus: 1
-limits: {body: 3, depth: x, foo: 1}
+limits: {body: 3, answer: 3, depth: x, foo: 1}
 rings: {read: 9}
 listen: {api: nowhere, grpc: "127.0.0.1:99999"}
-mesh: {domain: Mesh.Local, publicURL: "ftp://x"}
+mesh: {domain: Mesh.Local, publicURL: "ftp://x", rootAgent: "A b"}
 registry: {allowedNetworks: [nope], defaultCapabilities: [everything]}
 content: {mode: off}
 store: {replicas: 3}
+cards: {verify: maybe, serve: raw, refresh: 1s, jku: ["keys.example"], algorithms: [HS256], previousKeys: [x], changes: {skills: ask}}
+tasks: {memory: 1, retention: 1s, finished: 2h, durability: maybe}
+push: {schemes: [ftp], allow: ["*"], allowedNetworks: [everywhere]}
 `))
 	if err == nil {
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{
-		"unknown key bogus", "unknown key foo", "limits.body", "line 3", "rings.read", "listen.api", "listen.grpc",
-		"mesh.domain", "mesh.publicURL", "registry.allowedNetworks[0]", "registry.defaultCapabilities[0]",
+		"unknown key bogus", "unknown key foo", "limits.body", "limits.answer", "line 3", "rings.read", "listen.api", "listen.grpc",
+		"mesh.domain", "mesh.publicURL", "mesh.rootAgent", "registry.allowedNetworks[0]", "registry.defaultCapabilities[0]",
 		"content.mode", "store.replicas",
+		"cards.verify", "cards.serve", "cards.refresh", "cards.jku[0]", "cards.algorithms[0]", "cards.previousKeys[0]", "cards.changes.skills",
+		"tasks.memory", "tasks.retention", "tasks.finished", "tasks.durability", "push.schemes[0]", "push.allow[0]", "push.allowedNetworks[0]",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %q in:\n%v", want, err)
@@ -76,6 +81,24 @@ func TestParseRefusesFurtherDocuments(t *testing.T) {
 	t.Parallel()
 	if _, err := Parse([]byte("log: {level: info}\n---\nlog: {level: debug}\n")); err == nil {
 		t.Error("accepted a second document")
+	}
+}
+
+func TestRootIsNoAgentsHost(t *testing.T) {
+	t.Parallel()
+	for publicURL, want := range map[string]bool{
+		"": true, "https://mesh.example": true, "https://mesh.local": true, "https://xmesh.local": true,
+		"https://gateway.mesh.local": false, "https://Gateway.Mesh.Local.:8443": false,
+	} {
+		c := Default()
+		c.Mesh.RootAgent, c.Mesh.PublicURL = "weather", publicURL
+		if err := c.Validate(); (err == nil) != want {
+			t.Errorf("%q: %v", publicURL, err)
+		}
+		c.Mesh.RootAgent = ""
+		if err := c.Validate(); err != nil {
+			t.Errorf("%q without a root agent: %v", publicURL, err)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/callback"
 )
 
 // Validate reports every value that cannot work, each with its key and what is allowed.
@@ -28,6 +29,7 @@ func (c Config) Validate() error {
 		_, err := agent.ParseCapability(string(capability))
 		v.wrap(err, fmt.Sprintf("registry.defaultCapabilities[%d]", i))
 	}
+	c.Cards.validate(&v)
 	v.check(c.Store.Replicas >= 1 && c.Store.Replicas <= 5, "store.replicas", "must be 1 to 5")
 	v.check(c.Store.URL != "" || c.Store.Replicas == 1, "store.replicas", "needs store.url: the embedded store is one server")
 	v.check(c.Store.URL == "" || validURL(c.Store.URL, "nats", "tls", "ws", "wss"), "store.url", "must be a NATS URL, such as nats://nats.example:4222")
@@ -36,6 +38,9 @@ func (c Config) Validate() error {
 		v.wrap(err, key)
 	}
 	v.check(slices.Contains([]string{"enforce", "flag"}, c.Content.Mode), "content.mode", "must be enforce or flag")
+	v.check(slices.Contains([]string{"enforce", "flag", "off"}, c.Content.Answers), "content.answers", "must be enforce, flag or off")
+	c.Tasks.validate(&v)
+	c.Push.validate(&v)
 	c.Limits.validate(&v)
 	c.Envoy.validate(&v)
 	v.check(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "must be debug, info, warn or error")
@@ -78,11 +83,72 @@ func (m Mesh) validate(v *validation) {
 		}
 	}
 	v.check(m.PublicURL == "" || validURL(m.PublicURL, "http", "https"), "mesh.publicURL", "must be an http or https URL without path, such as https://mesh.example")
+	m.validateRoot(v)
 	v.check(!strings.ContainsAny(m.Advertise, "/: \t") || net.ParseIP(m.Advertise) != nil, "mesh.advertise", "must be a host name or address without port")
+}
+
+// validateRoot keeps the gateway's own host apart from the agents': a name below the domain means its own agent, never
+// the one at the root.
+func (m Mesh) validateRoot(v *validation) {
+	if m.RootAgent == "" {
+		return
+	}
+	_, err := agent.ParseID(string(m.RootAgent))
+	v.wrap(err, "mesh.rootAgent")
+	u, err := url.Parse(m.PublicURL)
+	below := err == nil && m.Domain != "" && strings.HasSuffix(strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), "."+m.Domain)
+	v.check(!below, "mesh.publicURL", "must not be below mesh.domain where mesh.rootAgent is set")
+}
+
+func (c Cards) validate(v *validation) {
+	v.check(slices.Contains([]string{"require", "warn", "off"}, c.Verify), "cards.verify", "must be require, warn or off")
+	v.check(slices.Contains([]string{"resign", "verbatim"}, c.Serve), "cards.serve", "must be resign or verbatim")
+	v.check(c.Refresh == 0 || c.Refresh >= 10*time.Second && c.Refresh <= 24*time.Hour, "cards.refresh", "must be 10s to 24h, or 0s")
+	for i, prefix := range c.JKU {
+		v.wrap(agent.CheckURL(prefix), fmt.Sprintf("cards.jku[%d]", i))
+	}
+	v.check(len(c.Algorithms) > 0, "cards.algorithms", "must name one at least: EdDSA, ES256, RS256")
+	for i, algorithm := range c.Algorithms {
+		known := slices.Contains([]string{"EdDSA", "ES256", "RS256"}, algorithm)
+		v.check(known, fmt.Sprintf("cards.algorithms[%d]", i), "must be EdDSA, ES256 or RS256")
+	}
+	for i, did := range c.PreviousKeys {
+		_, err := agent.ParseKeyDID(did)
+		v.wrap(err, fmt.Sprintf("cards.previousKeys[%d]", i))
+	}
+	for key, action := range map[string]string{
+		"interfaces": c.Changes.Interfaces, "skills": c.Changes.Skills, "security": c.Changes.Security, "keys": c.Changes.Keys,
+		"other": c.Changes.Other,
+	} {
+		v.check(action == "accept" || action == "hold", "cards.changes."+key, "must be accept or hold")
+	}
+}
+
+func (t Tasks) validate(v *validation) {
+	v.check(t.Unknown == "agent" || t.Unknown == "deny", "tasks.unknown", "must be agent or deny")
+	v.check(t.Memory >= 1000 && t.Memory <= 10_000_000, "tasks.memory", "must be 1000 to 10000000")
+	v.check(t.Retention >= time.Hour && t.Retention <= 365*24*time.Hour, "tasks.retention", "must be 1h to 8760h")
+	v.check(t.Finished >= time.Minute && t.Finished <= t.Retention, "tasks.finished", "must be 1m up to tasks.retention")
+	v.check(slices.Contains([]string{"memory", "store"}, t.Durability), "tasks.durability", "must be memory or store")
+}
+
+func (p Push) validate(v *validation) {
+	for i, scheme := range p.Schemes {
+		v.check(scheme == "https" || scheme == "http", fmt.Sprintf("push.schemes[%d]", i), "must be https or http")
+	}
+	for i, text := range p.Allow {
+		_, err := callback.ParseHost(text)
+		v.wrap(err, fmt.Sprintf("push.allow[%d]", i))
+	}
+	for i, text := range p.AllowedNetworks {
+		_, err := netip.ParsePrefix(text)
+		v.check(err == nil, fmt.Sprintf("push.allowedNetworks[%d]", i), "must be a CIDR prefix, such as 10.0.0.0/8")
+	}
 }
 
 func (l Limits) validate(v *validation) {
 	v.check(l.Body >= 256<<10 && l.Body <= 16<<20, "limits.body", "must be 262144 to 16777216 bytes")
+	v.check(l.Answer >= 256<<10 && l.Answer <= 16<<20, "limits.answer", "must be 262144 to 16777216 bytes")
 	v.check(l.Depth >= 4 && l.Depth <= 512, "limits.depth", "must be 4 to 512")
 	v.check(l.Members >= 64 && l.Members <= 1<<22, "limits.members", "must be 64 to 4194304")
 	v.check(l.Decision >= 10*time.Millisecond && l.Decision <= time.Minute, "limits.decision", "must be 10ms to 1m")

@@ -17,6 +17,18 @@ const MetadataNamespace = "envoy.filters.http.ext_authz"
 // passageKey is the member of that namespace that is Ringfence's.
 const passageKey = "ringfence"
 
+// attributesKey is where Envoy puts the attributes that a filter asks for, whatever the filter is called.
+const attributesKey = "envoy.filters.http.ext_proc"
+
+// FromAgent is the source of an answer that came from the agent.
+const FromAgent = "via_upstream"
+
+// ResponseSource returns where an answer comes from, as Envoy's attribute response.code_details says: FromAgent, or
+// what made Envoy answer by itself. It is empty where the filter does not ask for the attribute.
+func ResponseSource(attributes map[string]*structpb.Struct) string {
+	return attributes[attributesKey].GetFields()["response.code_details"].GetStringValue()
+}
+
 // Header returns the fields of an Envoy header map in order, without pseudo-headers, which are returned by
 // name without the colon. RawValue counts before Value: only it is exact.
 func Header(headers []*corev3.HeaderValue) (header identity.Header, pseudo map[string]string) {

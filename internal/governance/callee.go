@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"context"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -15,8 +16,12 @@ type calleeStage struct {
 	domain string
 }
 
-func (s calleeStage) Judge(x *Exchange) Verdict {
+func (s calleeStage) Judge(_ context.Context, x *Exchange) Verdict {
 	path, _, _ := strings.Cut(x.Request.Path, "?")
+	grpc := isGRPC(x.Request)
+	if grpc {
+		x.Binding = a2a.GRPC // whoever is called, a gRPC client can read no other denial
+	}
 	if !validAuthority(x.Request.Authority) {
 		return deny(Invalid, GatewaySide, "authority-invalid", "the Host must be a host name or address, with a port or without")
 	}
@@ -29,7 +34,7 @@ func (s calleeStage) Judge(x *Exchange) Verdict {
 		return deny(NotFound, GatewaySide, "callee-unknown", "no agent of this name is registered")
 	}
 	x.Callee = callee
-	if isCard(below) {
+	if isCard(below) || x.Request.Form == HostForm && below == agent.KeySetPath {
 		return s.card(x, below)
 	}
 	enter := callee.Card.Enter
@@ -40,15 +45,19 @@ func (s calleeStage) Judge(x *Exchange) Verdict {
 	if !ok {
 		return deny(NotFound, GatewaySide, "entrance-unknown", "the agent has no interface at this path")
 	}
-	x.Below = rest
-	x.Binding = bindings[entrance.Interface.Binding]
-	if x.Binding == a2a.JSONRPC && x.Request.Method != "POST" {
-		return deny(NotFound, GatewaySide, "entrance-unknown", "the agent's JSON-RPC interface takes POST only")
+	binding := bindings[entrance.Interface.Binding]
+	switch {
+	case grpc != (binding == a2a.GRPC):
+		return deny(NotFound, GatewaySide, "entrance-unknown", "gRPC is for the agent's gRPC services, and these take nothing else")
+	case binding != a2a.HTTPJSON && x.Request.Method != "POST":
+		return deny(NotFound, GatewaySide, "entrance-unknown", "the agent's JSON-RPC and gRPC interfaces take POST only")
 	}
+	x.Entrance, x.Below, x.Binding = entrance, rest, binding
 	return allow()
 }
 
-// card begins the reading of a card, which is decided on headers alone and so must have no body.
+// card begins the reading of a card or, on the agent's own host, of the keys that verify it. Either is decided on headers
+// alone and so must have no body.
 func (s calleeStage) card(x *Exchange, below string) Verdict {
 	if verb := x.Request.Method; verb != "GET" && verb != "HEAD" || message(x.Request).HasBody {
 		return deny(NotFound, GatewaySide, "entrance-unknown", "agent cards can only be read")
@@ -61,6 +70,13 @@ func (s calleeStage) card(x *Exchange, below string) Verdict {
 var bindings = map[agent.Binding]a2a.Binding{
 	agent.JSONRPC:  a2a.JSONRPC,
 	agent.HTTPJSON: a2a.HTTPJSON,
+	agent.GRPC:     a2a.GRPC,
+}
+
+// isGRPC reports whether the request says that it is a gRPC call with protobuf messages, the only ones that are read.
+func isGRPC(r Request) bool {
+	types := r.Header.Values("content-type")
+	return len(types) == 1 && (types[0] == "application/grpc" || types[0] == "application/grpc+proto")
 }
 
 // locate returns the callee's name and the path below its base, as the route's form has it.
@@ -71,9 +87,9 @@ func (s calleeStage) locate(r Request, path string) (name agent.ID, below string
 		return name, path, ok
 	case PathForm:
 		return agent.SplitMeshPath(path)
-	case RouteForm:
+	case RootForm, RouteForm:
 		name, err := agent.ParseID(r.Callee)
-		return name, path, err == nil
+		return name, path, err == nil && !(r.Form == RootForm && s.below(r.Authority))
 	default:
 		return "", "", false
 	}
@@ -104,6 +120,16 @@ func isNumber(port string) bool {
 	return len(port) <= 5 && strings.Trim(port, "0123456789") == ""
 }
 
+// below reports whether the authority is a host below the mesh domain. Such a name means its own agent: when that is gone,
+// and the proxy takes the host for one of its own, the root agent must not get what was for another.
+func (s calleeStage) below(authority string) bool {
+	host := strings.ToLower(authority)
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host = host[:i]
+	}
+	return s.domain != "" && strings.HasSuffix(strings.TrimSuffix(host, "."), "."+s.domain)
+}
+
 func (s calleeStage) byHost(authority string) (agent.ID, bool) {
 	if s.domain == "" {
 		return "", false
@@ -124,8 +150,11 @@ func isCard(below string) bool { return below == agent.CardPath || below == agen
 
 // enterByURL finds the entrance by the agent's own URL path, for proxies whose routes are not Ringfence's and
 // keep the paths agents have without a mesh. A JSON-RPC interface is entered at its path exactly and counts before
-// the HTTP+JSON interfaces, of which the one with the longest path counts.
+// the HTTP+JSON interfaces, of which the one with the longest path counts. The paths of gRPC are the same everywhere.
 func enterByURL(card *agent.Card, path string) (found agent.Entrance, rest string, ok bool) {
+	if agent.ServiceOf(path) != 0 {
+		return card.Enter(path)
+	}
 	for _, e := range card.Entrances() {
 		own, err := url.Parse(e.Interface.URL)
 		if err != nil {
@@ -140,5 +169,5 @@ func enterByURL(card *agent.Card, path string) (found agent.Entrance, rest strin
 			found, rest, ok = e, below, true
 		}
 	}
-	return found, rest, ok
+	return found, rest, ok && agent.ServiceOf(rest) == 0
 }

@@ -1,6 +1,9 @@
 package governance
 
 import (
+	"context"
+	"slices"
+
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/inspect"
 )
@@ -8,10 +11,11 @@ import (
 // ContentMode says what a finding does. The zero value blocks.
 type ContentMode uint8
 
-// The modes: ContentEnforce lets blocking rules deny, ContentFlag only records.
+// The modes: ContentEnforce lets blocking rules deny, ContentFlag only records, ContentOff does not look.
 const (
 	ContentEnforce ContentMode = iota
 	ContentFlag
+	ContentOff
 )
 
 // Scanner finds what rules look for in the texts of a message. It must be safe for concurrent use.
@@ -25,13 +29,37 @@ type contentStage struct {
 	mode    ContentMode
 }
 
-func (s contentStage) Judge(x *Exchange) Verdict {
-	if len(x.Operation.Texts) == 0 {
+func (s contentStage) Judge(_ context.Context, x *Exchange) Verdict {
+	return judgeContent(s.scanner, s.mode, x.Operation.Texts, inspect.Request)
+}
+
+// answeredContentStage holds what the agent said against the content rules. The history of a task repeats what its user
+// said, which is no attack by the agent.
+type answeredContentStage struct {
+	scanner Scanner
+	mode    ContentMode
+}
+
+func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
+	if s.mode == ContentOff {
 		return allow()
 	}
+	texts := x.Answer.Texts
+	if slices.ContainsFunc(texts, saidByUser) {
+		texts = slices.DeleteFunc(slices.Clone(texts), saidByUser)
+	}
+	return judgeContent(s.scanner, s.mode, texts, inspect.Response)
+}
+
+func saidByUser(t a2a.Text) bool { return t.Author == a2a.AuthorUser }
+
+func judgeContent(scanner Scanner, mode ContentMode, texts []a2a.Text, direction inspect.Direction) Verdict {
 	verdict := allow()
-	for _, finding := range s.scanner.Scan(x.Operation.Texts, inspect.Options{Direction: inspect.Request}) {
-		if finding.Action == inspect.Block && s.mode == ContentEnforce {
+	if len(texts) == 0 || mode == ContentOff {
+		return verdict
+	}
+	for _, finding := range scanner.Scan(texts, inspect.Options{Direction: direction}) {
+		if finding.Action == inspect.Block && mode == ContentEnforce {
 			verdict = verdict.Meet(deny(Forbidden, GatewaySide, "content-"+finding.Class, "the message holds content that is not let through"))
 		}
 		verdict.Evidence = append(verdict.Evidence, finding.Rule)

@@ -12,13 +12,24 @@ const Accept = `agent=("@method" "@authority" "@path" "content-digest");created;
 // Denial returns the answer a denied exchange gets, in the shape its binding and method need. It tells the
 // caller the reason, whose boundary it was, the decision id, and nothing of rules or content.
 func (x *Exchange) Denial() a2a.Response {
+	response := x.denial().Response()
+	if x.Verdict.Kind == Unauthenticated {
+		response.Headers = append(response.Headers,
+			[2]string{"www-authenticate", `Signature realm="ringfence"`},
+			[2]string{"accept-signature", Accept})
+	}
+	response.Headers = append(response.Headers, [2]string{DecisionHeader, x.ID})
+	return response
+}
+
+func (x *Exchange) denial() a2a.Denial {
 	v := x.Verdict
 	wire := v.Kind.Codes()
 	code := wire.JSONRPC
 	if v.Code != 0 {
 		code = v.Code
 	}
-	response := a2a.Denial{
+	return a2a.Denial{
 		Binding:    x.Binding,
 		Streaming:  x.Operation.Method.Streaming(),
 		RequestID:  x.Operation.RequestID,
@@ -28,18 +39,13 @@ func (x *Exchange) Denial() a2a.Response {
 		GRPC:       wire.GRPC,
 		Reason:     strings.ToUpper(strings.ReplaceAll(v.Reason, "-", "_")),
 		Message:    v.Message,
+
+		RetryAfterSeconds: v.RetryAfterSeconds,
 		Metadata: []a2a.Pair{
 			{Key: "decisionId", Value: x.ID},
 			{Key: "party", Value: string(v.Party)},
 		},
-	}.Response()
-	if v.Kind == Unauthenticated {
-		response.Headers = append(response.Headers,
-			[2]string{"www-authenticate", `Signature realm="ringfence"`},
-			[2]string{"accept-signature", Accept})
 	}
-	response.Headers = append(response.Headers, [2]string{DecisionHeader, x.ID})
-	return response
 }
 
 // DecisionHeader carries the decision id on denials, for people who read headers.

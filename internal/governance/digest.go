@@ -1,6 +1,8 @@
 package governance
 
 import (
+	"context"
+
 	"ringfence.dev/ringfence/internal/identity"
 )
 
@@ -8,7 +10,7 @@ import (
 // mesh inspects. A body that no digest covers was not signed.
 type digestStage struct{}
 
-func (digestStage) Judge(x *Exchange) Verdict {
+func (digestStage) Judge(_ context.Context, x *Exchange) Verdict {
 	covered := x.Caller.ContentDigest
 	if covered == "" {
 		if len(x.Request.Body) > 0 {

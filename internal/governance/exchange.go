@@ -24,6 +24,7 @@ const (
 	HostForm              // the agent's own host name; the whole path is the agent's
 	PathForm              // /agents/<name> on the gateway's host, whatever the host is
 	RouteForm             // the route's own configuration, for proxies whose routes are not Ringfence's
+	RootForm              // the route's own configuration; the whole path is the agent's, as with HostForm
 )
 
 // Request is what a proxy saw of a request before its body.
@@ -40,7 +41,7 @@ type Request struct {
 	Header identity.Header
 	// Form says what names the callee.
 	Form Form
-	// Callee is the agent that the route's configuration names, for RouteForm.
+	// Callee is the agent that the route's configuration names, for RouteForm and RootForm.
 	Callee string
 	// Body is the whole body when Complete is set.
 	Body []byte
@@ -61,8 +62,9 @@ type Exchange struct {
 
 	// Callee is the agent that is called; nil until the callee stage.
 	Callee *agent.Record
-	// Binding is the binding of the entrance that was used.
-	Binding a2a.Binding
+	// Entrance is which of its interfaces is used, and Binding that interface's.
+	Entrance agent.Entrance
+	Binding  a2a.Binding
 	// Below is the path below the entrance, empty or beginning with a slash.
 	Below string
 
@@ -77,6 +79,13 @@ type Exchange struct {
 	// Operation is what is asked for, once known; Effect is the strongest thing it may do.
 	Operation a2a.Operation
 	Effect    agent.Effect
+
+	// Reply is the answer as the proxy saw it. Unit is what of its body is judged at once: all of it, or one event or
+	// message of a stream. Answer is what Unit says, once known; Rewritten takes the place of Unit where a stage set it.
+	Reply     Reply
+	Unit      []byte
+	Answer    a2a.Answer
+	Rewritten []byte
 
 	// Verdict is the meet of all factors that were judged.
 	Verdict Verdict

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/registry"
 )
 
-// Config is what a Governor decides with. All fields are required.
+// Config is what a Governor decides with. All fields are required but those that say what nil means.
 type Config struct {
 	// Snapshot returns the mesh as it is now.
 	Snapshot func() *registry.Snapshot
@@ -20,6 +21,12 @@ type Config struct {
 	Replay Guard
 	// Scanner finds forbidden content.
 	Scanner Scanner
+	// Tasks remembers whose tasks are whose; nil lets agents alone decide who may see a task.
+	Tasks Ledger
+	// Callbacks judges addresses that agents are to push to; nil refuses them all.
+	Callbacks Callbacks
+	// Cards rewrites extended cards; nil refuses answers that hold one.
+	Cards Cards
 	// Now is the clock.
 	Now func() time.Time
 	// NewID returns a fresh decision id.
@@ -36,7 +43,7 @@ type Governor struct {
 
 // New returns a Governor.
 func New(c Config) *Governor {
-	return &Governor{config: c, steps: pipeline(c.Policy, c.Replay, c.Scanner)}
+	return &Governor{config: c, steps: pipeline(c)}
 }
 
 // Open begins an exchange with what headers show. When the verdict allows and the exchange is not final, the
@@ -56,7 +63,7 @@ func (g *Governor) Open(ctx context.Context, r Request) *Exchange {
 		x.Final = true
 	}
 	if x.Final = x.Final || x.denied(); x.Final {
-		g.finish(x)
+		g.finish(x, "")
 	}
 	return x
 }
@@ -65,6 +72,7 @@ func (g *Governor) Open(ctx context.Context, r Request) *Exchange {
 // denied one leaves no passage. Resume trusts the passage: adapters take it only from where the proxy alone can
 // write.
 func (g *Governor) Resume(p Passage, r Request) *Exchange {
+	r.Form = p.Form
 	x := &Exchange{
 		ID:       p.ID,
 		Time:     p.Time,
@@ -77,9 +85,18 @@ func (g *Governor) Resume(p Passage, r Request) *Exchange {
 		Final:    p.Final,
 	}
 	x.Callee, _ = x.Snapshot.Agent(p.Callee)
+	x.Entrance = entranceAt(x.Callee, p.Entrance)
 	x.CallerRecord, _ = x.Snapshot.Agent(p.Caller.Agent)
 	x.Authority = authority.Of(x.CallerRecord)
 	return x
+}
+
+// entranceAt returns the entrance of the interface with the index; the zero entrance when the card has lost it since.
+func entranceAt(callee *agent.Record, index int) agent.Entrance {
+	if callee == nil || index >= len(callee.Card.Interfaces) {
+		return agent.Entrance{}
+	}
+	return agent.Entrance{Index: index, Interface: callee.Card.Interfaces[index]}
 }
 
 // Close judges the body and ends the exchange.
@@ -87,7 +104,7 @@ func (g *Governor) Close(ctx context.Context, x *Exchange, body []byte) {
 	x.Request.Body, x.Request.Complete = body, true
 	g.run(ctx, x, onBody)
 	x.Final = true
-	g.finish(x)
+	g.finish(x, "")
 }
 
 func (g *Governor) run(ctx context.Context, x *Exchange, when phase) {
@@ -104,7 +121,7 @@ func (g *Governor) run(ctx context.Context, x *Exchange, when phase) {
 			x.Verdict.Factor = s.name
 			return
 		}
-		v := s.stage.Judge(x)
+		v := s.stage.Judge(ctx, x)
 		v.Factor = s.name
 		if v.Decision != Allow && v.Reason == "" {
 			v.Reason, v.Message = "undecided", "the request could not be decided"
@@ -120,9 +137,10 @@ func (g *Governor) run(ctx context.Context, x *Exchange, when phase) {
 
 func (x *Exchange) denied() bool { return x.Verdict.Decision != Allow }
 
-func (g *Governor) finish(x *Exchange) {
+func (g *Governor) finish(x *Exchange, phase string) {
 	record := audit.Record{
 		ID:        x.ID,
+		Phase:     phase,
 		Time:      x.Time,
 		Took:      g.config.Now().Sub(x.Time),
 		Revision:  x.Snapshot.Revision(),

@@ -22,20 +22,26 @@ type fixture struct {
 	policy  Policy
 	replay  Guard
 	scanner Scanner
+	tasks   *notes
+	cards   Cards
+	calls   Callbacks
 	kept    []audit.Record
 }
 
 func newFixture() *fixture {
 	return &fixture{
-		Mesh:    meshtest.New(),
-		policy:  Policy{Domain: meshtest.Domain, Limits: a2a.DefaultLimits(), Required: DefaultRings()},
+		Mesh: meshtest.New(),
+		policy: Policy{
+			Domain: meshtest.Domain, Limits: a2a.DefaultLimits(), Required: DefaultRings(),
+			AnswerLimits: a2a.DefaultLimits(), UnknownTasks: AskAgent,
+		},
 		replay:  identity.NewReplay(meshtest.Noon, 1024),
 		scanner: meshtest.Phrases{"ignore all previous instructions": "injection"},
 	}
 }
 
 func (f *fixture) governor() *Governor {
-	return New(Config{
+	config := Config{
 		Snapshot: f.Snapshot,
 		Policy:   f.policy,
 		Replay:   f.replay,
@@ -43,7 +49,13 @@ func (f *fixture) governor() *Governor {
 		Now:      func() time.Time { return meshtest.Noon },
 		NewID:    func() string { return "decision-1" },
 		Record:   func(r audit.Record) { f.kept = append(f.kept, r) },
-	})
+
+		Cards: f.cards, Callbacks: f.calls,
+	}
+	if f.tasks != nil {
+		config.Tasks = f.tasks
+	}
+	return New(config)
 }
 
 // request returns the call as a proxy would describe it, and its body.

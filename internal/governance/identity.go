@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // claim; no claim at all suffices to read a card, and for nothing else.
 type identityStage struct{}
 
-func (identityStage) Judge(x *Exchange) Verdict {
+func (identityStage) Judge(_ context.Context, x *Exchange) Verdict {
 	proof, err := identity.Verify(message(x.Request), keys{x.Snapshot}, x.Time)
 	var refusal *identity.Refusal
 	switch {
@@ -83,7 +84,7 @@ type replayStage struct {
 	guard Guard
 }
 
-func (s replayStage) Judge(x *Exchange) Verdict {
+func (s replayStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if x.Caller.Anonymous() || x.Proof.Nonce == "" {
 		return allow()
 	}

@@ -11,6 +11,9 @@ const (
 	NotFound                    // no such agent, or no such entrance
 	Invalid                     // the request is not well-formed A2A
 	TooLarge                    // the request exceeds what is inspected
+	NoTask                      // no such task, as far as this caller may know
+	BadAnswer                   // the agent's answer cannot be judged
+	TooOften                    // the caller asks more often than it may
 )
 
 // Codes are what a kind is on each wire.
@@ -32,6 +35,10 @@ var codes = [...]Codes{
 	NotFound:        {HTTP: 404, JSONRPC: -31404, GRPC: 5, Transport: true},
 	Invalid:         {HTTP: 400, JSONRPC: -32600, GRPC: 3},
 	TooLarge:        {HTTP: 413, JSONRPC: -31413, GRPC: 8},
+	// A2A has codes of its own for these two: TaskNotFoundError and InvalidAgentResponseError.
+	NoTask:    {HTTP: 404, JSONRPC: -32001, GRPC: 5},
+	BadAnswer: {HTTP: 502, JSONRPC: -32006, GRPC: 13},
+	TooOften:  {HTTP: 429, JSONRPC: -31429, GRPC: 8},
 }
 
 // Codes returns the wire codes of the kind.

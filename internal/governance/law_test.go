@@ -57,7 +57,7 @@ func TestZeroValuesDeny(t *testing.T) {
 
 type silent struct{}
 
-func (silent) Judge(*Exchange) Verdict { return Verdict{} }
+func (silent) Judge(context.Context, *Exchange) Verdict { return Verdict{} }
 
 func TestStageWithoutReasonStillSaysWhy(t *testing.T) {
 	t.Parallel()
@@ -141,7 +141,7 @@ func TestPassageRoundTrip(t *testing.T) {
 	t.Parallel()
 	round := func(id, below, did, key, digest string, binding, assurance uint8, final bool) bool {
 		want := Passage{
-			ID: "d" + id, Time: meshtest.Noon, Callee: "ledger", Binding: a2a.Binding(binding % 4), Below: below,
+			ID: "d" + id, Time: meshtest.Noon, Callee: "ledger", Form: Form(assurance), Entrance: int(binding), Binding: a2a.Binding(binding % 4), Below: below,
 			Caller: identity.Caller{Agent: "caller", DID: did, KeyID: key, Assurance: identity.Assurance(assurance % 5), ContentDigest: digest},
 			Final:  final,
 		}
@@ -167,7 +167,7 @@ func TestPassageIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for field, values := range map[int][]string{
-		0: {"2", ""}, 1: {""}, 2: {"soon", ""}, 3: {""}, 4: {"9", "-1", ""}, 9: {"7", "agent", ""},
+		0: {"1", ""}, 1: {""}, 2: {"soon", ""}, 3: {""}, 4: {"9", "-1", ""}, 9: {"7", "agent", ""}, 12: {"-1", "x", "70000", ""}, 13: {"-1", "x", "300", ""},
 	} {
 		for _, value := range values {
 			broken := slices.Clone(good)
@@ -186,7 +186,7 @@ func TestPassageIsRefused(t *testing.T) {
 
 func FuzzParsePassage(f *testing.F) {
 	f.Add(Passage{ID: "d", Time: meshtest.Noon, Callee: "ledger", Binding: a2a.JSONRPC, Below: "/tasks"}.String())
-	f.Add("1\nd\n0\nledger\n1\n\n\n\n\n0\n\nfinal")
+	f.Add("2\nd\n0\nledger\n1\n\n\n\n\n0\n\nfinal\n0\n1")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := ParsePassage(text)
 		if err != nil {

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"context"
 	"mime"
 	"strings"
 
@@ -14,11 +15,11 @@ type operationStage struct {
 	limits a2a.Limits
 }
 
-func (s operationStage) Judge(x *Exchange) Verdict {
+func (s operationStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if x.known() {
 		return allow() // reading a card, which its path tells
 	}
-	if refusal, ok := encoding(x.Request); !ok {
+	if refusal, ok := encoding(x.Request, x.Binding); !ok {
 		return refusal
 	}
 	var operation a2a.Operation
@@ -32,6 +33,8 @@ func (s operationStage) Judge(x *Exchange) Verdict {
 			path += "?" + query
 		}
 		operation, problem = a2a.ParseHTTPJSON(x.Request.Method, path, x.Request.Body, s.limits)
+	case a2a.GRPC:
+		operation, problem = a2a.ParseGRPC(x.Below, x.Request.Body, s.limits)
 	default:
 		return deny(Invalid, GatewaySide, "binding-ungoverned", "the mesh does not govern this binding")
 	}
@@ -62,14 +65,23 @@ func effect(x *Exchange) agent.Effect {
 }
 
 // encoding refuses bodies that an agent could decode otherwise than the mesh does: compressed ones, and ones in another
-// charset, of which some frameworks know many. Without a content type there is nothing to decode by.
-func encoding(r Request) (Verdict, bool) {
-	for _, coding := range r.Header.Values("content-encoding") {
-		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-			return deny(Invalid, GatewaySide, "content-encoded", "compressed bodies cannot be inspected; send identity encoding"), false
+// charset, of which some frameworks know many. Without a content type there is nothing to decode by; gRPC has no call
+// without one.
+func encoding(r Request, binding a2a.Binding) (Verdict, bool) {
+	for _, field := range [...]string{"content-encoding", "grpc-encoding"} {
+		for _, coding := range r.Header.Values(field) {
+			if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
+				return deny(Invalid, GatewaySide, "content-encoded", "compressed bodies cannot be inspected; send identity encoding"), false
+			}
 		}
 	}
 	types := r.Header.Values("content-type")
+	if binding == a2a.GRPC {
+		if len(types) != 1 || types[0] != "application/grpc" && types[0] != "application/grpc+proto" {
+			return deny(Invalid, GatewaySide, "content-type", "send application/grpc with protobuf messages"), false
+		}
+		return Verdict{}, true
+	}
 	if len(r.Body) == 0 || len(types) == 0 {
 		return Verdict{}, true
 	}

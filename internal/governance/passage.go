@@ -13,12 +13,16 @@ import (
 
 // Passage is what the header phase hands to the body phase, through the proxy and out of reach of clients.
 type Passage struct {
-	ID      string
-	Time    time.Time
-	Callee  agent.ID
-	Binding a2a.Binding
-	Below   string
-	Caller  identity.Caller
+	ID     string
+	Time   time.Time
+	Callee agent.ID
+	// Form is how the route named the callee.
+	Form Form
+	// Entrance is the index of the interface in the callee's card.
+	Entrance int
+	Binding  a2a.Binding
+	Below    string
+	Caller   identity.Caller
 	// Final reports that the header phase decided everything.
 	Final bool
 }
@@ -29,7 +33,7 @@ func (x *Exchange) Passage() Passage {
 	if x.denied() {
 		return Passage{}
 	}
-	p := Passage{ID: x.ID, Time: x.Time, Binding: x.Binding, Below: x.Below, Caller: x.Caller, Final: x.Final}
+	p := Passage{ID: x.ID, Time: x.Time, Form: x.Request.Form, Entrance: x.Entrance.Index, Binding: x.Binding, Below: x.Below, Caller: x.Caller, Final: x.Final}
 	if x.Callee != nil {
 		p.Callee = x.Callee.Name
 	}
@@ -37,10 +41,10 @@ func (x *Exchange) Passage() Passage {
 }
 
 // passageVersion changes whenever a field changes its meaning or place.
-const passageVersion = "1"
+const passageVersion = "2"
 
 // passageFields is how many fields String writes.
-const passageFields = 12
+const passageFields = 14
 
 // String returns the passage as one line per field, in a fixed order: one value is much cheaper for a proxy to
 // carry than a map of them. The zero passage is the empty string.
@@ -65,6 +69,8 @@ func (p Passage) String() string {
 		strconv.Itoa(int(p.Caller.Assurance)),
 		p.Caller.ContentDigest,
 		final,
+		strconv.Itoa(p.Entrance),
+		strconv.Itoa(int(p.Form)),
 	}, "\n")
 }
 
@@ -91,12 +97,22 @@ func ParsePassage(text string) (Passage, error) {
 	if err != nil || identity.Assurance(assurance) > identity.AssuranceAgent {
 		return Passage{}, ErrNoPassage
 	}
+	entrance, err := strconv.ParseUint(fields[12], 10, 16)
+	if err != nil {
+		return Passage{}, ErrNoPassage
+	}
+	form, err := strconv.ParseUint(fields[13], 10, 8)
+	if err != nil {
+		return Passage{}, ErrNoPassage
+	}
 	return Passage{
-		ID:      fields[1],
-		Time:    time.Unix(0, nanos),
-		Callee:  agent.ID(fields[3]),
-		Binding: a2a.Binding(binding),
-		Below:   fields[5],
+		ID:       fields[1],
+		Time:     time.Unix(0, nanos),
+		Callee:   agent.ID(fields[3]),
+		Form:     Form(form),
+		Entrance: int(entrance),
+		Binding:  a2a.Binding(binding),
+		Below:    fields[5],
 		Caller: identity.Caller{
 			Agent:         agent.ID(fields[6]),
 			DID:           fields[7],

@@ -1,6 +1,8 @@
 package governance
 
 import (
+	"context"
+
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
 )
@@ -8,15 +10,18 @@ import (
 // Stage judges one factor of an exchange. It may fill in fields of the exchange that later stages read, and
 // must return a deny for everything it cannot judge.
 type Stage interface {
-	Judge(x *Exchange) Verdict
+	Judge(ctx context.Context, x *Exchange) Verdict
 }
 
-// phase says when a stage can judge: once headers are known, once the body is, or both times.
+// phase says when a stage can judge: once headers are known, once the body is, for each part of the answer that is
+// judged at once, and for the words of an agent that stand in header fields of its answer.
 type phase uint8
 
 const (
 	onHeaders phase = 1 << iota
 	onBody
+	onAnswer
+	onFields
 )
 
 type step struct {
@@ -27,17 +32,27 @@ type step struct {
 
 // pipeline is the order in which factors are judged. The first deny ends it: later stages rely on what
 // earlier ones established.
-func pipeline(p Policy, replay Guard, scanner Scanner) []step {
+func pipeline(c Config) []step {
+	p := c.Policy
 	return []step{
 		{"callee", onHeaders, calleeStage{domain: p.Domain}},
+		{"fields", onHeaders, fieldsStage{}},
 		{"identity", onHeaders, identityStage{}},
-		{"replay", onHeaders, replayStage{guard: replay}},
+		{"replay", onHeaders, replayStage{guard: c.Replay}},
 		{"standing", onHeaders | onBody, standingStage{}},
 		{"digest", onBody, digestStage{}},
 		{"operation", onBody, operationStage{limits: p.Limits}},
+		{"tenant", onBody, tenantStage{}},
 		{"ring", onHeaders | onBody, ringStage{required: p.Required}},
 		{"scope", onBody, scopeStage{}},
-		{"content", onBody, contentStage{scanner: scanner, mode: p.Content}},
+		{"task", onBody, taskStage{ledger: c.Tasks, unknown: p.UnknownTasks}},
+		{"callback", onBody, callbackStage{callbacks: c.Callbacks}},
+		{"content", onBody, contentStage{scanner: c.Scanner, mode: p.Content}},
+
+		{"answer", onAnswer, answerStage{limits: p.AnswerLimits}},
+		{"answered-tasks", onAnswer, answeredTasksStage{ledger: c.Tasks}},
+		{"extended-card", onAnswer, extendedCardStage{cards: c.Cards}},
+		{"answered-content", onAnswer | onFields, answeredContentStage{scanner: c.Scanner, mode: p.AnswerContent}},
 	}
 }
 
@@ -50,8 +65,12 @@ type Policy struct {
 	Limits a2a.Limits
 	// Required is the ring each effect needs.
 	Required Rings
-	// Content says what a finding of a blocking rule does.
-	Content ContentMode
+	// Content says what a finding of a blocking rule in a request does, AnswerContent what one in an answer does.
+	Content, AnswerContent ContentMode
+	// AnswerLimits bound the answers that are read: whole ones, and each event or message of a stream.
+	AnswerLimits a2a.Limits
+	// UnknownTasks says what becomes of requests about tasks whose owner is not known.
+	UnknownTasks UnknownTasks
 }
 
 // Rings is the least privileged ring that may cause each effect. An unset field is ring 3, so every field has to be

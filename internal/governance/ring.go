@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"context"
 	"fmt"
 
 	"ringfence.dev/ringfence/internal/agent"
@@ -12,7 +13,7 @@ type ringStage struct {
 	required Rings
 }
 
-func (s ringStage) Judge(x *Exchange) Verdict {
+func (s ringStage) Judge(_ context.Context, x *Exchange) Verdict {
 	effect := agent.EffectRead
 	if x.known() {
 		effect = x.Effect

@@ -1,6 +1,8 @@
 package governance
 
 import (
+	"context"
+
 	"ringfence.dev/ringfence/internal/a2a"
 )
 
@@ -9,7 +11,7 @@ import (
 // claim, and a caller could otherwise claim its way into a scope that names only that skill.
 type scopeStage struct{}
 
-func (scopeStage) Judge(x *Exchange) Verdict {
+func (scopeStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if x.Operation.Method == a2a.GetAgentCard {
 		return allow()
 	}

@@ -1,11 +1,15 @@
 package governance
 
-import "ringfence.dev/ringfence/internal/agent"
+import (
+	"context"
+
+	"ringfence.dev/ringfence/internal/agent"
+)
 
 // standingStage refuses agents that do not take part: quarantined or revoked, calling or called.
 type standingStage struct{}
 
-func (standingStage) Judge(x *Exchange) Verdict {
+func (standingStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if x.Callee == nil || x.Callee.Status != agent.Active {
 		return deny(NotFound, GatewaySide, "callee-inactive", "the agent takes no calls at present")
 	}

@@ -49,6 +49,8 @@ type Verdict struct {
 	Message string
 	// Evidence is what the audit record keeps beside the reason, such as rule ids. Callers never see it.
 	Evidence []string
+	// RetryAfterSeconds tells the caller when a repeat may succeed; 0 says nothing.
+	RetryAfterSeconds int
 	// Code overrides the JSON-RPC code of Kind where A2A or JSON-RPC defines one; 0 keeps the kind's.
 	Code int
 }

@@ -13,6 +13,10 @@ var (
 	ErrNotFound = errors.New("no such agent")
 	// ErrChanged: the agent's revision is not the expected one.
 	ErrChanged = errors.New("the agent has changed since it was read")
+	// ErrNoCardURL: the agent's card was given with its registration, so there is nowhere to fetch it from.
+	ErrNoCardURL = errors.New("the agent's card was given inline: replace the registration to change it")
+	// ErrNotPending: the agent has no changed card of the given digest that waits for approval.
+	ErrNotPending = errors.New("no changed card of this digest waits for approval")
 )
 
 // ConflictError says which fields of a registration belong to another agent already.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,8 +22,27 @@ const fetchTimeout = 5 * time.Second
 
 // CardFetcher finds the AgentCard that a URL leads to.
 type CardFetcher interface {
-	// FetchCard returns the card. The error is one sentence for each problem, fit for the administrator.
-	FetchCard(ctx context.Context, cardURL string) (agent.Card, error)
+	// FetchCard returns the card, or that it is still the one that known was about. The error is one sentence for
+	// each problem, fit for the administrator.
+	FetchCard(ctx context.Context, cardURL string, known CardVersion) (FetchedCard, error)
+	// FetchKeySet returns the JWK set at a URL, which the caller has found fit to be believed.
+	FetchKeySet(ctx context.Context, setURL string) ([]byte, error)
+}
+
+// CardVersion names what a server sent, so that it need not send it again. The zero value names nothing.
+type CardVersion struct {
+	// URL is where the card was in the end.
+	URL string
+	// Tag is its entity tag, with its quotes.
+	Tag string
+}
+
+// FetchedCard is what a fetch found.
+type FetchedCard struct {
+	// Card is empty when Unchanged says that it is still the known one.
+	Card      agent.Card
+	Unchanged bool
+	Version   CardVersion
 }
 
 // FetchConfig says where a Fetcher may connect to.
@@ -65,27 +85,49 @@ func NewFetcher(config FetchConfig) *Fetcher {
 }
 
 // FetchCard gets the card at cardURL or, when there is none, at the well-known path below it and at the origin.
-func (f *Fetcher) FetchCard(ctx context.Context, cardURL string) (agent.Card, error) {
+func (f *Fetcher) FetchCard(ctx context.Context, cardURL string, known CardVersion) (FetchedCard, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	var problems []error
-	for _, candidate := range candidates(cardURL) {
-		raw, err := f.get(ctx, candidate)
+	urls := candidates(cardURL)
+	if i := slices.Index(urls, known.URL); i > 0 {
+		urls[0], urls[i] = urls[i], urls[0] // where it was, it most likely is
+	}
+	for _, candidate := range urls {
+		tag := ""
+		if candidate == known.URL {
+			tag = known.Tag
+		}
+		sent, err := f.get(ctx, candidate, tag)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s %w", candidate, err))
-			var answer *answerError
-			if errors.As(err, &answer) {
+			var answered *answerError
+			if errors.As(err, &answered) {
 				continue
 			}
 			break // an unreachable host stays unreachable under another path
 		}
-		card, err := agent.ParseCard(raw)
+		if sent.unchanged {
+			return FetchedCard{Unchanged: true, Version: known}, nil
+		}
+		card, err := agent.ParseCard(sent.body)
 		if err == nil {
-			return card, nil
+			return FetchedCard{Card: card, Version: CardVersion{URL: candidate, Tag: sent.tag}}, nil
 		}
 		problems = append(problems, cardProblem(candidate, err))
 	}
-	return agent.Card{}, errors.Join(problems...)
+	return FetchedCard{}, errors.Join(problems...)
+}
+
+// FetchKeySet gets the key set at a URL.
+func (f *Fetcher) FetchKeySet(ctx context.Context, setURL string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	sent, err := f.get(ctx, setURL, "")
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", setURL, err)
+	}
+	return sent.body, nil
 }
 
 // cardProblem says in one sentence what is wrong with a card, however many fields are.
@@ -112,35 +154,54 @@ type answerError struct {
 
 func (e *answerError) Error() string { return e.problem }
 
-func (f *Fetcher) get(ctx context.Context, cardURL string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, cardURL, nil)
+// answer is what a server sent.
+type answer struct {
+	body      []byte
+	tag       string
+	unchanged bool // it still has the tag that was asked about
+}
+
+// maxTag bounds the entity tags that are sent back, in bytes.
+const maxTag = 256
+
+func (f *Fetcher) get(ctx context.Context, place, tag string) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, place, nil)
 	if err != nil {
-		return nil, errors.New("is not a URL that can be fetched")
+		return answer{}, errors.New("is not a URL that can be fetched")
+	}
+	if tag != "" {
+		request.Header.Set("If-None-Match", tag)
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("Accept-Encoding", "identity")
 	request.Header.Set("User-Agent", "ringfence")
 	response, err := f.client.Do(request)
 	if err != nil {
-		return nil, transportProblem(err)
+		return answer{}, transportProblem(err)
 	}
 	defer response.Body.Close()
 	switch encoding := response.Header.Get("Content-Encoding"); {
+	case tag != "" && response.StatusCode == http.StatusNotModified:
+		return answer{unchanged: true}, nil
 	case response.StatusCode >= 300 && response.StatusCode < 400:
-		return nil, &answerError{"redirects, which is not followed: give the final URL"}
+		return answer{}, &answerError{"redirects, which is not followed: give the final URL"}
 	case response.StatusCode != http.StatusOK:
-		return nil, &answerError{fmt.Sprintf("answers with status %d", response.StatusCode)}
+		return answer{}, &answerError{fmt.Sprintf("answers with status %d", response.StatusCode)}
 	case encoding != "" && !strings.EqualFold(encoding, "identity"):
-		return nil, &answerError{"answers with a content encoding that was not asked for"}
+		return answer{}, &answerError{"answers with a content encoding that was not asked for"}
 	}
 	raw, err := io.ReadAll(io.LimitReader(response.Body, agent.MaxCardBytes+1))
 	if err != nil {
-		return nil, transportProblem(err)
+		return answer{}, transportProblem(err)
 	}
 	if len(raw) > agent.MaxCardBytes {
-		return nil, &answerError{fmt.Sprintf("answers with more than %d bytes", agent.MaxCardBytes)}
+		return answer{}, &answerError{fmt.Sprintf("answers with more than %d bytes", agent.MaxCardBytes)}
 	}
-	return raw, nil
+	sent := answer{body: raw, tag: response.Header.Get("ETag")}
+	if len(sent.tag) > maxTag {
+		sent.tag = ""
+	}
+	return sent, nil
 }
 
 // transportProblem completes the sentence "URL …" for a request that got no answer.

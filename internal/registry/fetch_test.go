@@ -67,12 +67,12 @@ func TestFetchCardFindsIt(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			url, _ := site(t, test.paths)
-			got, err := fetcher(loopback, nil).FetchCard(t.Context(), url+test.path)
+			got, err := fetcher(loopback, nil).FetchCard(t.Context(), url+test.path, registry.CardVersion{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Name != "Weather" {
-				t.Errorf("card %q", got.Name)
+			if got.Card.Name != "Weather" {
+				t.Errorf("card %q", got.Card.Name)
 			}
 		})
 	}
@@ -110,7 +110,7 @@ func TestFetchCardRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			url, _ := site(t, map[string]http.HandlerFunc{"/card.json": test.handler, "/target": reached})
-			_, err := fetcher(loopback, nil).FetchCard(t.Context(), url+"/card.json")
+			_, err := fetcher(loopback, nil).FetchCard(t.Context(), url+"/card.json", registry.CardVersion{})
 			if err == nil {
 				t.Fatal("accepted")
 			}
@@ -132,7 +132,7 @@ func TestFetchCardStaysOutOfPrivateNetworks(t *testing.T) {
 		"127.0.0.1" + port, "[::1]" + port, "[::ffff:127.0.0.1]" + port, "0.0.0.0" + port, "169.254.169.254", "[fd00:ec2::254]", "10.0.0.1",
 		"loopback.test" + port, "metadata.test", "private.test", "mapped.test" + port,
 	} {
-		_, err := fetcher(nil, names).FetchCard(t.Context(), "http://"+host)
+		_, err := fetcher(nil, names).FetchCard(t.Context(), "http://"+host, registry.CardVersion{})
 		if err == nil || !strings.Contains(err.Error(), "registry.allowedNetworks") {
 			t.Errorf("%s: %v", host, err)
 		}
@@ -140,7 +140,7 @@ func TestFetchCardStaysOutOfPrivateNetworks(t *testing.T) {
 	if n := requests.Load(); n != 0 {
 		t.Errorf("%d requests went out", n)
 	}
-	if _, err := fetcher(loopback, names).FetchCard(t.Context(), "http://loopback.test"+port); err != nil {
+	if _, err := fetcher(loopback, names).FetchCard(t.Context(), "http://loopback.test"+port, registry.CardVersion{}); err != nil {
 		t.Errorf("in an allowed network: %v", err)
 	}
 }
@@ -160,7 +160,7 @@ func TestFetchCardJudgesTheAddressItConnectsTo(t *testing.T) {
 		return []string{"127.0.0.2"}
 	})
 	f := fetcher([]netip.Prefix{netip.PrefixFrom(public, 32)}, rebinding)
-	_, err := f.FetchCard(t.Context(), "http://rebind.test"+port+"/a")
+	_, err := f.FetchCard(t.Context(), "http://rebind.test"+port+"/a", registry.CardVersion{})
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.2 is not a public one") {
 		t.Errorf("%v", err)
 	}
@@ -178,7 +178,7 @@ func TestFetchCardEndsWithItsContext(t *testing.T) {
 		cancel() // a body that never ends: only the caller's context ends the wait
 		<-r.Context().Done()
 	}})
-	_, err := fetcher(loopback, nil).FetchCard(ctx, url+"/slow.json")
+	_, err := fetcher(loopback, nil).FetchCard(ctx, url+"/slow.json", registry.CardVersion{})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
@@ -188,7 +188,7 @@ func TestFetchCardUsesNoProxy(t *testing.T) {
 	proxy, requests := site(t, nil)
 	t.Setenv("HTTP_PROXY", proxy)
 	t.Setenv("http_proxy", proxy)
-	_, err := fetcher(nil, dns(map[string][]string{"agent.test.": {"10.0.0.1"}})).FetchCard(t.Context(), "http://agent.test/")
+	_, err := fetcher(nil, dns(map[string][]string{"agent.test.": {"10.0.0.1"}})).FetchCard(t.Context(), "http://agent.test/", registry.CardVersion{})
 	if err == nil || requests.Load() != 0 {
 		t.Errorf("%v, %d requests to the proxy", err, requests.Load())
 	}
@@ -265,4 +265,70 @@ func answer(conn net.Conn, lookup func(string, dnsmessage.Type) []string) {
 		return
 	}
 	fmt.Fprintf(conn, "%s%s", []byte{byte(len(packed) >> 8), byte(len(packed))}, packed)
+}
+
+func TestFetchCardAsksOnce(t *testing.T) {
+	t.Parallel()
+	var tags []string
+	var missed atomic.Int32
+	versioned := func(w http.ResponseWriter, r *http.Request) {
+		tags = append(tags, r.Header.Get("If-None-Match"))
+		w.Header().Set("ETag", `"v1"`)
+		if r.Header.Get("If-None-Match") == `"v1"` {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		serve(card)(w, r)
+	}
+	url, _ := site(t, map[string]http.HandlerFunc{agent.CardPath: versioned, "/": func(w http.ResponseWriter, r *http.Request) {
+		missed.Add(1)
+		http.NotFound(w, r)
+	}})
+	f := fetcher(loopback, nil)
+	first, err := f.FetchCard(t.Context(), url, registry.CardVersion{})
+	want := registry.CardVersion{URL: url + agent.CardPath, Tag: `"v1"`}
+	if err != nil || first.Unchanged || first.Version != want {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	again, err := f.FetchCard(t.Context(), url, first.Version)
+	if err != nil || !again.Unchanged || again.Version != want {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if n := missed.Load(); n != 1 {
+		t.Errorf("asked %d times where no card is", n)
+	}
+	other, err := f.FetchCard(t.Context(), url, registry.CardVersion{URL: "http://elsewhere.example/", Tag: `"v1"`})
+	if err != nil || other.Unchanged {
+		t.Errorf("the tag of another place counts: %+v, %v", other, err)
+	}
+	if diff := cmp.Diff([]string{"", `"v1"`, ""}, tags); diff != "" {
+		t.Errorf("tags (-want +got)\n%s", diff)
+	}
+}
+
+// TestFetchCardDoubtsAnswersItDidNotAskFor holds that 304 is no answer to a question without a tag.
+func TestFetchCardDoubtsAnswersItDidNotAskFor(t *testing.T) {
+	t.Parallel()
+	url, _ := site(t, map[string]http.HandlerFunc{"/card.json": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }})
+	if got, err := fetcher(loopback, nil).FetchCard(t.Context(), url+"/card.json", registry.CardVersion{}); err == nil {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestFetchKeySet(t *testing.T) {
+	t.Parallel()
+	url, _ := site(t, map[string]http.HandlerFunc{
+		"/set.json": serve(`{"keys":[]}`), "/moved": http.RedirectHandler("/set.json", http.StatusFound).ServeHTTP,
+	})
+	if got, err := fetcher(loopback, nil).FetchKeySet(t.Context(), url+"/set.json"); err != nil || string(got) != `{"keys":[]}` {
+		t.Errorf("%s, %v", got, err)
+	}
+	for _, bad := range []string{"/moved", "/none"} {
+		if got, err := fetcher(loopback, nil).FetchKeySet(t.Context(), url+bad); err == nil {
+			t.Errorf("%s gives %s", bad, got)
+		}
+	}
+	if _, err := fetcher(nil, nil).FetchKeySet(t.Context(), url+"/set.json"); err == nil || !strings.Contains(err.Error(), "registry.allowedNetworks") {
+		t.Errorf("a private network: %v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,12 +10,14 @@ import (
 	"unicode/utf8"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/cards"
 )
 
 // Bounds of one registration.
 const (
 	maxDIDs         = 32
 	maxCapabilities = 256
+	maxCardKeys     = 16
 	maxOwner        = 256 // bytes
 )
 
@@ -26,6 +29,9 @@ type Registration struct {
 	Card []byte
 	// CardURL is where the card is found: the card itself, or the agent's base URL.
 	CardURL string
+	// CardKeys are the keys that may sign the card, each a JWK or a did:key as JSON. Where there are any, no other
+	// key may.
+	CardKeys []json.RawMessage
 	// DIDs are the agent's did:key identifiers; a did:mesh may stand beside the did:key it was minted from.
 	DIDs []string
 	// Owner answers for the agent.
@@ -61,6 +67,7 @@ func (g Registration) record(defaults Defaults) (*agent.Record, error) {
 		d.fail("owner", fmt.Sprintf("must have at most %d bytes and no control characters", maxOwner))
 	}
 	d.card(g)
+	d.cardKeys(g.CardKeys)
 	d.dids(g.DIDs)
 	d.capabilities(g.Capabilities)
 	d.ceiling(g.RingCeiling)
@@ -110,6 +117,19 @@ func (d *draft) card(g Registration) {
 		}
 		d.record.Card = card
 	}
+}
+
+func (d *draft) cardKeys(given []json.RawMessage) {
+	if len(given) > maxCardKeys {
+		d.fail("cardKeys", fmt.Sprintf("must list at most %d keys", maxCardKeys))
+		return
+	}
+	for i, raw := range given {
+		if _, err := cards.ParseKey(raw); err != nil {
+			d.fail(fmt.Sprintf("cardKeys[%d]", i), err.Error())
+		}
+	}
+	d.record.CardKeys = slices.Clone(given)
 }
 
 // dids mints the did:mesh of every did:key, so that both are among the agent's identifiers.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/cards"
 	"ringfence.dev/ringfence/internal/store"
 )
 
@@ -37,6 +38,11 @@ type Config struct {
 	Logger *slog.Logger
 	// Fetch finds the cards of registrations that give a URL; nil refuses them.
 	Fetch CardFetcher
+	// Cards says which cards are taken and which changes of them wait for a person.
+	Cards cards.Policy
+	// CardsObserved is told what became of each refresh of a card and in what the card had changed; nil tells
+	// nobody.
+	CardsObserved func(outcome CardOutcome, changes []agent.CardChange)
 	// AllowedNetworks are the private networks in which agents may live whose cards are fetched.
 	AllowedNetworks []netip.Prefix
 	// Own reports whether a host and port are the mesh's own, to which no card may lead; nil knows none.
@@ -53,6 +59,8 @@ type Registry struct {
 	snapshot atomic.Pointer[Snapshot]
 	stop     context.CancelFunc
 	done     chan struct{}
+
+	versions cardVersions
 
 	mu          sync.Mutex
 	claims      map[string]*pendingClaim

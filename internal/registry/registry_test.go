@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/cards"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/store"
 )
@@ -81,6 +82,7 @@ func open(t testing.TB, b store.Bucket, change ...func(*registry.Config)) *regis
 	t.Helper()
 	config := registry.Config{
 		Bucket: b, Now: fixedNow, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Defaults: registry.StandardDefaults(),
+		Cards: cards.Policy{Mode: cards.Off},
 	}
 	for _, c := range change {
 		c(&config)

@@ -39,8 +39,12 @@ func (r *Registry) checkUpstreams(record *agent.Record) error {
 	return errors.Join(problems...)
 }
 
-// hostPort returns host and port of a URL that ParseCard accepted, localhost as the address it means.
+// hostPort returns host and port of a URL that ParseCard accepted, which for gRPC may be these alone; localhost as
+// the address it means.
 func hostPort(raw string) (host, port string) {
+	if !strings.Contains(raw, "://") {
+		raw = "http://" + raw
+	}
 	u, err := url.Parse(raw)
 	if err != nil {
 		return "", ""

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -14,8 +15,13 @@ import (
 // fetched is a fetcher of one card.
 type fetched string
 
-func (f fetched) FetchCard(context.Context, string) (agent.Card, error) {
-	return agent.ParseCard([]byte(f))
+func (f fetched) FetchCard(context.Context, string, registry.CardVersion) (registry.FetchedCard, error) {
+	card, err := agent.ParseCard([]byte(f))
+	return registry.FetchedCard{Card: card}, err
+}
+
+func (fetched) FetchKeySet(context.Context, string) ([]byte, error) {
+	return nil, errors.New("no key sets here")
 }
 
 // TestUpstreams holds where a card may lead calls to.

@@ -129,16 +129,23 @@ func (r *Registry) prepare(ctx context.Context, g Registration) (*agent.Record, 
 		return nil, err
 	}
 	if g.CardURL == "" {
-		return record, r.checkUpstreams(record)
+		if err := r.checkUpstreams(record); err != nil {
+			return nil, err
+		}
+		return record, r.judge(ctx, record, "card")
 	}
 	if r.config.Fetch == nil {
 		return nil, agent.FieldError{Path: "cardUrl", Problem: "is not supported here: give the card itself"}
 	}
-	record.Card, err = r.config.Fetch.FetchCard(ctx, g.CardURL)
+	fetched, err := r.config.Fetch.FetchCard(ctx, g.CardURL, CardVersion{})
 	if err != nil {
 		return nil, fetchProblems(err)
 	}
-	return record, errors.Join(append(skillProblems(record), r.checkUpstreams(record))...)
+	record.Card = fetched.Card
+	if err := errors.Join(append(skillProblems(record), r.checkUpstreams(record))...); err != nil {
+		return nil, err
+	}
+	return record, r.judge(ctx, record, "cardUrl")
 }
 
 // fetchProblems makes one problem of the field cardUrl out of each thing that went wrong.

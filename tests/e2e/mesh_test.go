@@ -145,11 +145,17 @@ type mesh struct {
 // up starts a mesh. The directory is made when empty; further arguments follow the usual ones.
 func up(t *testing.T, command, dir string, args ...string) *mesh {
 	t.Helper()
+	return upWith(t, command, dir, "", args...)
+}
+
+// upWith starts a mesh with further configuration, in YAML.
+func upWith(t *testing.T, command, dir, settings string, args ...string) *mesh {
+	t.Helper()
 	if dir == "" {
 		dir = t.TempDir()
 	}
 	config := filepath.Join(dir, "ringfence.yaml")
-	if err := os.WriteFile(config, []byte("registry: {allowedNetworks: [127.0.0.0/8]}\nenvoy: {concurrency: 1, drain: 2s}\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("registry: {allowedNetworks: [127.0.0.0/8]}\nenvoy: {concurrency: 1, drain: 2s}\n"+settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ready := filepath.Join(dir, "ready.json")

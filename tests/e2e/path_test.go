@@ -153,14 +153,20 @@ func TestNoBodyButTrailers(t *testing.T) {
 	}
 }
 
+// The events of the streams that tests hold open.
+const (
+	firstEvent = "data: {\"jsonrpc\":\"2.0\",\"id\":\"r1\",\"result\":{\"n\":1}}\n\n"
+	lastEvent  = "data: {\"jsonrpc\":\"2.0\",\"id\":\"r1\",\"result\":{\"n\":2}}\n\n"
+)
+
 // stream answers one SSE event at once and another when released.
 func stream(release <-chan struct{}) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		fmt.Fprint(w, "data: first\n\n")
+		fmt.Fprint(w, firstEvent)
 		w.(http.Flusher).Flush()
 		<-release
-		fmt.Fprint(w, "data: last\n\n")
+		fmt.Fprint(w, lastEvent)
 	}
 }
 
@@ -181,8 +187,8 @@ func open(t *testing.T, c *caller, url string) io.ReadCloser {
 		if err != nil {
 			return err
 		}
-		first := make([]byte, len("data: first\n\n"))
-		if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != "data: first\n\n" {
+		first := make([]byte, len(firstEvent))
+		if _, err := io.ReadFull(response.Body, first); err != nil || string(first) != firstEvent {
 			response.Body.Close()
 			return errors.Join(err, fmt.Errorf("%d %s", response.StatusCode, first))
 		}
@@ -210,7 +216,7 @@ func TestDrainLetsStreamsFinish(t *testing.T) {
 	})
 	close(release)
 	rest, err := io.ReadAll(body)
-	if err != nil || string(rest) != "data: last\n\n" {
+	if err != nil || string(rest) != lastEvent {
 		t.Errorf("the stream ended with %q, %v", rest, err)
 	}
 	m.await(t)

@@ -13,9 +13,10 @@ func TestRegisterAnswersTheAgent(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	answer := f.do(t, request{method: "POST", path: "/v1/agents", body: body("weather",
-		`,"dids":["`+key(1).DID+`"],"owner":"team","capabilities":["read:*"],"ringCeiling":2,"effect":"read","skillEffects":{"forecast":"write"}`)})
+		`,"dids":["`+key(1).DID+`"],"owner":"team","capabilities":["read:*"],"ringCeiling":2,"effect":"read","skillEffects":{"forecast":"write"},"cardKeys":["`+key(2).DID+`"]`)})
 	got := content(t, answer)
-	want := `{"name":"weather","card":` + card + `,"dids":["` + key(1).DID + `","` + key(1).Mesh + `"],"owner":"team","capabilities":["read:*"],` +
+	want := `{"name":"weather","card":` + card + `,"cardKeys":["` + key(2).DID + `"],"cardVerification":{"status":"unsigned",` +
+		`"reason":"the card has no signature"},"dids":["` + key(1).DID + `","` + key(1).Mesh + `"],"owner":"team","capabilities":["read:*"],` +
 		`"ringCeiling":2,"effect":"read","skillEffects":{"forecast":"write"},"meshUrl":"https://mesh.test/agents/weather","ring":2,"trust":400,` +
 		`"status":"active","createdAt":"2026-03-04T05:06:07Z","updatedAt":"2026-03-04T05:06:07Z"}` + "\n"
 	same(t, "body", want, got)
@@ -38,7 +39,7 @@ func TestRegisterDefaults(t *testing.T) {
 	}{
 		{"plain", ``, []string{"call:*"}, 3, 250, 1, "write"},
 		{
-			"nulls-are-absent", `,"dids":null,"owner":null,"capabilities":null,"ringCeiling":null,"effect":null,"skillEffects":null,"cardUrl":null`,
+			"nulls-are-absent", `,"dids":null,"owner":null,"capabilities":null,"ringCeiling":null,"effect":null,"skillEffects":null,"cardUrl":null,"cardKeys":null`,
 			[]string{"call:*"},
 			3, 250, 1, "write",
 		},

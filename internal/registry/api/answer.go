@@ -27,6 +27,7 @@ type registrationBody struct {
 	Name         string            `json:"name" minLength:"1" maxLength:"63" pattern:"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$" example:"weather" doc:"Name in the mesh: one DNS label."`
 	Card         cardDocument      `json:"card,omitempty" doc:"The AgentCard. Exactly one of card and cardUrl is given."`
 	CardURL      string            `json:"cardUrl,omitempty" format:"uri" doc:"Where the card is: the card itself, or the agent's base URL. Fetched from public addresses and allowed networks alone."`
+	CardKeys     []any             `json:"cardKeys,omitempty" maxItems:"16" doc:"Keys that may sign the card, each a JWK with a kid or a did:key. Where there are any, no other key may."`
 	DIDs         []string          `json:"dids,omitempty" doc:"did:key identifiers of the agent. A did:mesh is minted for each."`
 	Owner        string            `json:"owner,omitempty" maxLength:"256" doc:"Who answers for the agent."`
 	Capabilities []string          `json:"capabilities,omitempty" doc:"What the agent may ask of others, as verb:resource. Left out: the configured default. Empty: nothing."`
@@ -40,6 +41,10 @@ type agentBody struct {
 	Name         agent.ID          `json:"name" doc:"Name in the mesh."`
 	Card         cardDocument      `json:"card" doc:"The AgentCard as received."`
 	CardURL      string            `json:"cardUrl,omitempty" doc:"Where the card was fetched."`
+	CardKeys     []json.RawMessage `json:"cardKeys,omitempty" doc:"Keys that may sign the card."`
+	Verification *verificationBody `json:"cardVerification,omitempty" doc:"What the signatures of the card are worth; left out when nobody looked."`
+	Pending      *pendingBody      `json:"pendingCard,omitempty" doc:"A changed card that waits for approval; left out when none does."`
+	CardUpdate   *agent.CardUpdate `json:"cardUpdate,omitempty" doc:"The last change of the card since the agent was registered."`
 	DIDs         []string          `json:"dids" doc:"Identifiers of the agent, as registered and as minted."`
 	Owner        agent.Owner       `json:"owner,omitempty" doc:"Who answers for the agent."`
 	Capabilities []string          `json:"capabilities" doc:"What the agent may ask of others."`
@@ -57,7 +62,8 @@ type agentBody struct {
 func (s *Server) body(record *agent.Record) agentBody {
 	trust, ring := record.Standing()
 	body := agentBody{
-		Name: record.Name, Card: cardDocument(record.Card.Raw), CardURL: record.CardURL, DIDs: append([]string{}, record.DIDs...),
+		Name: record.Name, Card: cardDocument(record.Card.Raw), CardURL: record.CardURL, CardKeys: record.CardKeys,
+		Verification: verification(record.Verification), Pending: pending(record.Pending, false), CardUpdate: record.CardUpdate, DIDs: append([]string{}, record.DIDs...),
 		Owner: record.Owner, Capabilities: make([]string, len(record.Capabilities)), RingCeiling: record.Ceiling.Number(),
 		Effect: record.Effect.String(), MeshURL: s.meshURL(record.Name), Ring: ring.Number(), Trust: int(trust), Status: record.Status,
 		CreatedAt: record.Created, UpdatedAt: record.Updated,

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/registry"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	Token Token
 	// PublicURL returns the gateway's URL as clients reach it, without a trailing slash.
 	PublicURL func() string
+	// Cards says how the agents' cards are served.
+	Cards CardConfig
 	// DIDDocument returns the document of a DID the mesh hosts.
 	DIDDocument func(did string) (json.RawMessage, bool)
 	// NotReady returns why the process cannot do its work, one sentence for each reason; nothing when it can.
@@ -83,6 +86,7 @@ func New(config Config) (*Server, error) {
 	s.close = sync.OnceFunc(func() { close(s.done) })
 	s.api = humago.New(s.mux, document(config.Version))
 	s.registerAgents()
+	s.registerCards()
 	s.registerEvents()
 	s.registerOperations()
 	if config.Extend != nil {
@@ -127,7 +131,7 @@ func document(version string) huma.Config {
 }
 
 // open are the routes that need no token; their operations carry anyone. Scrapers have no token, as everywhere around Envoy; the listener is loopback unless an operator opens it.
-var open = map[string]bool{"/metrics": true, "/healthz": true, "/readyz": true, "/openapi.json": true, "/openapi.yaml": true}
+var open = map[string]bool{"/metrics": true, "/healthz": true, "/readyz": true, "/openapi.json": true, "/openapi.yaml": true, agent.KeySetPath: true}
 
 // anyone is the security requirement of operations that need no token.
 func anyone() []map[string][]string { return []map[string][]string{} }

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/cards"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/registry/api"
 	"ringfence.dev/ringfence/internal/store"
@@ -54,7 +55,14 @@ func (b *faultyBucket) Get(ctx context.Context, key string) (store.Entry, error)
 
 type fetchFunc func(context.Context, string) (agent.Card, error)
 
-func (f fetchFunc) FetchCard(ctx context.Context, url string) (agent.Card, error) { return f(ctx, url) }
+func (f fetchFunc) FetchCard(ctx context.Context, url string, _ registry.CardVersion) (registry.FetchedCard, error) {
+	card, err := f(ctx, url)
+	return registry.FetchedCard{Card: card}, err
+}
+
+func (fetchFunc) FetchKeySet(context.Context, string) ([]byte, error) {
+	return nil, errors.New("no key sets here")
+}
 
 // fixture is an API over an empty mesh.
 type fixture struct {
@@ -64,6 +72,7 @@ type fixture struct {
 	bucket   *faultyBucket
 	ticks    chan time.Time
 	notReady []string
+	served   atomic.Pointer[string] // the card at http://cards.test/weather; nil is the usual one
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -78,10 +87,14 @@ func newFixture(t testing.TB) *fixture {
 	logger := slog.New(slog.DiscardHandler)
 	f.registry, err = registry.Open(t.Context(), registry.Config{
 		Bucket: f.bucket, Now: fixedNow, Logger: logger, Defaults: registry.StandardDefaults(),
+		Cards:           cards.Policy{Mode: cards.Warn, Verifier: cards.NewVerifier(cards.VerifierConfig{Algorithms: []string{"EdDSA"}}), Accepted: []agent.CardChange{agent.SkillsChange}},
 		AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Fetch: fetchFunc(func(_ context.Context, url string) (agent.Card, error) {
 			if url != "http://cards.test/weather" {
 				return agent.Card{}, errors.Join(errors.New("first problem"), errors.New("second problem"))
+			}
+			if changed := f.served.Load(); changed != nil {
+				return agent.ParseCard([]byte(*changed))
 			}
 			return agent.ParseCard([]byte(card))
 		}),
@@ -97,6 +110,9 @@ func newFixture(t testing.TB) *fixture {
 	}
 	f.server, err = api.New(api.Config{
 		Registry: f.registry, Token: token, PublicURL: func() string { return "https://mesh.test/" },
+		Cards: api.CardConfig{Issuer: cards.NewIssuer(meshSigner(t), cards.Policy{}), Verbatim: true, Addresses: func() cards.Addresses {
+			return cards.Addresses{PublicURL: "https://mesh.test/", Domain: "mesh.test"}
+		}},
 		DIDDocument: func(did string) (json.RawMessage, bool) {
 			return json.RawMessage(`{"id":"` + did + `"}`), did == key(1).Mesh
 		},
@@ -109,6 +125,16 @@ func newFixture(t testing.TB) *fixture {
 	}
 	f.handler = f.server.Handler()
 	return f
+}
+
+// meshSigner returns the signer of a fixed key.
+func meshSigner(t testing.TB) *cards.Signer {
+	t.Helper()
+	signer, err := cards.NewSigner(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
 }
 
 // request is one call of the API with the administrator's token.

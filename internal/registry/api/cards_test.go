@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/cards"
 )
 
 func TestCards(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.register(t, body("weather", ""))
-	cards := f.server.Cards()
+	handler := f.server.Cards()
 	get := func(method, path, host, noneMatch string) *http.Response {
 		r := httptest.NewRequest(method, path, nil)
 		r.Host = host
@@ -21,7 +22,7 @@ func TestCards(t *testing.T) {
 			r.Header.Set("If-None-Match", noneMatch)
 		}
 		recorder := httptest.NewRecorder()
-		cards.ServeHTTP(recorder, r)
+		handler.ServeHTTP(recorder, r)
 		return recorder.Result()
 	}
 	tests := []struct {
@@ -30,6 +31,8 @@ func TestCards(t *testing.T) {
 		{"by-path", "/cards/path/weather", "gateway", "https://mesh.test/agents/weather"},
 		{"by-host", "/cards/host/weather/agent-card.json", "weather.mesh.test", "https://weather.mesh.test"},
 		{"by-host-and-port", "/cards/host/weather/agent-card.json", "Weather.mesh.test:8443", "https://weather.mesh.test:8443"},
+		{"by-root", "/cards/root/weather/agent-card.json", "gateway", "https://mesh.test"},
+		{"by-root-old-name", "/cards/root/weather/agent.json", "gateway", "https://mesh.test"},
 		{"by-address", "/cards/host/weather/agent-card.json", "[::1]:80", "https://[::1]:80"},
 	}
 	for _, test := range tests {
@@ -41,7 +44,13 @@ func TestCards(t *testing.T) {
 			same(t, "caching", "max-age=60", answer.Header.Get("Cache-Control"))
 			same(t, "age", "Wed, 04 Mar 2026 05:06:07 GMT", answer.Header.Get("Last-Modified"))
 			want := strings.Replace(card, "http://127.0.0.1:9001/a2a", test.url, 1)
-			same(t, "card", want, content(t, answer))
+			served := content(t, answer)
+			said, _, _ := strings.Cut(served, `,"signatures":`)
+			same(t, "card", want, said+"}")
+			set := get("GET", agent.KeySetPath, "gateway", "")
+			same(t, "type of key set", "application/jwk-set+json", set.Header.Get("Content-Type"))
+			verifyCard(t, served, content(t, set))
+			same(t, "key set beside the card", http.StatusOK, get("GET", "/cards/host/weather/jwks.json", "weather.mesh.test", "").StatusCode)
 			again := get("GET", test.path, test.host, answer.Header.Get("ETag"))
 			same(t, "again", http.StatusNotModified, again.StatusCode)
 			same(t, "again", "", content(t, again))
@@ -52,20 +61,82 @@ func TestCards(t *testing.T) {
 		t.Error("different cards have one ETag")
 	}
 	refused := map[string]*http.Response{
-		"404 unknown":        get("GET", "/cards/path/other", "a", ""),
-		"404 malformed-name": get("GET", "/cards/path/Weather", "a", ""),
-		"404 no-name":        get("GET", "/cards/path/", "a", ""),
-		"404 elsewhere":      get("GET", "/v1/agents", "a", ""),
-		"404 other-file":     get("GET", "/cards/host/weather/openid-configuration", "a", ""),
-		"404 no-file":        get("GET", "/cards/host/weather", "a", ""),
-		"405 posting":        get("POST", "/cards/path/weather", "a", ""),
-		"400 no-host":        get("GET", "/cards/host/weather/agent-card.json", "", ""),
-		"400 bad-host":       get("GET", "/cards/host/weather/agent-card.json", "a/b", ""),
-		"400 user-in-host":   get("GET", "/cards/host/weather/agent-card.json", "u@a", ""),
+		"404 unknown":         get("GET", "/cards/path/other", "a", ""),
+		"404 malformed-name":  get("GET", "/cards/path/Weather", "a", ""),
+		"404 no-name":         get("GET", "/cards/path/", "a", ""),
+		"404 elsewhere":       get("GET", "/v1/agents", "a", ""),
+		"404 other-file":      get("GET", "/cards/host/weather/openid-configuration", "a", ""),
+		"404 no-file":         get("GET", "/cards/host/weather", "a", ""),
+		"404 other-root-file": get("GET", "/cards/root/weather/x", "a", ""),
+		"405 posting":         get("POST", "/cards/path/weather", "a", ""),
+		"400 no-host":         get("GET", "/cards/host/weather/agent-card.json", "", ""),
+		"400 bad-host":        get("GET", "/cards/host/weather/agent-card.json", "a/b", ""),
+		"400 user-in-host":    get("GET", "/cards/host/weather/agent-card.json", "u@a", ""),
 	}
 	for name, answer := range refused {
 		status, _, _ := strings.Cut(name, " ")
 		same(t, name, []string{status}, refusals(t, answer))
+	}
+}
+
+// verifyCard fails the test unless a signature by a key of the set covers the card.
+func verifyCard(t *testing.T, card, set string) {
+	t.Helper()
+	keys, err := cards.ParseKeySet([]byte(set))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := cards.NewVerifier(cards.VerifierConfig{Trusted: keys, Algorithms: []string{"EdDSA"}}).Verify([]byte(card), cards.Keys{}, fixedNow())
+	if !v.Verified() {
+		t.Errorf("%+v\n%s", v, card)
+	}
+}
+
+// TestCardsOfferGRPC holds what a gRPC client, who knows no paths, is told in each form.
+func TestCardsOfferGRPC(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	grpc := strings.Replace(card, `[{"url"`, `[{"url":"127.0.0.1:9002","protocolBinding":"GRPC","protocolVersion":"1.0"},{"url"`, 1)
+	f.register(t, `{"name":"weather","card":`+grpc+`}`)
+	for path, want := range map[string]string{
+		"/cards/path/weather":                 "weather.mesh.test:443",
+		"/cards/root/weather/agent-card.json": "mesh.test:443",
+		"/cards/host/weather/agent-card.json": "weather.example:8443",
+	} {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Host = "weather.example:8443"
+		recorder := httptest.NewRecorder()
+		f.server.Cards().ServeHTTP(recorder, r)
+		if !strings.Contains(recorder.Body.String(), `{"url":"`+want+`","protocolBinding":"GRPC"`) {
+			t.Errorf("%s offers no gRPC at %s: %s", path, want, recorder.Body)
+		}
+	}
+}
+
+// TestCardsVerbatim holds that a card which leads to the agent's own host already is left alone there, and nowhere
+// else.
+func TestCardsVerbatim(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	own := strings.Replace(card, "http://127.0.0.1:9001/a2a", "https://weather.mesh.test", 1)
+	own = strings.TrimSuffix(own, "}") + `,"signatures":[{"protected":"e30","signature":"AA"}]}`
+	f.register(t, `{"name":"weather","card":`+own+`}`)
+	get := func(path, host string) string {
+		r := httptest.NewRequest("GET", path, nil)
+		r.Host = host
+		recorder := httptest.NewRecorder()
+		f.server.Cards().ServeHTTP(recorder, r)
+		return recorder.Body.String()
+	}
+	same(t, "own host", own, get("/cards/host/weather/agent-card.json", "weather.mesh.test"))
+	for name, got := range map[string]string{
+		"other host": get("/cards/host/weather/agent-card.json", "weather.mesh.test:8443"),
+		"path":       get("/cards/path/weather", "weather.mesh.test"),
+		"root":       get("/cards/root/weather/agent-card.json", "weather.mesh.test"),
+	} {
+		if strings.Contains(got, `"protected":"e30"`) || !strings.Contains(got, `"signatures":[{`) {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }
 

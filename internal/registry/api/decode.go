@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -85,6 +86,8 @@ func (d *bodyReader) member(member strictjson.Member) {
 		d.registration.Card = member.Value
 	case "cardUrl":
 		d.registration.CardURL = d.text("cardUrl", member.Value)
+	case "cardKeys":
+		d.registration.CardKeys = d.values("cardKeys", member.Value)
 	case "dids":
 		d.registration.DIDs = d.texts("dids", member.Value)
 	case "owner":
@@ -105,7 +108,7 @@ func (d *bodyReader) member(member strictjson.Member) {
 // known are the members of a registration.
 var known = map[string]bool{
 	"name": true, "card": true, "cardUrl": true, "dids": true, "owner": true, "capabilities": true, "ringCeiling": true, "effect": true,
-	"skillEffects": true,
+	"skillEffects": true, "cardKeys": true,
 }
 
 func bounded(name string) string {
@@ -128,6 +131,18 @@ func (d *bodyReader) texts(path string, value strictjson.Value) []string {
 	list := []string{}
 	for i, element := range value.Elements() {
 		list = append(list, d.text(fmt.Sprintf("%s[%d]", path, i), element))
+	}
+	return list
+}
+
+func (d *bodyReader) values(path string, value strictjson.Value) []json.RawMessage {
+	if value.Kind() != strictjson.Array {
+		d.fail(path, "must be an array")
+		return nil
+	}
+	var list []json.RawMessage
+	for _, element := range value.Elements() {
+		list = append(list, json.RawMessage(element))
 	}
 	return list
 }

@@ -28,6 +28,10 @@ const synced = "synced"
 type eventBody struct {
 	Name     agent.ID `json:"name,omitempty" doc:"The agent; left out in synced."`
 	Revision uint64   `json:"revision" doc:"Revision of the agent, or of the registry."`
+	// What follows is left out in deleted and synced.
+	PendingCard   string             `json:"pendingCard,omitempty" doc:"Digest of the changed card that waits for approval."`
+	CardChanges   []agent.CardChange `json:"cardChanges,omitempty" doc:"In what the card that waits differs or, when none does, in what the last change of the card differed."`
+	CardChangedAt *time.Time         `json:"cardChangedAt,omitempty" doc:"When that card was found, or put in force."`
 }
 
 func (s *Server) registerEvents() {
@@ -78,7 +82,8 @@ func (s *Server) stream(ctx context.Context, out *eventWriter) {
 			case change.Kind == registry.Resync:
 				err = view.catchUp(s.config.Registry.Snapshot(), out)
 			default:
-				err = view.apply(change, out)
+				record, _ := s.config.Registry.Snapshot().Agent(change.Name)
+				err = view.apply(change, record, out)
 			}
 		case <-ticks:
 			err = out.comment("keep-alive")
@@ -94,9 +99,10 @@ func (s *Server) stream(ctx context.Context, out *eventWriter) {
 // watcherView is what a watcher has been told: the revision of each agent.
 type watcherView map[agent.ID]uint64
 
-// apply passes on a change that the watcher does not know yet. Changes queue up while a snapshot that already has
-// them is being sent.
-func (v watcherView) apply(change registry.Change, out *eventWriter) error {
+// apply passes on a change that the watcher does not know yet, with the agent's record as it is now, if there is
+// one. Changes queue up while a snapshot that already has them is being sent.
+func (v watcherView) apply(change registry.Change, record *agent.Record, out *eventWriter) error {
+	body := eventBody{Name: change.Name, Revision: change.Revision}
 	known, ok := v[change.Name]
 	kind := change.Kind
 	switch {
@@ -113,8 +119,20 @@ func (v watcherView) apply(change registry.Change, out *eventWriter) error {
 			kind = registry.Replaced
 		}
 		v[change.Name] = change.Revision
+		body.describe(record)
 	}
-	return out.event(string(kind), eventBody{change.Name, change.Revision})
+	return out.event(string(kind), body)
+}
+
+// describe adds what has become of the agent's card.
+func (b *eventBody) describe(record *agent.Record) {
+	switch {
+	case record == nil:
+	case record.Pending != nil:
+		b.PendingCard, b.CardChanges, b.CardChangedAt = record.Pending.Digest, record.Pending.Changes, &record.Pending.Found
+	case record.CardUpdate != nil:
+		b.CardChanges, b.CardChangedAt = record.CardUpdate.Changes, &record.CardUpdate.At
+	}
 }
 
 // catchUp tells the watcher everything in which the snapshot differs from what it knows.
@@ -123,12 +141,12 @@ func (v watcherView) catchUp(snapshot *registry.Snapshot, out *eventWriter) erro
 		if _, ok := snapshot.Agent(name); ok {
 			continue
 		}
-		if err := v.apply(registry.Change{Kind: registry.Deleted, Name: name, Revision: snapshot.Revision()}, out); err != nil {
+		if err := v.apply(registry.Change{Kind: registry.Deleted, Name: name, Revision: snapshot.Revision()}, nil, out); err != nil {
 			return err
 		}
 	}
 	for _, record := range snapshot.Agents() {
-		if err := v.apply(registry.Change{Kind: registry.Replaced, Name: record.Name, Revision: record.Revision}, out); err != nil {
+		if err := v.apply(registry.Change{Kind: registry.Replaced, Name: record.Name, Revision: record.Revision}, record, out); err != nil {
 			return err
 		}
 	}

@@ -64,21 +64,45 @@ func (m *Metrics) watching(change float64) {
 	}
 }
 
-// agentGauge counts agents by status.
+// agentGauge counts agents by status, their cards by what their signatures are worth, and the cards that wait.
 type agentGauge struct {
 	snapshot func() *registry.Snapshot
 }
 
 var agentsDesc = prometheus.NewDesc("ringfence_registry_agents", "Registered agents by status.", []string{"status"}, nil)
 
-// Describe sends the gauge's description.
-func (g *agentGauge) Describe(out chan<- *prometheus.Desc) { out <- agentsDesc }
+var (
+	cardsDesc   = prometheus.NewDesc("ringfence_registry_cards", "Cards of registered agents by verification.", []string{"verification"}, nil)
+	pendingDesc = prometheus.NewDesc("ringfence_registry_pending_cards", "Changed cards that wait for approval.", nil, nil)
+)
+
+// unchecked is the label of cards whose signatures nobody looked at.
+const unchecked = "unchecked"
+
+// Describe sends the gauges' descriptions.
+func (g *agentGauge) Describe(out chan<- *prometheus.Desc) {
+	out <- agentsDesc
+	out <- cardsDesc
+	out <- pendingDesc
+}
 
 // Collect sends one value for each status.
 func (g *agentGauge) Collect(out chan<- prometheus.Metric) {
-	counts := map[agent.Status]int{}
+	counts, verified, pending := map[agent.Status]int{}, map[agent.CardStatus]int{unchecked: 0}, 0
 	for _, record := range g.snapshot().Agents() {
 		counts[record.Status]++
+		if record.Pending != nil {
+			pending++
+		}
+		if record.Verification.Status == "" {
+			verified[unchecked]++
+			continue
+		}
+		verified[record.Verification.Status]++
+	}
+	out <- prometheus.MustNewConstMetric(pendingDesc, prometheus.GaugeValue, float64(pending))
+	for _, status := range []agent.CardStatus{unchecked, agent.CardUnsigned, agent.CardVerified, agent.CardInvalid, agent.CardUnknownKey} {
+		out <- prometheus.MustNewConstMetric(cardsDesc, prometheus.GaugeValue, float64(verified[status]), string(status))
 	}
 	for _, status := range []agent.Status{agent.Active, agent.Quarantined, agent.Revoked} {
 		out <- prometheus.MustNewConstMetric(agentsDesc, prometheus.GaugeValue, float64(counts[status]), string(status))

@@ -33,6 +33,10 @@ func (s *Server) registerOperations() {
 		Errors: []int{401, 404}, Responses: answers("application/did+json", "The DID document."),
 	}, s.did)
 	huma.Register(s.api, huma.Operation{
+		OperationID: "card-keys", Method: http.MethodGet, Path: agent.KeySetPath, Summary: "Get the keys that verify the cards the mesh serves",
+		Security: anyone(), Responses: answers("application/jwk-set+json", "A JWK set."),
+	}, s.document("application/jwk-set+json", func() []byte { return s.config.Cards.Issuer.KeySet().Body }))
+	huma.Register(s.api, huma.Operation{
 		OperationID: "health", Method: http.MethodGet, Path: "/healthz", Summary: "Whether the process lives", Security: anyone(),
 	}, s.health)
 	huma.Register(s.api, huma.Operation{

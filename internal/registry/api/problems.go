@@ -28,6 +28,8 @@ func (s *Server) problem(err error) error {
 	case errors.Is(err, registry.ErrChanged):
 		return huma.NewError(http.StatusPreconditionFailed, "the agent has changed: get it again and decide anew",
 			&huma.ErrorDetail{Location: "header.If-Match", Message: "is not the agent's present ETag"})
+	case errors.Is(err, registry.ErrNoCardURL), errors.Is(err, registry.ErrNotPending):
+		return huma.NewError(http.StatusConflict, err.Error())
 	case errors.Is(err, store.ErrUnavailable):
 		s.config.Logger.Error("store failed", slog.Any("error", err))
 		// The administrator is who can act on what the store says, such as freeing space.

@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -26,22 +27,22 @@ func TestWatcherViewCatchesUp(t *testing.T) {
 		func() error { return view.catchUp(before, out) },
 		func() error { return view.catchUp(after, out) },
 		func() error {
-			return view.apply(registry.Change{Kind: registry.Deleted, Name: "goes", Revision: 4}, out)
+			return view.apply(registry.Change{Kind: registry.Deleted, Name: "goes", Revision: 4}, nil, out)
 		},
 		func() error {
-			return view.apply(registry.Change{Kind: registry.Replaced, Name: "changes", Revision: 5}, out)
+			return view.apply(registry.Change{Kind: registry.Replaced, Name: "changes", Revision: 5}, nil, out)
 		},
 		func() error {
-			return view.apply(registry.Change{Kind: registry.Deleted, Name: "changes", Revision: 6}, out)
+			return view.apply(registry.Change{Kind: registry.Deleted, Name: "changes", Revision: 6}, nil, out)
 		},
 		func() error {
-			return view.apply(registry.Change{Kind: registry.Registered, Name: "changes", Revision: 7}, out)
+			return view.apply(registry.Change{Kind: registry.Registered, Name: "changes", Revision: 7}, nil, out)
 		},
 		func() error {
-			return view.apply(registry.Change{Kind: registry.Registered, Name: "comes", Revision: 8}, out)
+			return view.apply(registry.Change{Kind: registry.Registered, Name: "comes", Revision: 8}, nil, out)
 		},
 		func() error {
-			return view.apply(registry.Change{Kind: registry.Deleted, Name: "comes", Revision: 10}, out)
+			return view.apply(registry.Change{Kind: registry.Deleted, Name: "comes", Revision: 10}, nil, out)
 		},
 		out.flush,
 	}
@@ -59,6 +60,43 @@ func TestWatcherViewCatchesUp(t *testing.T) {
 	}
 	got := strings.NewReplacer("event: ", "", "\ndata: ", " ").Replace(recorder.Body.String())
 	if diff := cmp.Diff(want, strings.Split(strings.TrimSuffix(got, "\n\n"), "\n\n")); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// TestWatchersAreToldOfCards holds that the event about an agent says which card of it waits, else what changed last.
+func TestWatchersAreToldOfCards(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	waiting := &agent.Record{Name: "a", Revision: 1, Pending: &agent.PendingCard{
+		Digest: "sha256:1", Changes: []agent.CardChange{agent.InterfacesChange}, Found: at,
+	}}
+	changed := &agent.Record{Name: "b", Revision: 2, CardUpdate: &agent.CardUpdate{At: at, Changes: []agent.CardChange{agent.SkillsChange}}}
+	recorder := httptest.NewRecorder()
+	view, out := watcherView{}, newEventWriter(recorder)
+	if err := view.catchUp(registry.NewSnapshot(2, []*agent.Record{waiting, changed}), out); err != nil {
+		t.Fatal(err)
+	}
+	if err := view.apply(registry.Change{Kind: registry.Deleted, Name: "a", Revision: 3}, waiting, out); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.flush(); err != nil {
+		t.Fatal(err)
+	}
+	want := `event: registered
+data: {"name":"a","revision":1,"pendingCard":"sha256:1","cardChanges":["interfaces"],"cardChangedAt":"2026-01-02T03:04:05Z"}
+
+event: registered
+data: {"name":"b","revision":2,"cardChanges":["skills"],"cardChangedAt":"2026-01-02T03:04:05Z"}
+
+event: synced
+data: {"revision":2}
+
+event: deleted
+data: {"name":"a","revision":3}
+
+`
+	if diff := cmp.Diff(want, recorder.Body.String()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"go.uber.org/fx"
+
+	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/callback"
+	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/governance"
+	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/inspect"
+	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/task"
+)
+
+// contentRules compiles the shipped rules and the operator's.
+func contentRules(c config.Content) (*inspect.Set, error) {
+	if c.RulesDir == "" {
+		return inspect.Load(inspect.Builtin())
+	}
+	return inspect.Load(inspect.Builtin(), os.DirFS(c.RulesDir))
+}
+
+// governorParts are what decisions are made with.
+type governorParts struct {
+	fx.In
+
+	Config    config.Config
+	Registry  *registry.Registry
+	Trail     *audit.Trail
+	Decisions *decisionMetrics
+	Tasks     *task.Ledger
+	Callbacks *callback.Policy
+	Cards     governance.Cards
+}
+
+func newGovernor(p governorParts) (*governance.Governor, error) {
+	rules, err := contentRules(p.Config.Content)
+	if err != nil {
+		return nil, fmt.Errorf("loading content rules: %w", err)
+	}
+	policy, err := policyOf(p.Config)
+	if err != nil {
+		return nil, err
+	}
+	return governance.New(governance.Config{
+		Snapshot:  p.Registry.Snapshot,
+		Policy:    policy,
+		Replay:    identity.NewReplay(time.Now(), p.Config.Limits.Nonces),
+		Scanner:   rules,
+		Tasks:     p.Tasks,
+		Callbacks: p.Callbacks,
+		Cards:     p.Cards,
+		Now:       time.Now,
+		NewID:     newDecisionID,
+		Record: func(record audit.Record) {
+			p.Trail.Record(record)
+			p.Decisions.count(record)
+		},
+	}), nil
+}
+
+// policyOf returns what the operator sets for the whole mesh.
+func policyOf(c config.Config) (governance.Policy, error) {
+	limits := a2a.Limits{Bytes: c.Limits.Body, Depth: c.Limits.Depth, Members: c.Limits.Members}
+	policy := governance.Policy{
+		Domain:        c.Mesh.Domain,
+		Limits:        limits,
+		Content:       contentModes[c.Content.Mode],
+		AnswerContent: contentModes[c.Content.Answers],
+		AnswerLimits:  limits,
+	}
+	policy.AnswerLimits.Bytes = c.Limits.Answer
+	if c.Tasks.Unknown == "agent" {
+		policy.UnknownTasks = governance.AskAgent
+	}
+	var err error
+	policy.Required, err = requiredRings(c.Rings)
+	return policy, err
+}
+
+// contentModes are the names that the configuration has for what rules do. A name that is not among them enforces.
+var contentModes = map[string]governance.ContentMode{
+	"enforce": governance.ContentEnforce, "flag": governance.ContentFlag, "off": governance.ContentOff,
+}
+
+func requiredRings(c config.Rings) (rings governance.Rings, err error) {
+	for _, one := range []struct {
+		number int
+		ring   *agent.Ring
+	}{{c.Read, &rings.Read}, {c.Write, &rings.Write}, {c.Admin, &rings.Admin}} {
+		if *one.ring, err = agent.RingFromNumber(one.number); err != nil {
+			return governance.Rings{}, fmt.Errorf("reading rings: %w", err)
+		}
+	}
+	return rings, nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func tasksCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tasks",
+		Short: "Look after whose the tasks of agents are",
+		Long: `The mesh remembers which agent started which task, and lets nobody else use it. An agent that loses its tasks and
+gives their ids to new ones has its callers refused, until the old owners are forgotten.`,
+	}
+	cmd.AddCommand(tasksOwnerCommand(), tasksForgetCommand())
+	return cmd
+}
+
+func taskPath(args []string) string {
+	return "/v1/agents/" + url.PathEscape(args[0]) + "/tasks/" + url.PathEscape(args[1])
+}
+
+func tasksOwnerCommand() *cobra.Command {
+	var api apiFlags
+	cmd := &cobra.Command{
+		Use:     "owner AGENT TASK",
+		Short:   "Show whose a task is",
+		Example: `  ringfence tasks owner weather 5f1c77aa`,
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := api.client()
+			if err != nil {
+				return err
+			}
+			var owner taskOwner
+			if err := c.do(cmd.Context(), http.MethodGet, taskPath(args), nil, &owner); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s, since %s\n", owner.Owner, owner.Started.UTC().Format(time.RFC3339))
+			return nil
+		},
+	}
+	api.register(cmd.Flags())
+	return cmd
+}
+
+func tasksForgetCommand() *cobra.Command {
+	var api apiFlags
+	cmd := &cobra.Command{
+		Use:     "forget AGENT TASK",
+		Short:   "Forget whose a task is, so that the next caller whom the agent tells of it owns it",
+		Example: `  ringfence tasks forget weather 5f1c77aa`,
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := api.client()
+			if err != nil {
+				return err
+			}
+			return c.do(cmd.Context(), http.MethodDelete, taskPath(args), nil, nil)
+		},
+	}
+	api.register(cmd.Flags())
+	return cmd
+}

@@ -1,0 +1,95 @@
+package extproc
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+
+	"ringfence.dev/ringfence/internal/envoyhttp"
+	"ringfence.dev/ringfence/internal/governance"
+)
+
+// answer is the state of an answer on its way through one processing stream. Envoy sends it in full duplex: it holds
+// nothing back by itself and takes what it is sent, so that fields wait for the verdict on the body where they have to,
+// events pass one by one, and an answer can end before the agent ends it.
+type answer struct {
+	exchange *governance.Exchange
+	relay    *governance.Relay
+	released bool // the fields have passed
+}
+
+func (a *answer) headers(ctx context.Context, governor *governance.Governor, headers *extprocv3.HttpHeaders) ([]*extprocv3.ProcessingResponse, bool, error) {
+	header, pseudo := envoyhttp.Header(headers.GetHeaders().GetHeaders())
+	status, err := strconv.Atoi(pseudo["status"])
+	if err != nil {
+		status = 0
+	}
+	a.relay = governor.Relay(a.exchange, governance.Reply{Status: status, Header: header})
+	part := a.relay.Begin()
+	if headers.GetEndOfStream() && part.Passing != governance.Refuse {
+		part = a.relay.Next(ctx, nil, true)
+		if part.Passing == governance.Pass && !a.relay.Fields(ctx, header) {
+			part.Passing = governance.Refuse
+		}
+		if part.Passing == governance.Pass {
+			return one(continueAnswer()), true, nil
+		}
+	}
+	return a.pass(part, false)
+}
+
+func (a *answer) body(ctx context.Context, body *extprocv3.HttpBody) ([]*extprocv3.ProcessingResponse, bool, error) {
+	end := body.GetEndOfStream()
+	return a.pass(a.relay.Next(ctx, body.GetBody(), end), end)
+}
+
+// trailers end an answer whose body had no end of its own. An answer that is denied only here has its denial in them.
+func (a *answer) trailers(ctx context.Context, trailers *extprocv3.HttpTrailers) ([]*extprocv3.ProcessingResponse, bool, error) {
+	part := a.relay.Next(ctx, nil, true)
+	stopped := part.Passing == governance.Stop
+	if stopped {
+		part.Passing = governance.Pass
+	}
+	answers, last, err := a.pass(part, false)
+	if err != nil || last {
+		return answers, last, err
+	}
+	header, _ := envoyhttp.Header(trailers.GetTrailers().GetHeaders())
+	var fields [][2]string
+	if stopped || !a.relay.Fields(ctx, header) {
+		fields = slices.DeleteFunc(a.exchange.Denial().Headers, func(f [2]string) bool { return !strings.HasPrefix(f[0], "grpc-") })
+	}
+	return append(answers, continueAnswerTrailers(fields)), true, nil
+}
+
+// pass returns what tells Envoy of a part; end reports that the agent's body is complete.
+func (a *answer) pass(part governance.Part, end bool) (answers []*extprocv3.ProcessingResponse, last bool, err error) {
+	switch part.Passing {
+	case governance.Pass, governance.Stop:
+	case governance.Refuse:
+		return one(verdict(a.exchange, nil)), true, nil
+	default:
+		return nil, false, nil
+	}
+	if !a.released {
+		a.released = true
+		answers = append(answers, continueAnswer())
+	}
+	end = end || part.Passing == governance.Stop
+	for body := part.Body; ; {
+		piece := body[:min(len(body), maxPiece)]
+		body = body[len(piece):]
+		if len(piece) > 0 || end {
+			answers = append(answers, answerPiece(piece, end && len(body) == 0))
+		}
+		if len(body) == 0 {
+			return answers, end, nil
+		}
+	}
+}
+
+// maxPiece is the most that one message to Envoy carries of a body, as its API asks for.
+const maxPiece = 64 << 10

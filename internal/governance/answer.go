@@ -1,0 +1,55 @@
+package governance
+
+import (
+	"context"
+	"errors"
+
+	"ringfence.dev/ringfence/internal/a2a"
+)
+
+// answerStage reads what the agent says, with the same strictness as a request: what two readers could read in two
+// ways cannot be judged, so it does not reach the caller. An answer that is no JSON at all, such as the page of a web
+// server that stands in for the agent, is one text.
+type answerStage struct {
+	limits a2a.Limits
+}
+
+func (s answerStage) Judge(_ context.Context, x *Exchange) Verdict {
+	var problem *a2a.Problem
+	if x.Reply.framed(x.Binding) {
+		x.Answer, problem = a2a.ParseGRPCAnswer(x.Below, x.Unit, s.limits)
+	} else {
+		x.Answer, problem = a2a.ParseAnswer(x.Binding, x.Operation.Method, x.Unit, s.limits)
+	}
+	switch {
+	case problem == nil:
+		return allow()
+	case problem.Code == a2a.CodeParse && !x.Reply.structured(x.Binding):
+		x.Answer = a2a.Answer{Texts: []a2a.Text{{Value: string(x.Unit), Kind: a2a.KindText, Author: a2a.AuthorAgent}}}
+		return allow()
+	}
+	return unreadableAnswer(problem)
+}
+
+// unreadableAnswer refuses what cannot be taken apart. The sentences of the parsers repeat nothing of what they refuse.
+func unreadableAnswer(err error) Verdict {
+	if errors.Is(err, a2a.ErrEventTooLarge) || errors.Is(err, a2a.ErrFrameTooLarge) {
+		return oversized()
+	}
+	v := deny(BadAnswer, CalleeSide, "answer-unreadable", "the agent's answer cannot be judged: "+err.Error())
+	var problem *a2a.Problem
+	if errors.As(err, &problem) {
+		v.Message = "the agent's answer cannot be judged: " + problem.Detail
+		v.Evidence = []string{problem.Reason}
+	}
+	return v
+}
+
+// structured reports whether the answer says that it is what A2A defines, or is in a stream whose parts have to be.
+func (r Reply) structured(b a2a.Binding) bool {
+	switch r.media {
+	case "application/json", "application/a2a+json", eventStream:
+		return true
+	}
+	return r.framed(b)
+}

@@ -1,0 +1,302 @@
+package governance
+
+import (
+	"bytes"
+	"context"
+	"mime"
+	"net/url"
+	"slices"
+	"strings"
+
+	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/identity"
+)
+
+// Reply is what a proxy saw of an answer before its body.
+type Reply struct {
+	// Status is the HTTP status.
+	Status int
+	// Header holds all fields, names in lower case, duplicates kept.
+	Header identity.Header
+
+	media string
+}
+
+// Passing says what becomes of an answer after a part of it was judged. The zero value lets nothing pass.
+type Passing uint8
+
+// The ways on.
+const (
+	// Hold: nothing may pass yet.
+	Hold Passing = iota
+	// Pass: the part's body may pass, and the fields before it.
+	Pass
+	// Stop: the part's body may pass and is the last of the answer, whatever the agent still sends.
+	Stop
+	// Refuse: nothing has passed; the exchange's denial takes the place of the answer.
+	Refuse
+)
+
+// Part is what may pass after a chunk of an answer was judged.
+type Part struct {
+	Passing Passing
+	// Body takes the place of the chunk. It is empty when all of the chunk has to wait, and may hold what waited.
+	Body []byte
+}
+
+// answerForm is how an answer is cut into what is judged at once. The zero value is one whole body.
+type answerForm uint8
+
+const (
+	wholeAnswer answerForm = iota
+	eventAnswer
+	frameAnswer
+)
+
+// Relay carries the answer of an allowed exchange to its caller: bytes of the agent in, bytes for the caller out. What
+// passes was judged: a whole body at its end, each event or message of a stream as soon as its last byte is there. It
+// keeps no more than one of them.
+type Relay struct {
+	governor *Governor
+	x        *Exchange
+	form     answerForm
+	events   *a2a.Events
+	frames   *a2a.Frames
+	held     []byte
+	passed   bool // something of the answer has passed
+	over     bool // stopped, refused or ended
+	evidence []string
+}
+
+// Relays reports whether the answer of the exchange is judged too. The cards that the mesh serves are its own.
+func (g *Governor) Relays(x *Exchange) bool {
+	return !x.denied() && x.Operation.Method != a2a.GetAgentCard
+}
+
+// Relay begins the answer of an exchange that Close allowed. From here on the exchange is the answer's: what it was
+// decided on is let go, as a stream may last for hours.
+func (g *Governor) Relay(x *Exchange, r Reply) *Relay {
+	r.media = mediaType(r.Header)
+	x.Reply = r
+	x.Request.Body = nil
+	x.Operation = kept(x.Operation)
+	x.Verdict = allow()
+	relay := &Relay{governor: g, x: x}
+	limit := g.config.Policy.AnswerLimits.Bytes
+	switch {
+	case r.framed(x.Binding):
+		relay.form, relay.frames = frameAnswer, a2a.NewFrames(limit)
+	case r.media == eventStream:
+		relay.form, relay.events = eventAnswer, a2a.NewEvents(limit)
+	}
+	return relay
+}
+
+const eventStream = "text/event-stream"
+
+// framed reports whether the body is a sequence of gRPC messages.
+func (r Reply) framed(b a2a.Binding) bool {
+	return b == a2a.GRPC && strings.HasPrefix(r.media, "application/grpc")
+}
+
+// kept returns what judging an answer needs of an operation, without the copy of the body that its strings share.
+func kept(op a2a.Operation) a2a.Operation {
+	return a2a.Operation{
+		Method: op.Method, Binding: op.Binding, Generation: op.Generation,
+		Wire: strings.Clone(op.Wire), RequestID: bytes.Clone(op.RequestID),
+		TaskID: strings.Clone(op.TaskID), Skill: strings.Clone(op.Skill),
+	}
+}
+
+// mediaType returns the media type in lower case, or what cannot be read as one as it stands.
+func mediaType(h identity.Header) string {
+	text, _ := h.Get("content-type")
+	media, _, err := mime.ParseMediaType(text)
+	if err != nil {
+		return strings.ToLower(text)
+	}
+	return media
+}
+
+// Begin judges the fields of the answer. Those of an event stream pass at once, so that the caller knows that it is
+// connected; all others wait for the first verdict on the body.
+func (r *Relay) Begin() Part {
+	for _, coding := range r.x.Reply.Header.Values("content-encoding") {
+		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
+			return r.refuse(deny(BadAnswer, GatewaySide, "answer-encoded", "the agent's answer is compressed and cannot be judged"), "answer")
+		}
+	}
+	if r.form == eventAnswer {
+		r.passed = true
+		return Part{Passing: Pass}
+	}
+	return Part{}
+}
+
+// Next judges a chunk of the body; end reports that it is the last. A chunk after the end is ignored.
+func (r *Relay) Next(ctx context.Context, chunk []byte, end bool) Part {
+	if r.over {
+		return Part{}
+	}
+	switch r.form {
+	case eventAnswer:
+		return r.nextEvents(ctx, chunk, end)
+	case frameAnswer:
+		return r.nextFrames(ctx, chunk, end)
+	default:
+		return r.nextWhole(ctx, chunk, end)
+	}
+}
+
+// nextWhole holds the body until all of it is there.
+func (r *Relay) nextWhole(ctx context.Context, chunk []byte, end bool) Part {
+	if len(r.held)+len(chunk) > r.governor.config.Policy.AnswerLimits.Bytes {
+		return r.refuse(oversized(), "answer")
+	}
+	if !end {
+		r.held = append(r.held, chunk...)
+		return Part{}
+	}
+	body := chunk
+	if len(r.held) > 0 {
+		body = append(r.held, chunk...)
+	}
+	r.held, r.over = nil, true
+	if len(body) > 0 {
+		if !r.judge(ctx, body) {
+			return r.refuse(r.x.Verdict, r.x.Verdict.Factor)
+		}
+		if r.x.Rewritten != nil {
+			body = r.x.Rewritten
+		}
+	}
+	return Part{Passing: Pass, Body: body}
+}
+
+// nextEvents passes every event as soon as it was judged, and what stands between events at once.
+func (r *Relay) nextEvents(ctx context.Context, chunk []byte, end bool) Part {
+	var out []byte
+	for r.events.Feed(chunk); ; {
+		event, ok, err := r.events.Next()
+		if err != nil {
+			return r.stop(out, unreadableAnswer(err), "answer")
+		}
+		if !ok && end {
+			// What is left of a stream that broke off is an event to some clients.
+			event = r.events.Rest()
+		}
+		if event.Told && !r.judge(ctx, event.Data) {
+			return r.stop(out, r.x.Verdict, r.x.Verdict.Factor)
+		}
+		out = append(out, event.Raw...)
+		if !ok {
+			r.over = end
+			return Part{Passing: Pass, Body: out}
+		}
+	}
+}
+
+// nextFrames passes every message as soon as it was judged.
+func (r *Relay) nextFrames(ctx context.Context, chunk []byte, end bool) Part {
+	var out []byte
+	for r.frames.Feed(chunk); ; {
+		frame, ok, err := r.frames.Next()
+		if !ok && end && err == nil {
+			err = r.frames.End()
+		}
+		switch {
+		case err != nil:
+			return r.stop(out, unreadableAnswer(err), "answer")
+		case !ok:
+			if r.over = end; !end && len(out) == 0 && !r.passed {
+				return Part{}
+			}
+			r.passed = true
+			return Part{Passing: Pass, Body: out}
+		case !r.judge(ctx, frame.Message):
+			return r.stop(out, r.x.Verdict, r.x.Verdict.Factor)
+		case r.x.Rewritten != nil:
+			out = a2a.AppendFrame(out, r.x.Rewritten)
+		default:
+			out = append(out, frame.Raw...)
+		}
+	}
+}
+
+// Fields judges the words of the agent in the trailers, where gRPC puts its errors, and reports whether they may pass.
+// They are the end of the answer.
+func (r *Relay) Fields(ctx context.Context, trailer identity.Header) bool {
+	message, ok := trailer.Get("grpc-message")
+	if !ok {
+		return true
+	}
+	// gRPC over HTTP/2 has the message percent-encoded; what is not so encoded is read as it stands, as clients do.
+	if decoded, err := url.PathUnescape(message); err == nil {
+		message = decoded
+	}
+	r.x.Answer = a2a.Answer{Kind: a2a.AnswerError, Texts: []a2a.Text{{Value: message, Kind: a2a.KindText, Author: a2a.AuthorAgent}}}
+	r.run(ctx, onFields)
+	return !r.x.denied()
+}
+
+// judge runs what the agent said at once through the stages.
+func (r *Relay) judge(ctx context.Context, unit []byte) bool {
+	r.x.Unit, r.x.Rewritten, r.x.Answer = unit, nil, a2a.Answer{}
+	r.run(ctx, onAnswer)
+	r.x.Unit = nil
+	return !r.x.denied()
+}
+
+func (r *Relay) run(ctx context.Context, when phase) {
+	r.x.Verdict = allow()
+	r.governor.run(ctx, r.x, when)
+	for _, word := range r.x.Verdict.Evidence {
+		if len(r.evidence) < maxEvidence && !slices.Contains(r.evidence, word) {
+			r.evidence = append(r.evidence, word)
+		}
+	}
+}
+
+// maxEvidence bounds what is kept of a stream that goes on finding things.
+const maxEvidence = 64
+
+func oversized() Verdict {
+	return deny(BadAnswer, GatewaySide, "answer-too-large", "the agent's answer is larger than is judged")
+}
+
+// refuse denies an answer of which nothing has passed.
+func (r *Relay) refuse(v Verdict, factor string) Part {
+	r.deny(v, factor)
+	return Part{Passing: Refuse}
+}
+
+// stop denies an answer of which something may have passed already: then its last words are the denial, in the form
+// that the caller's stream has. A stream of gRPC messages has none but its trailers, which are not the mesh's to send
+// early; it ends without them, which clients take for an error.
+func (r *Relay) stop(out []byte, v Verdict, factor string) Part {
+	if !r.passed && len(out) == 0 {
+		return r.refuse(v, factor)
+	}
+	r.deny(v, factor)
+	if r.form == eventAnswer {
+		out = append(out, r.x.denial().Event()...)
+	}
+	return Part{Passing: Stop, Body: out}
+}
+
+func (r *Relay) deny(v Verdict, factor string) {
+	v.Factor = factor
+	r.x.Verdict = v
+	r.over, r.held = true, nil
+}
+
+// End records what was found in the answer; it has to be called once, when the answer is over or broke off. An answer in
+// which nothing was found leaves no record of its own: that of the request says that the call took place.
+func (r *Relay) End() {
+	r.over, r.held = true, nil
+	if r.x.denied() || len(r.evidence) > 0 {
+		r.x.Verdict.Evidence = r.evidence
+		r.governor.finish(r.x, audit.AnswerPhase)
+	}
+}

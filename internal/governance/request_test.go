@@ -1,0 +1,183 @@
+package governance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/callback"
+	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/meshtest"
+)
+
+// TestFieldsThatStandTwice signs requests with each field doubled: the signature is sound, the request is not.
+func TestFieldsThatStandTwice(t *testing.T) {
+	t.Parallel()
+	for name, denied := range map[string]bool{
+		"content-type": true, "a2a-version": true, "authorization": true, "traceparent": true, "te": true, "grpc-timeout": true,
+		"a2a-extensions": false, "x-a2a-extensions": false, "accept": false, "x-own": false,
+	} {
+		f := newFixture()
+		request, _ := f.request(t, meshtest.Call{From: "caller", To: "/agents/weather", Body: meshtest.Send("rain?")})
+		for _, value := range []string{"1.0", "0.3"} {
+			request.Header = append(request.Header, identity.Field{Name: name, Value: value})
+		}
+		v := fieldsStage{}.Judge(t.Context(), &Exchange{Request: request})
+		if got := v.Decision == Deny; got != denied || denied && v.Reason != "field-repeated" {
+			t.Errorf("%s twice: %+v", name, v)
+		}
+	}
+}
+
+func TestVersionsThatDisagree(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		path, field string
+		denied      bool
+	}{
+		{"/agents/weather", "", false},
+		{"/agents/weather", "99.0", false},
+		{"/agents/weather?A2A-Version=1.0", "", false},
+		{"/agents/weather?A2A-Version=1.0", "1.0", false},
+		{"/agents/weather?A2A-Version=1.0", "0.3", true},
+		{"/agents/weather?a2a-version=1.0", "0.3", true},
+		{"/agents/weather?A2A%2DVersion=1.0", "0.3", true},
+		{"/agents/weather?A2A-Version=1%2E0", "1.0", false},
+		{"/agents/weather?A2A-Version=1.0&A2A-Version=0.3", "", true},
+		{"/agents/weather?A2A-Version=%zz", "", true},
+		{"/agents/weather?A2A-Version", "1.0", true},
+		{"/agents/weather?other=1&x", "1.0", false},
+	} {
+		r := Request{Path: c.path}
+		if c.field != "" {
+			r.Header = identity.Header{{Name: "a2a-version", Value: c.field}}
+		}
+		if v := (fieldsStage{}).Judge(t.Context(), &Exchange{Request: r}); (v.Decision == Deny) != c.denied {
+			t.Errorf("%s with field %q: %+v", c.path, c.field, v)
+		}
+	}
+}
+
+func TestTenants(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		own, named string
+		denied     bool
+	}{
+		{"", "", false},
+		{"", "acme", false},
+		{"acme", "", false},
+		{"acme", "acme", false},
+		{"acme", "Acme", true},
+		{"acme", "rival", true},
+	} {
+		f := newFixture()
+		f.Records["weather"].Card.Interfaces[0].Tenant = c.own
+		f.Records["weather"].Card.Interfaces[1].Tenant = c.own
+		for _, sent := range []meshtest.Call{
+			{From: "caller", To: "/agents/weather", Body: call("GetTask", `{"id":"t","tenant":"`+c.named+`"}`)},
+			{From: "caller", Method: "GET", To: "/agents/weather/tasks/t?tenant=" + c.named},
+		} {
+			if c.named == "" && sent.Method == "GET" {
+				sent.To = "/agents/weather/tasks/t"
+			}
+			x := f.decide(t, sent, "")
+			if got := x.Verdict.Factor == "tenant"; got != c.denied {
+				t.Errorf("interface %q, request %q by %s: %+v", c.own, c.named, sent.To, x.Verdict)
+			}
+			f.replay = identity.NewReplay(meshtest.Noon, 16)
+		}
+	}
+}
+
+// allowing takes one callback address.
+type allowing string
+
+func (a allowing) Check(_ context.Context, url string) *callback.Refusal {
+	if url == string(a) {
+		return nil
+	}
+	return &callback.Refusal{Reason: "callback-host", Detail: "the host is not one that may be called back"}
+}
+
+func TestCallbacks(t *testing.T) {
+	t.Parallel()
+	const good, bad = "https://hooks.example/1", "http://169.254.169.254/"
+	for name, body := range map[string]string{
+		"create":      call("CreateTaskPushNotificationConfig", `{"taskId":"t","url":"URL","token":"secret"}`),
+		"create-0.3":  call("tasks/pushNotificationConfig/set", `{"taskId":"t","pushNotificationConfig":{"url":"URL","token":"secret"}}`),
+		"message":     call("SendMessage", `{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"x"}]},"configuration":{"taskPushNotificationConfig":{"url":"URL"}}}`),
+		"message-0.3": call("message/send", `{"message":{"kind":"message","messageId":"m","role":"user","parts":[{"kind":"text","text":"x"}]},"configuration":{"pushNotificationConfig":{"url":"URL"}}}`),
+		"stream":      call("SendStreamingMessage", `{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"x"}]},"configuration":{"taskPushNotificationConfig":{"url":"URL"}}}`),
+	} {
+		for url, denied := range map[string]bool{good: false, bad: true, "": false} {
+			for _, calls := range []Callbacks{allowing(good), nil} {
+				f := newFixture()
+				f.calls = calls
+				x := f.decide(t, meshtest.Call{From: "caller", To: "/agents/weather", Body: strings.Replace(body, "URL", url, 1)}, "")
+				if got := x.Verdict.Factor == "callback"; got != (denied || calls == nil && url != "") {
+					t.Errorf("%s to %q: %+v", name, url, x.Verdict)
+				}
+				if denial := string(x.Denial().Body); strings.Contains(denial, "169.254") || strings.Contains(denial, "secret") {
+					t.Errorf("%s: the denial repeats the request: %s", name, denial)
+				}
+			}
+		}
+	}
+	x := newFixture().decide(t, meshtest.Call{
+		From: "caller", To: "/agents/weather/tasks/t/pushNotificationConfigs", Body: `{"url":"` + bad + `"}`,
+		Header: http.Header{"Content-Type": {"application/json"}},
+	}, "")
+	if x.Verdict.Factor != "callback" {
+		t.Errorf("HTTP+JSON: %+v", x.Verdict)
+	}
+}
+
+// stamp marks the cards that pass it.
+type stamp struct{ err error }
+
+func (s stamp) Extended(x *Exchange, card []byte) ([]byte, error) {
+	return append([]byte(`{"name":"`+string(x.Callee.Name)+`","was":`), append(bytes.Clone(card), '}')...), s.err
+}
+
+func (s stamp) ExtendedGRPC(_ *Exchange, message []byte) ([]byte, error) { return message, s.err }
+
+func TestExtendedCards(t *testing.T) {
+	t.Parallel()
+	const head, card, tail = `{"jsonrpc":"2.0","id":"r1","result":`, `{"name":"w","supportedInterfaces":[]}`, `}`
+	for name, c := range map[string]struct {
+		cards   Cards
+		passing Passing
+		out     string
+	}{
+		"rewritten": {stamp{}, Pass, head + `{"name":"weather","was":` + card + `}` + tail},
+		"no-card":   {stamp{errors.New("no card")}, Refuse, ""},
+		"nobody":    {nil, Refuse, ""},
+	} {
+		f := newFixture()
+		f.cards = c.cards
+		out, passing, x := f.relay(t, answering{request: call("GetExtendedAgentCard", `{}`), header: "application/json", chunks: []string{head + card + tail}})
+		if out != c.out || passing != c.passing {
+			t.Errorf("%s: %d %q %+v", name, passing, out, x.Verdict)
+		}
+	}
+}
+
+// TestEntranceThatIsGone resumes on a card that has fewer interfaces than when the headers were judged.
+func TestEntranceThatIsGone(t *testing.T) {
+	t.Parallel()
+	if got := entranceAt(nil, 0); got != (agent.Entrance{}) {
+		t.Errorf("nobody's entrance: %+v", got)
+	}
+	f := newFixture()
+	if got := entranceAt(f.Records["weather"], 9); got != (agent.Entrance{}) {
+		t.Errorf("an entrance that is not there: %+v", got)
+	}
+	if got := entranceAt(f.Records["weather"], 1); got.Interface.Binding != agent.HTTPJSON {
+		t.Errorf("the second entrance: %+v", got)
+	}
+}

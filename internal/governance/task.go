@@ -1,0 +1,161 @@
+package governance
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/task"
+)
+
+// Ledger remembers who started which task at which agent. It must be safe for concurrent use.
+type Ledger interface {
+	// Owner returns the owner of a task, task.ErrUnowned for a task that nobody is known to have started, and another
+	// error when it cannot tell. The asker is the caller who makes it look.
+	Owner(ctx context.Context, asker agent.ID, ref task.Ref) (task.Owner, error)
+	// Learn makes the owner that of the task unless it has one, and returns the one it has.
+	Learn(ctx context.Context, ref task.Ref, owner task.Owner, state task.State) (task.Owner, error)
+	// Finish notes that the task has come to its end.
+	Finish(ref task.Ref)
+}
+
+// UnknownTasks says what becomes of requests about tasks whose owner is not known, such as those from before the mesh.
+// The zero value denies them.
+type UnknownTasks uint8
+
+// The ways.
+const (
+	DenyUnknownTasks UnknownTasks = iota
+	// AskAgent leaves the answer to the agent.
+	AskAgent
+)
+
+// noTask is what a caller learns of a task of somebody else's: no more than that there is none for it (A2A 1.0: a server
+// must not reveal what a client may not see).
+func noTask(owner agent.ID, id string) Verdict {
+	v := deny(NoTask, CalleeSide, "task-not-found", "the caller has no such task")
+	v.Evidence = []string{"task " + strconv.QuoteToASCII(id[:min(len(id), maxShownID)]), "owner " + string(owner)}
+	return v
+}
+
+const maxShownID = 64
+
+// taskStage lets a task be read, continued, cancelled, followed and drawn upon by its owner alone. It stands behind
+// scope: who may not call the agent at all learns nothing of its tasks.
+type taskStage struct {
+	ledger  Ledger
+	unknown UnknownTasks
+}
+
+func (s taskStage) Judge(ctx context.Context, x *Exchange) Verdict {
+	if s.ledger == nil {
+		return allow()
+	}
+	if v := s.judge(ctx, x, x.Operation.TaskID); v.Decision != Allow {
+		return v
+	}
+	for _, id := range x.Operation.References {
+		if v := s.judge(ctx, x, id); v.Decision != Allow {
+			return v
+		}
+	}
+	return allow()
+}
+
+func (s taskStage) judge(ctx context.Context, x *Exchange, id string) Verdict {
+	if id == "" {
+		return allow()
+	}
+	owner, err := s.ledger.Owner(ctx, x.Caller.Agent, task.Ref{Callee: x.Callee.Name, Task: id})
+	switch {
+	case errors.Is(err, task.ErrUnowned):
+		if s.unknown == AskAgent {
+			return allow()
+		}
+		return noTask("", id)
+	case err != nil:
+		return ownerUndecided(err)
+	case !x.actsFor(owner):
+		return noTask(owner.Agent, id)
+	}
+	return allow()
+}
+
+// ownerUndecided refuses what could not be decided; a caller that asked too often is told to wait.
+func ownerUndecided(err error) Verdict {
+	if errors.Is(err, task.ErrTooMany) {
+		v := deny(TooOften, GatewaySide, "too-many-tasks", "the caller asks for too many tasks that the mesh has to look up")
+		v.RetryAfterSeconds = 1
+		return v
+	}
+	return deny(Internal, GatewaySide, "owner-undecided", "whose task this is could not be decided")
+}
+
+// actsFor reports whether the caller may act on the owner's tasks.
+func (x *Exchange) actsFor(owner task.Owner) bool {
+	return x.CallerRecord != nil && owner.Admits(x.CallerRecord.Name, x.CallerRecord.Created)
+}
+
+// answeredTasksStage learns whose the tasks of an answer are, and lets no caller see a task of somebody else's: from a
+// list it is taken out, any other answer about it is withheld.
+type answeredTasksStage struct {
+	ledger Ledger
+}
+
+func (s answeredTasksStage) Judge(ctx context.Context, x *Exchange) Verdict {
+	if s.ledger == nil || len(x.Answer.Tasks) == 0 {
+		return allow()
+	}
+	drop := make([]bool, len(x.Answer.Tasks))
+	dropped := 0
+	for i, told := range x.Answer.Tasks {
+		if told.ID == "" {
+			continue
+		}
+		owner, err := s.owner(ctx, x, told)
+		switch {
+		case errors.Is(err, task.ErrUnowned):
+		case err != nil:
+			return ownerUndecided(err)
+		case x.actsFor(owner):
+			if told.State == a2a.TaskTerminal {
+				s.ledger.Finish(task.Ref{Callee: x.Callee.Name, Task: told.ID})
+			}
+		case x.Answer.Kind != a2a.AnswerTaskList:
+			return noTask(owner.Agent, told.ID)
+		default:
+			drop[i] = true
+			dropped++
+		}
+	}
+	if dropped == 0 {
+		return allow()
+	}
+	if x.Binding == a2a.GRPC {
+		x.Rewritten = a2a.DropTasksGRPC(x.Unit, x.Answer, drop)
+	} else {
+		x.Rewritten = a2a.DropTasks(x.Unit, x.Answer, drop)
+	}
+	v := allow()
+	v.Evidence = []string{"tasks of others left out: " + strconv.Itoa(dropped)}
+	return v
+}
+
+// owner returns whose task an answer is about. A task that first appears in the answer to a message is its sender's,
+// unless the sender named it itself: who can guess the id of a task that nobody is known to own must not come to own it.
+func (s answeredTasksStage) owner(ctx context.Context, x *Exchange, told a2a.TaskRef) (task.Owner, error) {
+	ref := task.Ref{Callee: x.Callee.Name, Task: told.ID}
+	method := x.Operation.Method
+	if method != a2a.SendMessage && method != a2a.SendStreamingMessage || x.Operation.TaskID == told.ID {
+		return s.ledger.Owner(ctx, x.Caller.Agent, ref)
+	}
+	state := task.Running
+	if told.State == a2a.TaskTerminal {
+		state = task.Finished
+	}
+	return s.ledger.Learn(ctx, ref, task.Owner{
+		Agent: x.Caller.Agent, DID: x.Caller.DID, Context: told.ContextID, Created: x.Time,
+	}, state)
+}

@@ -1,0 +1,64 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/cards"
+)
+
+// judge records what the signatures of the record's card are worth, and returns an error about the field when such
+// a card may not be registered.
+func (r *Registry) judge(ctx context.Context, record *agent.Record, field string) error {
+	var err error
+	if record.Verification, err = r.verify(ctx, record, record.Card.Raw); err != nil {
+		r.config.Logger.Warn("verifying a card without keys that cannot be had", slog.String("agent", string(record.Name)), slog.Any("error", err))
+	}
+	if reason := r.config.Cards.Refuses(record.Verification); reason != "" {
+		return agent.FieldError{Path: field, Problem: reason}
+	}
+	if r.config.Cards.Mode == cards.Warn && !record.Verification.Verified() {
+		r.config.Logger.Warn("taking a card that is not verified", slog.String("agent", string(record.Name)),
+			slog.String("status", string(record.Verification.Status)), slog.String("reason", record.Verification.Reason))
+	}
+	return nil
+}
+
+// verify returns what the signatures of one of the agent's cards are worth, fetching the key sets they name where
+// the configuration believes those. An error says that one could not be had; the result is then without it.
+func (r *Registry) verify(ctx context.Context, record *agent.Record, raw []byte) (agent.CardVerification, error) {
+	verifier := r.config.Cards.Verifier
+	if r.config.Cards.Mode == cards.Off || verifier == nil {
+		return agent.CardVerification{}, nil
+	}
+	keys := cards.KeysOf(record)
+	keys.Sets = map[string][]cards.Key{}
+	var problems []error
+	for _, url := range verifier.Wanted(raw, keys) {
+		set, err := r.keySet(ctx, url)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("fetching key set: %w", err))
+			continue
+		}
+		keys.Sets[url] = set
+	}
+	return verifier.Verify(raw, keys, r.config.Now()), errors.Join(problems...)
+}
+
+func (r *Registry) keySet(ctx context.Context, url string) ([]cards.Key, error) {
+	if r.config.Fetch == nil {
+		return nil, errors.New("nothing is fetched here")
+	}
+	raw, err := r.config.Fetch.FetchKeySet(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	set, err := cards.ParseKeySet(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", url, err)
+	}
+	return set, nil
+}
