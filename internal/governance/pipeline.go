@@ -50,7 +50,7 @@ func pipeline(c Config) []step {
 		{"content", onBody, contentStage{scanner: c.Scanner, mode: p.Content}},
 
 		{"answer", onAnswer, answerStage{limits: p.AnswerLimits}},
-		{"answered-tasks", onAnswer, answeredTasksStage{ledger: c.Tasks}},
+		{"answered-tasks", onAnswer, answeredTasksStage{ledger: c.Tasks, unknown: p.UnknownTasks}},
 		{"extended-card", onAnswer, extendedCardStage{cards: c.Cards}},
 		{"answered-content", onAnswer | onFields, answeredContentStage{scanner: c.Scanner, mode: p.AnswerContent}},
 	}

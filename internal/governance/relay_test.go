@@ -121,6 +121,11 @@ func TestWholeAnswers(t *testing.T) {
 			answering{request: list, header: jsonType, chunks: []string{result(`{"tasks":[` + aTask("theirs", "x") + "," + aTask("mine", "x") + `],"totalSize":2,"nextPageToken":"","pageSize":50}`)}},
 			Pass, "", result(`{"tasks":[` + aTask("mine", "x") + `],"totalSize":1,"nextPageToken":"","pageSize":50}`),
 		},
+		{
+			"list-without-unknown-ones", func(f *fixture) { f.policy.UnknownTasks = DenyUnknownTasks },
+			answering{request: list, header: jsonType, chunks: []string{result(`{"tasks":[` + aTask("old", "x") + "," + aTask("mine", "x") + `]}`)}},
+			Pass, "", result(`{"tasks":[` + aTask("mine", "x") + `]}`),
+		},
 		{"error-of-the-agent", nil, answering{request: get, header: jsonType, chunks: []string{`{"jsonrpc":"2.0","id":"r1","error":{"code":-32001,"message":"no"}}`}}, Pass, "", ""},
 		{"not-json", nil, answering{request: get, header: jsonType, chunks: []string{"{"}}, Refuse, "answer-unreadable", ""},
 		{"duplicate-key", nil, answering{request: get, header: jsonType, chunks: []string{`{"jsonrpc":"2.0","id":"r1","result":{"id":"mine","id":"theirs"}}`}}, Refuse, "answer-unreadable", ""},

@@ -21,8 +21,8 @@ type Ledger interface {
 	Finish(ref task.Ref)
 }
 
-// UnknownTasks says what becomes of requests about tasks whose owner is not known, such as those from before the mesh.
-// The zero value denies them.
+// UnknownTasks says what becomes of requests about tasks whose owner is not known, such as those from before the mesh,
+// and of such tasks in lists. The zero value denies them.
 type UnknownTasks uint8
 
 // The ways.
@@ -101,7 +101,8 @@ func (x *Exchange) actsFor(owner task.Owner) bool {
 // answeredTasksStage learns whose the tasks of an answer are, and lets no caller see a task of somebody else's: from a
 // list it is taken out, any other answer about it is withheld.
 type answeredTasksStage struct {
-	ledger Ledger
+	ledger  Ledger
+	unknown UnknownTasks
 }
 
 func (s answeredTasksStage) Judge(ctx context.Context, x *Exchange) Verdict {
@@ -116,8 +117,8 @@ func (s answeredTasksStage) Judge(ctx context.Context, x *Exchange) Verdict {
 		}
 		owner, err := s.owner(ctx, x, told)
 		switch {
-		case errors.Is(err, task.ErrUnowned):
-		case err != nil:
+		case errors.Is(err, task.ErrUnowned) && s.unknown == AskAgent:
+		case err != nil && !errors.Is(err, task.ErrUnowned):
 			return ownerUndecided(err)
 		case x.actsFor(owner):
 			if told.State == a2a.TaskTerminal {
