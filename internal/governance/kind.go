@@ -14,6 +14,7 @@ const (
 	NoTask                      // no such task, as far as this caller may know
 	BadAnswer                   // the agent's answer cannot be judged
 	TooOften                    // the caller asks more often than it may
+	BadMedia                    // the body is of a type, or coded in a way, that is not read
 )
 
 // Codes are what a kind is on each wire.
@@ -35,9 +36,11 @@ var codes = [...]Codes{
 	NotFound:        {HTTP: 404, JSONRPC: -31404, GRPC: 5, Transport: true},
 	Invalid:         {HTTP: 400, JSONRPC: -32600, GRPC: 3},
 	TooLarge:        {HTTP: 413, JSONRPC: -31413, GRPC: 8},
-	// A2A has codes of its own for these two: TaskNotFoundError and InvalidAgentResponseError.
+	// A2A has codes of its own for these: TaskNotFoundError, InvalidAgentResponseError, ContentTypeNotSupportedError. The
+	// last is HTTP 415 in A2A 1.0.0 and 400 in 1.0.1; HTTP itself has 415 for it.
 	NoTask:    {HTTP: 404, JSONRPC: -32001, GRPC: 5},
 	BadAnswer: {HTTP: 502, JSONRPC: -32006, GRPC: 13},
+	BadMedia:  {HTTP: 415, JSONRPC: -32005, GRPC: 3},
 	TooOften:  {HTTP: 429, JSONRPC: -31429, GRPC: 8},
 }
 

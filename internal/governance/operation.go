@@ -71,14 +71,14 @@ func encoding(r Request, binding a2a.Binding) (Verdict, bool) {
 	for _, field := range [...]string{"content-encoding", "grpc-encoding"} {
 		for _, coding := range r.Header.Values(field) {
 			if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-				return deny(Invalid, GatewaySide, "content-encoded", "compressed bodies cannot be inspected; send identity encoding"), false
+				return deny(BadMedia, GatewaySide, "content-encoded", "compressed bodies cannot be inspected; send identity encoding"), false
 			}
 		}
 	}
 	types := r.Header.Values("content-type")
 	if binding == a2a.GRPC {
 		if len(types) != 1 || types[0] != "application/grpc" && types[0] != "application/grpc+proto" {
-			return deny(Invalid, GatewaySide, "content-type", "send application/grpc with protobuf messages"), false
+			return deny(BadMedia, GatewaySide, "content-type", "send application/grpc with protobuf messages"), false
 		}
 		return Verdict{}, true
 	}
@@ -89,7 +89,7 @@ func encoding(r Request, binding a2a.Binding) (Verdict, bool) {
 	charset, declared := params["charset"]
 	if len(types) > 1 || err != nil || media != "application/json" && media != "application/a2a+json" ||
 		declared && !strings.EqualFold(charset, "utf-8") || len(params) > 1 || len(params) == 1 && !declared {
-		return deny(Invalid, GatewaySide, "content-type", "send application/json in UTF-8"), false
+		return deny(BadMedia, GatewaySide, "content-type", "send application/json in UTF-8"), false
 	}
 	return Verdict{}, true
 }
