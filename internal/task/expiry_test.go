@@ -28,6 +28,11 @@ func TestExpiry(t *testing.T) {
 			wantOwner(t, l, first, "alice")
 			time.Sleep(46 * day)
 		}, ""},
+		{"learned-again", func(t *testing.T, l *task.Ledger) {
+			time.Sleep(29 * day)
+			learn(t, l, first, by("alice"))
+			time.Sleep(29 * day)
+		}, "alice"},
 		{"finished-within-its-time", func(_ *testing.T, l *task.Ledger) {
 			l.Finish(first)
 			time.Sleep(day)
@@ -77,6 +82,21 @@ func TestExpiry(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnyProcessProlongs shows that a task is used where it has to be read from the store first, too.
+func TestAnyProcessProlongs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		bucket := newBucket(t)
+		config := settings(unwatched{bucket})
+		learn(t, open(t, config), first, by("alice"))
+		synctest.Wait()
+		time.Sleep(29 * day)
+		wantOwner(t, open(t, config), first, "alice")
+		synctest.Wait()
+		time.Sleep(29 * day)
+		wantOwner(t, open(t, config), first, "alice")
+	})
 }
 
 // TestStoreDoesNotGrow shows that records leave the store, those that were written again too.

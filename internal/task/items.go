@@ -17,6 +17,14 @@ func (l *Ledger) enqueue(it *item) {
 	}
 }
 
+// use has an item written that the store does not have, or that would end sooner after this use than promised. l.mu is
+// held.
+func (l *Ledger) use(it *item, now time.Time) {
+	if it.revision == 0 || it.expires.Sub(now) < l.lifetime(it.state) {
+		l.enqueue(it)
+	}
+}
+
 // finish marks an item as finished. l.mu is held.
 func (l *Ledger) finish(it *item, state State) {
 	if state > it.state {

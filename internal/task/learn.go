@@ -35,15 +35,20 @@ func (l *Ledger) Learn(ctx context.Context, ref Ref, owner Owner, state State) (
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.learned(l.take(k, stored), state), nil
+	if l.drained != nil && stored.revision == 0 {
+		return Owner{}, errClosed // nobody would write it any more
+	}
+	return l.learned(l.take(k, stored), state, now), nil
 }
+
+var errClosed = fmt.Errorf("learning the owner of a task: the ledger is closed: %w", store.ErrUnavailable)
 
 // learnHere learns from memory alone, if that can tell whose the task is.
 func (l *Ledger) learnHere(k key, owner Owner, state State, now time.Time) (current Owner, decided bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.drained != nil {
-		return Owner{}, false, fmt.Errorf("learning the owner of a task: the ledger is closed: %w", store.ErrUnavailable)
+		return Owner{}, false, errClosed
 	}
 	it := l.current(k, now)
 	if it == nil && !l.knowsAll() {
@@ -52,15 +57,13 @@ func (l *Ledger) learnHere(k key, owner Owner, state State, now time.Time) (curr
 	if it == nil {
 		it = l.take(k, l.first(owner, state, now))
 	}
-	return l.learned(it, state), true, nil
+	return l.learned(it, state, now), true, nil
 }
 
-// learned has written what the store does not know of an item, and returns its owner. l.mu is held.
-func (l *Ledger) learned(it *item, state State) Owner {
+// learned notes how far an item is and that it is used, and returns its owner. l.mu is held.
+func (l *Ledger) learned(it *item, state State, now time.Time) Owner {
 	l.finish(it, state)
-	if it.revision == 0 {
-		l.enqueue(it)
-	}
+	l.use(it, now)
 	return it.owner
 }
 

@@ -167,7 +167,9 @@ func (l *Ledger) Owner(ctx context.Context, asker agent.ID, ref Ref) (Owner, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.take(k, found).owner, nil
+	it := l.take(k, found)
+	l.use(it, now)
+	return it.owner, nil
 }
 
 // errElsewhere says that the store has to be asked.
@@ -183,9 +185,8 @@ func (l *Ledger) recall(k key, now time.Time) (Owner, error) {
 		return Owner{}, ErrUnowned
 	case it == nil:
 		return Owner{}, errElsewhere
-	case it.revision == 0, it.expires.Sub(now) < l.lifetime(it.state):
-		l.enqueue(it)
 	}
+	l.use(it, now)
 	return it.owner, nil
 }
 

@@ -151,6 +151,39 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// slow is a bucket whose reads say that they have begun, and then wait.
+type slow struct {
+	store.Bucket
+	begun, proceed chan struct{}
+}
+
+func (s slow) Get(ctx context.Context, key string) (store.Entry, error) {
+	close(s.begun)
+	<-s.proceed
+	return s.Bucket.Get(ctx, key)
+}
+
+// TestCloseWhileLearning shows that no owner is promised whom nobody is left to store.
+func TestCloseWhileLearning(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		bucket := slow{unwatched{newBucket(t)}, make(chan struct{}), make(chan struct{})}
+		ledger := open(t, settings(bucket))
+		learned := make(chan error)
+		go func() {
+			_, err := ledger.Learn(t.Context(), first, by("alice"), task.Running)
+			learned <- err
+		}()
+		<-bucket.begun
+		if err := closeWithin(ledger, time.Second); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+		close(bucket.proceed)
+		if err := <-learned; !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("Learn() across Close() = %v, want %v", err, store.ErrUnavailable)
+		}
+	})
+}
+
 func TestRestart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		bucket := newBucket(t)
