@@ -53,10 +53,11 @@ func (r *Registry) resolve(ctx context.Context, name agent.ID, digest, word stri
 		if errors.Is(err, ErrChanged) {
 			continue
 		}
-		if err == nil {
-			r.config.Logger.Info("a changed card was "+word, slog.String("agent", string(name)), slog.String("digest", digest))
+		if err != nil {
+			return nil, err
 		}
-		return stored, err
+		r.config.Logger.Info("a changed card was "+word, slog.String("agent", string(name)), slog.String("digest", digest))
+		return stored, r.awaitWrite(ctx, name, stored.Revision)
 	}
 	return nil, ErrChanged
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"reflect"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -61,6 +60,7 @@ func (r *Registry) RefreshCards(ctx context.Context, atOnce int) {
 		})
 	}
 	_ = round.Wait() // each of them returns nil
+	r.versions.prune(r.Snapshot())
 }
 
 // RefreshCard fetches the card of an agent again and applies the policy to what has changed: the card is put in
@@ -130,10 +130,11 @@ func (r *Registry) settle(ctx context.Context, fetchedFor *agent.Record, card ag
 		if errors.Is(err, ErrChanged) {
 			continue
 		}
-		if err == nil {
-			r.report(stored, d)
+		if err != nil {
+			return nil, failed, err
 		}
-		return stored, d, errors.Join(err, d.problem)
+		r.report(stored, d)
+		return stored, d, errors.Join(r.awaitWrite(ctx, stored.Name, stored.Revision), d.problem)
 	}
 	return nil, failed, ErrChanged
 }
@@ -206,7 +207,7 @@ func (r *Registry) putInForce(record *agent.Record, card agent.PendingCard, appr
 	record.CardUpdate = &agent.CardUpdate{At: record.Updated, Changes: card.Changes, Approved: approved}
 }
 
-// replaceCard stores the record over the revision it has, or returns ErrChanged.
+// replaceCard stores the record over the revision it has, or returns ErrChanged. The snapshot shows it later.
 func (r *Registry) replaceCard(ctx context.Context, record *agent.Record) (*agent.Record, error) {
 	encoded, err := record.Encode()
 	if err != nil {
@@ -218,7 +219,7 @@ func (r *Registry) replaceCard(ctx context.Context, record *agent.Record) (*agen
 	}
 	stored := *record
 	stored.Revision = revision
-	return &stored, r.awaitWrite(ctx, record.Name, revision)
+	return &stored, nil
 }
 
 // report logs a change that was decided about, once: what is found again and again is only counted.
@@ -233,34 +234,4 @@ func (r *Registry) report(record *agent.Record, d decision) {
 		attributes = append(attributes, slog.String("digest", record.Pending.Digest))
 	}
 	r.config.Logger.Warn("the card of an agent has changed", attributes...)
-}
-
-// cardVersions remembers, for each agent, what its server sent last and at which revision that was decided about:
-// a registration made since must be compared anew. It is lost with the process, which costs one fetch.
-type cardVersions struct {
-	mu    sync.Mutex
-	known map[agent.ID]decidedVersion
-}
-
-type decidedVersion struct {
-	version  CardVersion
-	revision uint64
-}
-
-func (v *cardVersions) of(record *agent.Record) CardVersion {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if decided := v.known[record.Name]; decided.revision == record.Revision {
-		return decided.version
-	}
-	return CardVersion{}
-}
-
-func (v *cardVersions) set(record *agent.Record, version CardVersion) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.known == nil {
-		v.known = map[agent.ID]decidedVersion{}
-	}
-	v.known[record.Name] = decidedVersion{version, record.Revision}
 }
