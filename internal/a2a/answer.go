@@ -46,8 +46,8 @@ type TaskRef struct {
 // Span is a place in a body: byte offsets, 0 and 0 for none.
 type Span struct{ Start, End int32 }
 
-// Answer is what an agent says in one answer, one event of a stream or one payload pushed to a caller. Its strings
-// share one copy of the body; RequestID aliases the body.
+// Answer is what an agent says in one answer or one event of a stream. Its strings share one copy of the body; RequestID
+// aliases the body.
 type Answer struct {
 	Kind AnswerKind
 	// RequestID is the JSON-RPC id as raw JSON, nil when there is none.

@@ -236,20 +236,6 @@ func TestAmbiguousAnswersAreRefused(t *testing.T) {
 	}
 }
 
-func TestParsePush(t *testing.T) {
-	t.Parallel()
-	for _, body := range []string{`{"task":` + task10 + `}`, task03, task10} {
-		got, p := a2a.ParsePush([]byte(body), a2a.DefaultLimits())
-		if p != nil || got.Kind != a2a.AnswerTask || len(got.Tasks) != 1 || got.Tasks[0].ID != "t-1" {
-			t.Errorf("%s: %+v, %v", body, got, p)
-		}
-	}
-	_, p := a2a.ParsePush([]byte(`{"task":{},"task":{}}`), a2a.DefaultLimits())
-	if p == nil || p.Agent || p.Code != a2a.CodeInvalidRequest || p.Denial().HTTPStatus != 400 || p.Denial().Streaming {
-		t.Errorf("a push payload is refused with %+v", p)
-	}
-}
-
 func TestAnswerOutlivesBody(t *testing.T) {
 	t.Parallel()
 	body := []byte(result(`1`, `{"task":`+task10+`}`))

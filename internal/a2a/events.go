@@ -54,14 +54,14 @@ func NewEvents(limit int) *Events { return &Events{limit: min(limit, maxEvent)} 
 // maxEvent bounds an event whatever the caller configures, so that places in it fit a Span.
 const maxEvent = 1 << 30
 
-// Reset makes e ready for another stream under the same limit.
-func (e *Events) Reset() { *e = Events{limit: e.limit, own: e.own[:0], joined: e.joined[:0]} }
-
 // Feed appends a chunk to the stream. The chunk must stay as it is until Next has returned false.
 func (e *Events) Feed(chunk []byte) {
-	if len(e.window) == 0 {
+	switch {
+	case e.err != nil:
+		return
+	case len(e.window) == 0:
 		e.window, e.kept = chunk, false
-	} else {
+	default:
 		e.keep()
 		e.own = append(e.own, chunk...)
 		e.window = e.own
@@ -113,6 +113,7 @@ func (e *Events) Next() (Event, bool, error) {
 	}
 	if len(e.window) > e.limit {
 		e.err = ErrEventTooLarge
+		e.window, e.own, e.joined = nil, nil, nil
 	}
 	e.keep()
 	return Event{}, false, e.err

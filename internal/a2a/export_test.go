@@ -43,3 +43,6 @@ func RulesOfWidestShape() int {
 
 // MaxRules is the bound on what RulesOfWidestShape returns.
 const MaxRules = maxRules
+
+// Held returns how many bytes of the stream are kept.
+func (e *Events) Held() int { return len(e.window) + cap(e.own) + cap(e.joined) }

@@ -46,9 +46,6 @@ type Frames struct {
 // NewFrames returns a splitter of messages of at most limit bytes each, the prefix not counted.
 func NewFrames(limit int) *Frames { return &Frames{limit: max(limit, 0)} }
 
-// Reset makes f ready for another stream under the same limit.
-func (f *Frames) Reset() { *f = Frames{limit: f.limit, own: f.own[:0]} }
-
 // Feed appends a chunk to the stream. The chunk must stay as it is until Next has returned false.
 func (f *Frames) Feed(chunk []byte) {
 	switch {

@@ -40,16 +40,6 @@ func ParseAnswer(binding Binding, method Method, body []byte, lim Limits) (Answe
 	return a, nil
 }
 
-// ParsePush reads body as the payload that an agent pushes to a caller's address: a StreamResponse of 1.0, or a Task
-// or an event of 0.3. It refuses what ParseAnswer refuses, as a request.
-func ParsePush(body []byte, lim Limits) (Answer, *Problem) {
-	a, p := ParseAnswer(HTTPJSON, SubscribeToTask, body, lim)
-	if p != nil {
-		p.Method, p.Agent = OtherMethod, false
-	}
-	return a, p
-}
-
 // holds reports whether the slot has a value other than null.
 func (s *scanner) holds(at slot) bool {
 	v := s.values[at]
