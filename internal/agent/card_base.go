@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -24,14 +25,11 @@ func HostBase(scheme, host string) (Base, error) {
 	}
 	u, err := url.Parse(base.URL)
 	if err != nil || u.Path != "" {
-		return Base{}, fmt.Errorf("host must be a name or an address, with or without a port")
+		return Base{}, errors.New("host must be a name or an address, with or without a port")
 	}
 	base.GRPC = net.JoinHostPort(u.Hostname(), port(u))
 	return base, base.check()
 }
-
-// At returns the base at a path of the host, which gRPC clients cannot reach.
-func (b Base) At(path string) Base { return Base{URL: b.URL + path} }
 
 func (b Base) check() error {
 	if err := CheckURL(b.URL); err != nil {

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -67,7 +66,7 @@ func (s *cardServer) serve(raw []byte, complete bool) ([]byte, error) {
 	if complete {
 		members = s.completed(members)
 	}
-	return object(members), nil
+	return strictjson.ObjectOf(members), nil
 }
 
 // url returns where the mesh offers an interface. A gRPC client has no path, so it reaches only what stands at the
@@ -113,7 +112,7 @@ func (s *cardServer) supported(value strictjson.Value) strictjson.Value {
 			kept = append(kept, withURL(element, url))
 		}
 	}
-	return array(kept)
+	return strictjson.ArrayOf(kept)
 }
 
 // legacyShape is what becomes of the 0.3 members of a card.
@@ -169,7 +168,7 @@ func (l legacyShape) members(member strictjson.Member) []strictjson.Member {
 		}
 	case "additionalInterfaces":
 		if member.Value.Kind() == strictjson.Array {
-			member.Value = array(l.additional)
+			member.Value = strictjson.ArrayOf(l.additional)
 		}
 	}
 	return []strictjson.Member{member}
@@ -182,31 +181,5 @@ func withURL(element, url strictjson.Value) strictjson.Value {
 			members[i].Value = url
 		}
 	}
-	return object(members)
-}
-
-func object(members []strictjson.Member) strictjson.Value {
-	var out bytes.Buffer
-	for i, member := range members {
-		out.WriteByte("{,"[min(i, 1)])
-		out.Write(strictjson.Quote(member.Name))
-		out.WriteByte(':')
-		out.Write(member.Value)
-	}
-	if len(members) == 0 {
-		out.WriteByte('{')
-	}
-	out.WriteByte('}')
-	return out.Bytes()
-}
-
-func array(values []strictjson.Value) strictjson.Value {
-	out := []byte{'['}
-	for i, value := range values {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, value...)
-	}
-	return append(out, ']')
+	return strictjson.ObjectOf(members)
 }

@@ -15,7 +15,7 @@ const (
 
 // CardVerification is the result of verifying a card's signatures.
 type CardVerification struct {
-	// Status is the best that any of the signatures is worth.
+	// Status is verified as soon as one signature is, else the worst that any of them is worth.
 	Status CardStatus `json:"status,omitempty"`
 	// KeyID, Algorithm and Canonicalisation are those of the signature that Status is about: the key as the signature
 	// names it, the algorithm, and the canonical form that it covers.

@@ -46,7 +46,7 @@ func (s *cardServer) withLegacy(members []strictjson.Member, supported []strictj
 		case main.URL == "":
 			main = iface
 		default:
-			additional = append(additional, object([]strictjson.Member{
+			additional = append(additional, strictjson.ObjectOf([]strictjson.Member{
 				{Name: "url", Value: strictjson.Quote(iface.URL)}, {Name: "transport", Value: strictjson.Quote(string(iface.Binding))},
 			}))
 		}
@@ -58,7 +58,7 @@ func (s *cardServer) withLegacy(members []strictjson.Member, supported []strictj
 	members = set(members, "url", strictjson.Quote(main.URL))
 	members = set(members, "preferredTransport", strictjson.Quote(string(main.Binding)))
 	if len(additional) > 0 {
-		members = set(members, "additionalInterfaces", array(additional))
+		members = set(members, "additionalInterfaces", strictjson.ArrayOf(additional))
 	}
 	if extended := get(get(members, "capabilities").Members(), "extendedAgentCard"); extended.Kind() == strictjson.True {
 		members = add(members, "supportsAuthenticatedExtendedCard", extended)
@@ -70,7 +70,7 @@ func (s *cardServer) withLegacy(members []strictjson.Member, supported []strictj
 // card requires of callers stays as 0.3 says it: the SDK for Python reads that, and the one for Go up to 2.4 refuses
 // cards whose requirements have the form that 1.0 defines.
 func (s *cardServer) withSupported(members []strictjson.Member) []strictjson.Member {
-	known := s.reader.members("", object(members), cardMembers)
+	known := s.reader.members("", strictjson.ObjectOf(members), cardMembers)
 	version := s.reader.version("", known["protocolVersion"], legacyVersion)
 	main, _ := known["url"].Text()
 	transport, _ := known["preferredTransport"].Text()
@@ -83,16 +83,16 @@ func (s *cardServer) withSupported(members []strictjson.Member) []strictjson.Mem
 	}
 	var supported []strictjson.Value
 	for _, iface := range list {
-		supported = append(supported, object([]strictjson.Member{
+		supported = append(supported, strictjson.ObjectOf([]strictjson.Member{
 			{Name: "url", Value: strictjson.Quote(iface.URL)},
 			{Name: "protocolBinding", Value: strictjson.Quote(string(iface.Binding))},
 			{Name: "protocolVersion", Value: strictjson.Quote(iface.Version)},
 		}))
 	}
-	members = set(members, "supportedInterfaces", array(supported))
+	members = set(members, "supportedInterfaces", strictjson.ArrayOf(supported))
 	if extended := get(members, "supportsAuthenticatedExtendedCard"); extended.Kind() == strictjson.True {
 		if capabilities := get(members, "capabilities"); capabilities == nil || capabilities.Kind() == strictjson.Object {
-			members = set(members, "capabilities", object(add(capabilities.Members(), "extendedAgentCard", extended)))
+			members = set(members, "capabilities", strictjson.ObjectOf(add(capabilities.Members(), "extendedAgentCard", extended)))
 		}
 	}
 	return withSchemes(members, wrappedScheme)
@@ -112,7 +112,7 @@ func withLegacySecurity(members []strictjson.Member) []strictjson.Member {
 			if get(skill.Members(), "securityRequirements") == nil {
 				return skill
 			}
-			return object(translate(skill.Members()))
+			return strictjson.ObjectOf(translate(skill.Members()))
 		}))
 	}
 	return members
@@ -128,16 +128,16 @@ func withSchemes(members []strictjson.Member, change func(strictjson.Value) stri
 	for i := range named {
 		named[i].Value = change(named[i].Value)
 	}
-	return set(members, "securitySchemes", object(named))
+	return set(members, "securitySchemes", strictjson.ObjectOf(named))
 }
 
 // legacyRequirement turns {"schemes":{"name":{"list":[…]}}} into {"name":[…]}.
 func legacyRequirement(requirement strictjson.Value) strictjson.Value {
 	named := get(requirement.Members(), "schemes").Members()
 	for i := range named {
-		named[i].Value = array(get(named[i].Value.Members(), "list").Elements())
+		named[i].Value = strictjson.ArrayOf(get(named[i].Value.Members(), "list").Elements())
 	}
-	return object(named)
+	return strictjson.ObjectOf(named)
 }
 
 // typedScheme adds to a scheme of 1.0 what 0.3 reads: its type, and the members of the wrapper beside it.
@@ -155,7 +155,7 @@ func typedScheme(scheme strictjson.Value) strictjson.Value {
 			}
 			members = add(members, member.Name, member.Value)
 		}
-		return object(members)
+		return strictjson.ObjectOf(members)
 	}
 	return scheme
 }
@@ -180,14 +180,14 @@ func wrappedScheme(scheme strictjson.Value) strictjson.Value {
 		}
 		inner = add(inner, member.Name, member.Value)
 	}
-	return object(set(members, schemeKinds[i].wrapper, object(inner)))
+	return strictjson.ObjectOf(set(members, schemeKinds[i].wrapper, strictjson.ObjectOf(inner)))
 }
 
 func oneFlow(flows strictjson.Value) strictjson.Value {
 	members := flows.Members()
 	for _, name := range flowPreference {
 		if flow := get(members, name); flow != nil {
-			return object([]strictjson.Member{{Name: name, Value: flow}})
+			return strictjson.ObjectOf([]strictjson.Member{{Name: name, Value: flow}})
 		}
 	}
 	return flows
@@ -225,5 +225,5 @@ func each(list strictjson.Value, change func(strictjson.Value) strictjson.Value)
 	for i := range elements {
 		elements[i] = change(elements[i])
 	}
-	return array(elements)
+	return strictjson.ArrayOf(elements)
 }

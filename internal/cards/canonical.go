@@ -50,7 +50,7 @@ func unsigned(card strictjson.Value) strictjson.Value {
 			kept = append(kept, member)
 		}
 	}
-	return object(kept)
+	return strictjson.ObjectOf(kept)
 }
 
 // canonical returns RFC 8785 of a value.
@@ -74,7 +74,7 @@ func Digest(raw []byte) (string, error) {
 	for _, name := range signers(document) {
 		names = append(names, strictjson.Quote(name))
 	}
-	form, err := canonical(array([]strictjson.Value{unsigned(document), array(names)}))
+	form, err := canonical(strictjson.ArrayOf([]strictjson.Value{unsigned(document), strictjson.ArrayOf(names)}))
 	if err != nil {
 		return "", err
 	}

@@ -64,7 +64,7 @@ func read(raw []byte) meaning {
 		case member.Name == "skills":
 			var required []strictjson.Value
 			skills, required = splitSkills(member.Value)
-			security = append(security, strictjson.Member{Name: member.Name, Value: array(required)})
+			security = append(security, strictjson.Member{Name: member.Name, Value: strictjson.ArrayOf(required)})
 		case slices.Contains(securityMembers, member.Name):
 			security = append(security, member)
 		case slices.Contains(placeMembers, member.Name):
@@ -74,10 +74,10 @@ func read(raw []byte) meaning {
 		}
 	}
 	// Both cards pass through here alike, so that a part without a canonical form equals only another such part.
-	m.skills, _ = canonical(array(skills))
-	m.security, _ = canonical(object(security))
-	m.places, _ = canonical(object(places))
-	m.other, _ = canonical(object(other))
+	m.skills, _ = canonical(strictjson.ArrayOf(skills))
+	m.security, _ = canonical(strictjson.ObjectOf(security))
+	m.places, _ = canonical(strictjson.ObjectOf(places))
+	m.other, _ = canonical(strictjson.ObjectOf(other))
 	m.keys = signers(document)
 	return m
 }
@@ -97,9 +97,9 @@ func splitSkills(list strictjson.Value) (skills, required []strictjson.Value) {
 				rest = append(rest, member)
 			}
 		}
-		skills = append(skills, object(rest))
+		skills = append(skills, strictjson.ObjectOf(rest))
 		if len(needs) > 1 {
-			required = append(required, object(needs))
+			required = append(required, strictjson.ObjectOf(needs))
 		}
 	}
 	return skills, required

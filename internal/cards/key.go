@@ -149,7 +149,7 @@ func parseJWK(value strictjson.Value) (Key, error) {
 		return Key{}, fmt.Errorf("must have a kid of 1 to %d bytes: signatures name their key by it", maxKeyIDName)
 	}
 	var parsed jose.JSONWebKey
-	if err := json.Unmarshal(object(public), &parsed); err != nil {
+	if err := json.Unmarshal(strictjson.ObjectOf(public), &parsed); err != nil {
 		return Key{}, errors.New("is not a public key that can be read")
 	}
 	key := Key{ids: []string{kid}, public: parsed.Key}

@@ -92,18 +92,18 @@ func (m *message) filter(value strictjson.Value, known bool) strictjson.Value {
 			for i := range elements {
 				elements[i] = inner.filter(elements[i], known)
 			}
-			member.Value = array(elements)
+			member.Value = strictjson.ArrayOf(elements)
 		}
 		if inner := m.mapped[member.Name]; inner != nil && member.Value.Kind() == strictjson.Object {
 			entries := member.Value.Members()
 			for i := range entries {
 				entries[i].Value = inner.filter(entries[i].Value, known)
 			}
-			member.Value = object(entries)
+			member.Value = strictjson.ObjectOf(entries)
 		}
 		kept = append(kept, member)
 	}
-	return object(kept)
+	return strictjson.ObjectOf(kept)
 }
 
 // isDefault reports whether a value is the default of a member that is no message: "", false, [] or {}.
@@ -138,7 +138,7 @@ func stripped(value strictjson.Value) (strictjson.Value, bool) {
 				kept = append(kept, strictjson.Member{Name: member.Name, Value: inner})
 			}
 		}
-		return object(kept), len(kept) > 0
+		return strictjson.ObjectOf(kept), len(kept) > 0
 	case strictjson.Array:
 		var kept []strictjson.Value
 		for _, element := range value.Elements() {
@@ -146,34 +146,11 @@ func stripped(value strictjson.Value) (strictjson.Value, bool) {
 				kept = append(kept, inner)
 			}
 		}
-		return array(kept), len(kept) > 0
+		return strictjson.ArrayOf(kept), len(kept) > 0
 	case strictjson.Null:
 		return nil, false
 	case strictjson.String:
 		return value, len(value) > len(`""`)
 	}
 	return value, true
-}
-
-func object(members []strictjson.Member) strictjson.Value {
-	out := []byte{'{'}
-	for i, member := range members {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, strictjson.Quote(member.Name)...)
-		out = append(append(out, ':'), member.Value...)
-	}
-	return append(out, '}')
-}
-
-func array(values []strictjson.Value) strictjson.Value {
-	out := []byte{'['}
-	for i, value := range values {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, value...)
-	}
-	return append(out, ']')
 }

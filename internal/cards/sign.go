@@ -90,7 +90,7 @@ func (s *Signer) Sign(card []byte, origin string) ([]byte, error) {
 		}
 		signatures = append(signatures, signature)
 	}
-	return object(append(bare.Members(), strictjson.Member{Name: "signatures", Value: array(signatures)})), nil
+	return strictjson.ObjectOf(append(bare.Members(), strictjson.Member{Name: "signatures", Value: strictjson.ArrayOf(signatures)})), nil
 }
 
 func (s *Signer) sign(payload []byte, origin string) (strictjson.Value, error) {
@@ -111,7 +111,7 @@ func (s *Signer) sign(payload []byte, origin string) (strictjson.Value, error) {
 		return nil, err
 	}
 	protected, signature, _ := strings.Cut(compact, "..")
-	return object([]strictjson.Member{
+	return strictjson.ObjectOf([]strictjson.Member{
 		{Name: "protected", Value: strictjson.Quote(protected)},
 		{Name: "signature", Value: strictjson.Quote(signature)},
 	}), nil

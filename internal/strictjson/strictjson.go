@@ -168,6 +168,31 @@ func (v Value) Int() (int, bool) {
 	return n, err == nil
 }
 
+// ObjectOf returns the object with the members, in their order.
+func ObjectOf(members []Member) Value {
+	out := []byte{'{'}
+	for i, member := range members {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(out, Quote(member.Name)...), ':')
+		out = append(out, member.Value...)
+	}
+	return append(out, '}')
+}
+
+// ArrayOf returns the array of the values.
+func ArrayOf(values []Value) Value {
+	out := []byte{'['}
+	for i, value := range values {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, value...)
+	}
+	return append(out, ']')
+}
+
 // Quote returns s as a JSON string; invalid UTF-8 becomes the replacement character.
 func Quote(s string) Value {
 	quoted, _ := jsontext.AppendQuote(nil, s)

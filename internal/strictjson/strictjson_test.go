@@ -1,6 +1,7 @@
 package strictjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -106,10 +107,32 @@ func walk(t *testing.T, value Value) {
 	if _, err := Parse(value); err != nil {
 		t.Fatalf("a part of a valid document is not valid: %q: %v", value, err)
 	}
+	again := value
+	switch value.Kind() {
+	case Object:
+		again = ObjectOf(value.Members())
+	case Array:
+		again = ArrayOf(value.Elements())
+	}
+	if diff := cmp.Diff(plain(t, value), plain(t, again)); diff != "" {
+		t.Fatalf("put together again (-want +got)\n%s", diff)
+	}
 	for _, member := range value.Members() {
 		walk(t, member.Value)
 	}
 	for _, element := range value.Elements() {
 		walk(t, element)
 	}
+}
+
+// plain returns what the standard library reads, its numbers as they are written.
+func plain(t *testing.T, value Value) any {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(value))
+	decoder.UseNumber()
+	var read any
+	if err := decoder.Decode(&read); err != nil {
+		t.Fatal(err)
+	}
+	return read
 }

@@ -14,7 +14,7 @@ import (
 
 // verificationBody is what the signatures of a card are worth.
 type verificationBody struct {
-	Status           agent.CardStatus `json:"status" enum:"unsigned,verified,invalid,unknown-key" doc:"The best that any signature is worth."`
+	Status           agent.CardStatus `json:"status" enum:"unsigned,verified,invalid,unknown-key" doc:"Verified as soon as one signature is, else the worst that any is worth."`
 	KeyID            string           `json:"kid,omitempty" doc:"The key, as the signature names it."`
 	Algorithm        string           `json:"alg,omitempty" doc:"The algorithm of the signature."`
 	Canonicalisation string           `json:"canonicalisation,omitempty" enum:"specified,stripped,verbatim" doc:"The canonical form that the signature covers."`
