@@ -116,7 +116,7 @@ func newAPI(p apiParts) (*api.Server, error) {
 		Version:     release(),
 		Extend: func(a huma.API) {
 			p.Inspection.register(a)
-			registerTasks(a, p.Tasks)
+			taskReview{p.Tasks, p.Logger}.register(a)
 		},
 	})
 }

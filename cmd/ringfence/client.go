@@ -82,7 +82,7 @@ type problem struct {
 	} `json:"errors"`
 }
 
-// do sends one JSON request and decodes the answer into out.
+// do sends one JSON request and decodes the answer into out; nil expects none.
 func (c client) do(ctx context.Context, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -105,6 +105,9 @@ func (c client) do(ctx context.Context, method, path string, in, out any) error 
 	}
 	if response.StatusCode >= 300 {
 		return refusal(response.StatusCode, data)
+	}
+	if out == nil {
+		return nil
 	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return fmt.Errorf("decoding the API's answer: %w", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -28,36 +29,46 @@ type taskOwner struct {
 
 type taskOutput struct{ Body taskOwner }
 
-// registerTasks lets an administrator see whose a task is, and give it up: an agent that starts anew may use the ids of
-// its old tasks again, which would be their owners' still.
-func registerTasks(api huma.API, tasks *task.Ledger) {
-	huma.Register(api, huma.Operation{
-		OperationID: "get-task-owner", Method: http.MethodGet, Path: "/v1/agents/{name}/tasks/{task}",
-		Summary: "Get whose a task is", Errors: []int{401, 404, 503},
-	}, func(ctx context.Context, in *taskInput) (*taskOutput, error) {
-		owner, err := tasks.Owner(ctx, "", in.ref())
-		if err != nil {
-			return nil, taskProblem(err)
-		}
-		return &taskOutput{Body: taskOwner{owner.Agent, owner.DID, owner.Context, owner.Created}}, nil
-	})
-	huma.Register(api, huma.Operation{
-		OperationID: "forget-task", Method: http.MethodDelete, Path: "/v1/agents/{name}/tasks/{task}",
-		Summary: "Forget whose a task is, so that the next caller whom the agent tells of it owns it", Errors: []int{401, 503},
-	}, func(ctx context.Context, in *taskInput) (*struct{}, error) {
-		if err := tasks.Forget(ctx, in.ref()); err != nil && !errors.Is(err, task.ErrUnowned) {
-			return nil, taskProblem(err)
-		}
-		return nil, nil
-	})
+// taskReview lets an administrator see whose a task is, and give it up: an agent that starts anew may use the ids of its
+// old tasks again, which would be their owners' still.
+type taskReview struct {
+	tasks  *task.Ledger
+	logger *slog.Logger
 }
 
-func taskProblem(err error) error {
+func (v taskReview) register(api huma.API) {
+	const path = "/v1/agents/{name}/tasks/{task}"
+	huma.Register(api, huma.Operation{
+		OperationID: "get-task-owner", Method: http.MethodGet, Path: path, Summary: "Get whose a task is", Errors: []int{401, 404, 503},
+	}, v.owner)
+	huma.Register(api, huma.Operation{
+		OperationID: "forget-task", Method: http.MethodDelete, Path: path,
+		Summary: "Forget whose a task is, so that the next caller whom the agent tells of it owns it", Errors: []int{401, 503},
+	}, v.forget)
+}
+
+func (v taskReview) owner(ctx context.Context, in *taskInput) (*taskOutput, error) {
+	owner, err := v.tasks.Owner(ctx, "", in.ref())
+	if err != nil {
+		return nil, v.problem(err)
+	}
+	return &taskOutput{Body: taskOwner{owner.Agent, owner.DID, owner.Context, owner.Created}}, nil
+}
+
+func (v taskReview) forget(ctx context.Context, in *taskInput) (*struct{}, error) {
+	if err := v.tasks.Forget(ctx, in.ref()); err != nil {
+		return nil, v.problem(err)
+	}
+	return nil, nil
+}
+
+func (v taskReview) problem(err error) error {
 	switch {
 	case errors.Is(err, task.ErrUnowned), errors.Is(err, task.ErrUnnamed):
 		return huma.Error404NotFound("nobody is known to own the task")
 	case errors.Is(err, task.ErrTooMany):
 		return huma.Error503ServiceUnavailable(err.Error())
 	}
-	return huma.Error503ServiceUnavailable("whose task it is cannot be told now")
+	v.logger.Error("a request about a task failed", slog.Any("error", err))
+	return huma.Error503ServiceUnavailable("whose task it is cannot be told now; the log says why")
 }

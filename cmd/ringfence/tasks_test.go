@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"ringfence.dev/ringfence/internal/store"
+	"ringfence.dev/ringfence/internal/task"
+)
+
+// reviewed serves the API about the tasks of a ledger, whose store is returned too.
+func reviewed(t *testing.T, log *strings.Builder) (flags []string, ledger *task.Ledger, memory *store.Memory) {
+	t.Helper()
+	memory = store.NewMemory(time.Now)
+	t.Cleanup(func() { memory.Close() })
+	bucket, err := memory.Bucket(t.Context(), tasksBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger = task.Open(t.Context(), task.Config{
+		Bucket: bucket, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Memory: 1000, Retention: time.Hour, Finished: time.Hour, WaitForStore: true,
+	})
+	t.Cleanup(func() {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		ledger.Close(ended) //nolint:errcheck // the store may be closed
+	})
+	mux := http.NewServeMux()
+	taskReview{ledger, slog.New(slog.NewTextHandler(log, nil))}.register(humago.New(mux, huma.DefaultConfig("tasks", "1")))
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return []string{"--api", server.URL, "--token", "t"}, ledger, memory
+}
+
+func TestTasksCommands(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	flags, ledger, memory := reviewed(t, &log)
+	tasks := func(args ...string) (string, error) {
+		return run(t, append(append([]string{"tasks"}, args...), flags...)...)
+	}
+	const id = "odd id/of ours"
+	started := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	if _, err := ledger.Learn(t.Context(), task.Ref{Callee: "weather", Task: id}, task.Owner{Agent: "concierge", Created: started}, task.Running); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := tasks("owner", "weather", id); err != nil || out != "concierge, since 2026-03-01T12:00:00Z\n" {
+		t.Errorf("owner: %q, %v", out, err)
+	}
+	for range 2 { // what is forgotten already stays so
+		if out, err := tasks("forget", "weather", id); err != nil || out != "" {
+			t.Errorf("forget: %q, %v", out, err)
+		}
+	}
+	if _, err := tasks("owner", "weather", id); err == nil || !strings.Contains(err.Error(), "404: nobody is known to own the task") {
+		t.Errorf("owner of a forgotten task: %v", err)
+	}
+	if err := memory.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tasks("forget", "weather", id); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("forget without a store: %v", err)
+	}
+	if !strings.Contains(log.String(), "forgetting a task: ") {
+		t.Errorf("the log does not say why: %s", log.String())
+	}
+}
