@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -130,15 +131,12 @@ func cardCommand(cmd *cobra.Command, method, operation string) *cobra.Command {
 		if err := c.do(cmd.Context(), method, "/v1/agents/"+url.PathEscape(args[0])+"/card"+operation, body, &answer); err != nil {
 			return err
 		}
-		var indented any
-		if err := json.Unmarshal(answer, &indented); err != nil {
+		// Indented, and otherwise as it came: one decides about what the agent wrote.
+		var out bytes.Buffer
+		if err := json.Indent(&out, answer, "", "  "); err != nil {
 			return fmt.Errorf("decoding the API's answer: %w", err)
 		}
-		data, err := json.MarshalIndent(indented, "", "  ")
-		if err != nil {
-			return fmt.Errorf("printing answer: %w", err)
-		}
-		fmt.Fprintln(cmd.OutOrStdout(), string(data))
+		fmt.Fprintln(cmd.OutOrStdout(), out.String())
 		return nil
 	}
 	api.register(cmd.Flags())

@@ -115,10 +115,18 @@ func TestCardsCommands(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			flags, requests := administered(t, `{"name":"weather"}`)
+			flags, requests := administered(t, `{"name":"weather","document":{"z":"<a&b>","a":12345678901234567890}}`+"\n")
 			out, err := run(t, append(test.args, flags...)...)
-			if err != nil || out != "{\n  \"name\": \"weather\"\n}\n" {
-				t.Errorf("%q, %v", out, err)
+			const shown = `{
+  "name": "weather",
+  "document": {
+    "z": "<a&b>",
+    "a": 12345678901234567890
+  }
+}
+`
+			if diff := cmp.Diff(shown, out); err != nil || diff != "" {
+				t.Errorf("%v, printed (-want +got)\n%s", err, diff)
 			}
 			if diff := cmp.Diff([]string{test.want}, *requests); diff != "" {
 				t.Errorf("requests (-want +got)\n%s", diff)
