@@ -25,9 +25,10 @@ func verdict(x *governance.Exchange, proceed *extprocv3.ProcessingResponse) *ext
 	}}
 }
 
-func one(answer *extprocv3.ProcessingResponse) []*extprocv3.ProcessingResponse {
-	return []*extprocv3.ProcessingResponse{answer}
-}
+// replies are what Envoy is sent in answer to one of its messages.
+type replies []*extprocv3.ProcessingResponse
+
+func one(reply *extprocv3.ProcessingResponse) replies { return replies{reply} }
 
 // withAnswer asks Envoy for the agent's answer too. Envoy takes the body modes literally, so the request's is said again.
 func withAnswer(response *extprocv3.ProcessingResponse) *extprocv3.ProcessingResponse {

@@ -21,7 +21,7 @@ type answer struct {
 	released bool // the fields have passed
 }
 
-func (a *answer) headers(ctx context.Context, governor *governance.Governor, headers *extprocv3.HttpHeaders) ([]*extprocv3.ProcessingResponse, bool, error) {
+func (a *answer) headers(ctx context.Context, governor *governance.Governor, headers *extprocv3.HttpHeaders) (replies, bool, error) {
 	header, pseudo := envoyhttp.Header(headers.GetHeaders().GetHeaders())
 	status, err := strconv.Atoi(pseudo["status"])
 	if err != nil {
@@ -41,13 +41,13 @@ func (a *answer) headers(ctx context.Context, governor *governance.Governor, hea
 	return a.pass(part, false)
 }
 
-func (a *answer) body(ctx context.Context, body *extprocv3.HttpBody) ([]*extprocv3.ProcessingResponse, bool, error) {
+func (a *answer) body(ctx context.Context, body *extprocv3.HttpBody) (replies, bool, error) {
 	end := body.GetEndOfStream()
 	return a.pass(a.relay.Next(ctx, body.GetBody(), end), end)
 }
 
 // trailers end an answer whose body had no end of its own. An answer that is denied only here has its denial in them.
-func (a *answer) trailers(ctx context.Context, trailers *extprocv3.HttpTrailers) ([]*extprocv3.ProcessingResponse, bool, error) {
+func (a *answer) trailers(ctx context.Context, trailers *extprocv3.HttpTrailers) (replies, bool, error) {
 	part := a.relay.Next(ctx, nil, true)
 	stopped := part.Passing == governance.Stop
 	if stopped {
@@ -66,7 +66,7 @@ func (a *answer) trailers(ctx context.Context, trailers *extprocv3.HttpTrailers)
 }
 
 // pass returns what tells Envoy of a part; end reports that the agent's body is complete.
-func (a *answer) pass(part governance.Part, end bool) (answers []*extprocv3.ProcessingResponse, last bool, err error) {
+func (a *answer) pass(part governance.Part, end bool) (answers replies, last bool, err error) {
 	switch part.Passing {
 	case governance.Pass, governance.Stop:
 	case governance.Refuse:

@@ -29,7 +29,7 @@ type exchange struct {
 }
 
 // next takes one message of the stream and returns the answers to it. last reports that no message is to follow.
-func (e *exchange) next(ctx context.Context, message *extprocv3.ProcessingRequest) (answers []*extprocv3.ProcessingResponse, last bool, err error) {
+func (e *exchange) next(ctx context.Context, message *extprocv3.ProcessingRequest) (answers replies, last bool, err error) {
 	switch part := message.GetRequest().(type) {
 	case *extprocv3.ProcessingRequest_RequestHeaders:
 		if e.current != nil {
@@ -79,7 +79,7 @@ func (e *exchange) end() {
 
 func (e *exchange) relays() bool { return e.governor.Relays(e.current) }
 
-func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingRequest, headers *extprocv3.HttpHeaders) ([]*extprocv3.ProcessingResponse, bool, error) {
+func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingRequest, headers *extprocv3.HttpHeaders) (replies, bool, error) {
 	header, pseudo := envoyhttp.Header(headers.GetHeaders().GetHeaders())
 	request := governance.Request{
 		Method:    pseudo["method"],
@@ -101,7 +101,7 @@ func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingReq
 }
 
 // close decides the request and answers the message that completed it.
-func (e *exchange) close(ctx context.Context, body []byte, proceed *extprocv3.ProcessingResponse) ([]*extprocv3.ProcessingResponse, bool, error) {
+func (e *exchange) close(ctx context.Context, body []byte, proceed *extprocv3.ProcessingResponse) (replies, bool, error) {
 	if e.current == nil || e.decided {
 		return nil, false, errOrder
 	}

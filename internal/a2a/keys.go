@@ -5,8 +5,9 @@ import (
 	"hash/maphash"
 )
 
-// keySet finds duplicate names within each object of one body, among those that no rule defines. Few names are compared one by one; from the ninth
-// name on an object's names go into a hash table shared by all wide objects, so that no body costs quadratic time.
+// keySet finds duplicate names within each object of one body, among those that no rule defines. Few names are compared
+// one by one; from the ninth name on an object's names go into a hash table shared by all wide objects, so that no body
+// costs quadratic time.
 type keySet struct {
 	names   []keyName
 	objects int32

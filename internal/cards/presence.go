@@ -64,7 +64,8 @@ var (
 
 // knows reports whether the protocol has the member.
 func (m *message) knows(name string) bool {
-	return slices.Contains(m.plain, name) || slices.Contains(m.other, name) || m.single[name] != nil || m.repeated[name] != nil || m.mapped[name] != nil
+	return slices.Contains(m.plain, name) || slices.Contains(m.other, name) ||
+		m.single[name] != nil || m.repeated[name] != nil || m.mapped[name] != nil
 }
 
 // present returns the value of a message without the members that the presence rules leave out. A null member is

@@ -63,7 +63,8 @@ func (s *Server) body(record *agent.Record) agentBody {
 	trust, ring := record.Standing()
 	body := agentBody{
 		Name: record.Name, Card: cardDocument(record.Card.Raw), CardURL: record.CardURL, CardKeys: record.CardKeys,
-		Verification: verification(record.Verification), Pending: pending(record.Pending, false), CardUpdate: record.CardUpdate, DIDs: append([]string{}, record.DIDs...),
+		Verification: verification(record.Verification), Pending: pending(record.Pending, false), CardUpdate: record.CardUpdate,
+		DIDs:  append([]string{}, record.DIDs...),
 		Owner: record.Owner, Capabilities: make([]string, len(record.Capabilities)), RingCeiling: record.Ceiling.Number(),
 		Effect: record.Effect.String(), MeshURL: s.meshURL(record.Name), Ring: ring.Number(), Trust: int(trust), Status: record.Status,
 		CreatedAt: record.Created, UpdatedAt: record.Updated,

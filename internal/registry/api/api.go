@@ -130,8 +130,11 @@ func document(version string) huma.Config {
 	}
 }
 
-// open are the routes that need no token; their operations carry anyone. Scrapers have no token, as everywhere around Envoy; the listener is loopback unless an operator opens it.
-var open = map[string]bool{"/metrics": true, "/healthz": true, "/readyz": true, "/openapi.json": true, "/openapi.yaml": true, agent.KeySetPath: true}
+// open are the routes that need no token; their operations carry anyone. Scrapers have no token, as everywhere around
+// Envoy; the listener is loopback unless an operator opens it.
+var open = map[string]bool{
+	"/metrics": true, "/healthz": true, "/readyz": true, "/openapi.json": true, "/openapi.yaml": true, agent.KeySetPath: true,
+}
 
 // anyone is the security requirement of operations that need no token.
 func anyone() []map[string][]string { return []map[string][]string{} }
