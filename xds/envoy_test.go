@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,7 +105,7 @@ func startWith(t testing.TB, apiType string, change func(*settingsValue), record
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	b := &bench{t: t, governor: &governor{}, cards: newUpstream(t, "cards"), logs: &logs{}, clock: newClock()}
 	b.settings = settings()
-	b.settings.ListenPort = freePort(t)
+	b.settings.ListenPort = reservedPort(t)
 	b.settings.Governor = "unix:" + filepath.Join(dir, "governor.sock")
 	b.settings.Cards = b.cards.address()
 	b.settings.MaxBody = 256 << 10
@@ -294,14 +295,14 @@ func (l *logs) String() string {
 	return l.text.String()
 }
 
-func freePort(t testing.TB) uint32 {
+// reservedPort returns a port that only an Envoy can listen on.
+func reservedPort(t testing.TB) uint32 {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := netip.ParseAddrPort(envoytest.ReservedAddress(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return uint32(listener.Addr().(*net.TCPAddr).Port)
+	return uint32(address.Port())
 }
 
 // bootstrap returns the bootstrap of an Envoy that gets everything over ADS.
