@@ -78,6 +78,12 @@ func answerPiece(piece []byte, end bool) *extprocv3.ProcessingResponse {
 	}}
 }
 
+// own passes a piece of Envoy's own reply, whose words and form are the mesh's, as it stands: in full duplex Envoy has let
+// go of what it sent, and would leave the client without it.
+func own(body *extprocv3.HttpBody) []*extprocv3.ProcessingResponse {
+	return one(answerPiece(body.GetBody(), body.GetEndOfStream()))
+}
+
 // continueAnswerTrailers passes the trailers with the given fields in place of the agent's.
 func continueAnswerTrailers(fields [][2]string) *extprocv3.ProcessingResponse {
 	response := &extprocv3.TrailersResponse{}

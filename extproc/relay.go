@@ -28,7 +28,7 @@ func (a *answer) headers(ctx context.Context, governor *governance.Governor, hea
 		status = 0
 	}
 	a.relay = governor.Relay(a.exchange, governance.Reply{Status: status, Header: header})
-	part := a.relay.Begin()
+	part := a.relay.Begin(ctx)
 	if headers.GetEndOfStream() && part.Passing != governance.Refuse {
 		part = a.relay.Next(ctx, nil, true)
 		if part.Passing == governance.Pass && !a.relay.Fields(ctx, header) {

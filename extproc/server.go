@@ -61,7 +61,7 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 // early returns the error for a stream that Envoy ended before its last answer. One that ends before the agent's answer
 // came is a client that went away, or an Envoy that does not send answers, which an operator has to know.
 func (s *Server) early(ctx context.Context, state *exchange) error {
-	if state.decided && state.answer == nil {
+	if state.decided && state.answer == nil && !state.mesh {
 		s.logger.LogAttrs(ctx, slog.LevelWarn, "an answer was not sent for judgement; the filter needs allow_mode_override")
 	}
 	return status.Error(codes.Aborted, "the exchange ended before it was decided")

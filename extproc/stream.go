@@ -26,6 +26,7 @@ type exchange struct {
 	current  *governance.Exchange
 	decided  bool // the request is
 	answer   *answer
+	mesh     bool // the answer is Envoy's own
 }
 
 // next takes one message of the stream and returns the answers to it. last reports that no message is to follow.
@@ -47,20 +48,27 @@ func (e *exchange) next(ctx context.Context, message *extprocv3.ProcessingReques
 		}
 		return e.close(ctx, nil, continueTrailers())
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
-		if !e.decided || e.answer != nil {
+		if !e.decided || e.answer != nil || e.mesh {
 			return nil, false, errOrder
 		}
 		if source := envoyhttp.ResponseSource(message.GetAttributes()); source != "" && source != envoyhttp.FromAgent {
-			return one(continueAnswer()), true, nil // Envoy's own reply, whose words and form are the mesh's
+			e.mesh = true
+			return one(continueAnswer()), part.ResponseHeaders.GetEndOfStream(), nil
 		}
 		e.answer = &answer{exchange: e.current}
 		return e.answer.headers(ctx, e.governor, part.ResponseHeaders)
 	case *extprocv3.ProcessingRequest_ResponseBody:
+		if e.mesh {
+			return own(part.ResponseBody), part.ResponseBody.GetEndOfStream(), nil
+		}
 		if e.answer == nil {
 			return nil, false, errOrder
 		}
 		return e.answer.body(ctx, part.ResponseBody)
 	case *extprocv3.ProcessingRequest_ResponseTrailers:
+		if e.mesh {
+			return one(continueAnswerTrailers(nil)), true, nil
+		}
 		if e.answer == nil {
 			return nil, false, errOrder
 		}
