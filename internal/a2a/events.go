@@ -3,10 +3,16 @@ package a2a
 import (
 	"bytes"
 	"errors"
+	"unicode"
 )
 
-// ErrEventTooLarge ends a stream of which one event is larger than allowed.
-var ErrEventTooLarge = errors.New("an event of the stream is larger than allowed")
+// The errors that end a stream of events.
+var (
+	// ErrEventTooLarge is an event larger than allowed.
+	ErrEventTooLarge = errors.New("an event of the stream is larger than allowed")
+	// ErrEventAmbiguous is a line that only some clients take for data.
+	ErrEventAmbiguous = errors.New("a line of the stream is data to some clients and nothing to others")
+)
 
 // Event is a run of a stream's bytes: one complete event with the blank line that ends it, or what stands between
 // events. Its slices are valid until the next call of a method of Events.
@@ -17,6 +23,8 @@ type Event struct {
 	Data []byte
 	// Name is the value of the last event field; none counts as message.
 	Name []byte
+	// Aside are the lines that are no data: comments and all other fields, but for those that say nothing.
+	Aside []byte
 	// Told says that clients take Raw for an event. Otherwise it is made of comments, blank lines and fields without
 	// data, and Data is empty.
 	Told bool
@@ -45,6 +53,7 @@ type Events struct {
 	data     Span   // the value of the first data field
 	name     Span   // the value of the last event field
 	joined   []byte // the values of all data fields if there are several
+	aside    []byte // the lines that are no data
 	err      error
 }
 
@@ -78,7 +87,7 @@ func (e *Events) keep() {
 }
 
 // Next returns the next run of bytes, or false when it is not complete yet. The error is ErrEventTooLarge once an
-// event is, of which nothing is returned; it stays.
+// event is, ErrEventAmbiguous once a line is; nothing of the event is returned, and the error stays.
 func (e *Events) Next() (Event, bool, error) {
 	if e.mark() {
 		return e.take(), true, nil
@@ -106,30 +115,34 @@ func (e *Events) Next() (Event, bool, error) {
 		if e.line > e.limit {
 			break
 		}
-		if start == end || !e.inside && e.window[start] == ':' {
+		if start == end {
 			return e.take(), true, nil
 		}
-		e.field(start, end)
+		if comment := !e.inside && e.window[start] == ':'; !comment {
+			e.field(start, end)
+		} else if e.besides(start, end); e.err == nil {
+			return e.take(), true, nil
+		}
 	}
-	if len(e.window) > e.limit {
+	if e.err == nil && len(e.window) > e.limit {
 		e.err = ErrEventTooLarge
-		e.window, e.own, e.joined = nil, nil, nil
+		e.window, e.own, e.joined, e.aside = nil, nil, nil, nil
 	}
 	e.keep()
 	return Event{}, false, e.err
 }
 
 // Rest returns what is left when the stream has ended: nothing, or an event without its blank line. Clients differ in
-// whether they take that for an event; Told and Data are those of the clients which do.
-func (e *Events) Rest() Event {
-	if e.err != nil {
-		return Event{}
-	}
-	if e.line < len(e.window) {
+// whether they take that for an event; Told and Data are those of the clients which do. The error is that of Next.
+func (e *Events) Rest() (Event, error) {
+	if e.err == nil && e.line < len(e.window) {
 		e.field(e.line, len(e.window))
 	}
+	if e.err != nil {
+		return Event{}, e.err
+	}
 	e.line = len(e.window)
-	return e.take()
+	return e.take(), nil
 }
 
 const byteOrderMark = "\uFEFF"
@@ -190,15 +203,51 @@ func (e *Events) field(start, end int) {
 			e.joined = append(e.joined[:0], e.in(e.data)...)
 		}
 		e.joined = append(append(e.joined, '\n'), e.in(value)...)
+		return
 	}
+	e.besides(start, end)
 }
+
+// besides notes a line that is no data. Clients that look for lines by themselves end them at more characters than the
+// standard does, or ignore white space before them: to them, such a line must not hold data either.
+func (e *Events) besides(start, end int) {
+	line := e.window[start:end]
+	if bytes.ContainsFunc(line, breaks) || bytes.EqualFold(bytes.TrimFunc(cutColon(line), blurred), dataField) {
+		e.err = ErrEventAmbiguous
+		return
+	}
+	if len(e.aside) > 0 {
+		e.aside = append(e.aside, '\n')
+	}
+	e.aside = append(e.aside, line...)
+}
+
+var dataField = []byte("data")
+
+func cutColon(line []byte) []byte {
+	name, _, _ := bytes.Cut(line, []byte{':'})
+	return name
+}
+
+// breaks reports whether the character ends a line for Unicode (section 5.8) or for Python.
+func breaks(c rune) bool {
+	switch c {
+	case 0, '\v', '\f', 0x1C, 0x1D, 0x1E, 0x85, 0x2028, 0x2029:
+		return true
+	}
+	return false
+}
+
+// blurred reports whether some clients see nothing where the character stands.
+func blurred(c rune) bool { return c <= ' ' || c == '\uFEFF' || c == '\u200B' || unicode.IsSpace(c) }
 
 func (e *Events) in(s Span) []byte { return e.window[s.Start:s.End] }
 
 // take returns the window up to the current line and starts anew behind it.
 func (e *Events) take() Event {
 	n := e.line
-	event := Event{Raw: e.window[:n:n], Told: e.dataRows > 0}
+	event := Event{Raw: e.window[:n:n], Told: e.dataRows > 0, Aside: e.aside}
+	e.aside = e.aside[:0]
 	if event.Told {
 		event.Name, event.Data = e.in(e.name), e.in(e.data)
 		if e.dataRows > 1 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -41,8 +42,12 @@ func split(limit int, chunks ...string) ([]run, error) {
 			memory[i] = '#'
 		}
 	}
-	if rest := copyOf(e.Rest()); rest.Raw != "" {
-		runs = append(runs, rest)
+	rest, err := e.Rest()
+	if err != nil {
+		return runs, err
+	}
+	if len(rest.Raw) > 0 {
+		runs = append(runs, copyOf(rest))
 	}
 	return runs, nil
 }
@@ -108,16 +113,16 @@ var streams = []struct {
 	{"name-does-not-outlive-its-block", "event: a\n\ndata: x\n\n", []run{
 		{"event: a\n\n", "", "", false}, {"data: x\n\n", "x", "", true},
 	}},
-	{"names-are-exact", "Data: a\n data: b\ndata : c\ndata: d\n\n", []run{
-		{"Data: a\n data: b\ndata : c\ndata: d\n\n", "d", "", true},
+	{"names-are-exact", "datum: a\ndat: b\nx-data: c\ndata: d\n\n", []run{
+		{"datum: a\ndat: b\nx-data: c\ndata: d\n\n", "d", "", true},
 	}},
 	{"colon-in-value", "data: a: b\n\n", []run{{"data: a: b\n\n", "a: b", "", true}}},
 	{"byte-order-mark", "\uFEFFdata: x\n\n", []run{{"\uFEFF", "", "", false}, {"data: x\n\n", "x", "", true}}},
-	{"second-byte-order-mark", "\uFEFF\uFEFFdata: x\n\n", []run{
-		{"\uFEFF", "", "", false}, {"\uFEFFdata: x\n\n", "", "", false},
+	{"second-byte-order-mark", "\uFEFF\uFEFFid: x\n\n", []run{
+		{"\uFEFF", "", "", false}, {"\uFEFFid: x\n\n", "", "", false},
 	}},
-	{"later-byte-order-mark", "data: x\n\n\uFEFFdata: y\n\n", []run{
-		{"data: x\n\n", "x", "", true}, {"\uFEFFdata: y\n\n", "", "", false},
+	{"later-byte-order-mark", "data: x\n\n\uFEFFid: y\n\n", []run{
+		{"data: x\n\n", "x", "", true}, {"\uFEFFid: y\n\n", "", "", false},
 	}},
 	{"text-beyond-ascii", "data: \"Zürich 😀\"\n\n", []run{{"data: \"Zürich 😀\"\n\n", `"Zürich 😀"`, "", true}}},
 	{"unfinished-event", "data: 1\n\ndata: 2\n", []run{{"data: 1\n\n", "1", "", true}, {"data: 2\n", "2", "", true}}},
@@ -207,11 +212,67 @@ func TestEventsStayFailed(t *testing.T) {
 		}
 		e.Feed([]byte("data: 1\n\n"))
 	}
-	if rest := e.Rest(); rest.Raw != nil {
-		t.Errorf("rest %q of a failed stream", rest.Raw)
+	if rest, err := e.Rest(); rest.Raw != nil || !errors.Is(err, a2a.ErrEventTooLarge) {
+		t.Errorf("rest %q of a failed stream, %v", rest.Raw, err)
 	}
 	if held := e.Held(); held != 0 {
 		t.Errorf("%d bytes of a failed stream are kept", held)
+	}
+}
+
+// TestEventsRefuseWhatIsDataToSome has lines that are no data by the standard, and are to clients which split lines as
+// Unicode or Python do, or trim them.
+func TestEventsRefuseWhatIsDataToSome(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ name, stream string }{
+		{"line-separator-in-a-comment", ": \u2028data: {}\n\n"},
+		{"paragraph-separator-in-a-field", "id: \u2029data: {}\ndata: 1\n\n"},
+		{"next-line-in-a-name", "event: x\u0085data: {}\ndata: 1\n\n"},
+		{"form-feed", ":\fdata: {}\n\n"},
+		{"vertical-tab-in-an-unknown-field", "x:\vdata: {}\n\n"},
+		{"file-separator", "retry: 1\x1Cdata: {}\n\n"},
+		{"zero-byte", "id: 1\x00\n\n"},
+		{"space-before", " data: {}\n\n"},
+		{"space-behind", "data : {}\n\n"},
+		{"mark-within-the-stream", "data: 1\n\n\uFEFFdata: {}\n\n"},
+		{"capital-letters", "DATA: {}\n\n"},
+		{"without-an-end", " data: {}"},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			for _, chunks := range [][]string{{tc.stream}, strings.Split(tc.stream, "")} {
+				if runs, err := split(100, chunks...); !errors.Is(err, a2a.ErrEventAmbiguous) || strings.Contains(joinRaw(runs), "{}") {
+					t.Errorf("%q: got %+v, %v", chunks, runs, err)
+				}
+			}
+		})
+	}
+}
+
+// TestEventsTellWhatIsNoData wants every line that is no data, so that it can be judged too.
+func TestEventsTellWhatIsNoData(t *testing.T) {
+	t.Parallel()
+	e := a2a.NewEvents(100)
+	e.Feed([]byte(": one\n\nevent: two\r\nid: 3\rdata: 4\n{\"five\": 5}\n\ndata: \u2028\n\nx"))
+	var got []string
+	for {
+		event, ok, err := e.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			break
+		}
+		got = append(got, string(event.Aside))
+	}
+	rest, err := e.Rest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = slices.DeleteFunc(append(got, string(rest.Aside)), func(s string) bool { return s == "" })
+	if diff := cmp.Diff([]string{": one", "event: two\nid: 3\n{\"five\": 5}", "x"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

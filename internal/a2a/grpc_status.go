@@ -33,3 +33,39 @@ func appendAny(b []byte, number int32, name string, message []byte) []byte {
 	wrapped := appendField(nil, 1, "type.googleapis.com/"+name)
 	return appendField(b, number, appendField(wrapped, 2, message))
 }
+
+// maxStatusDepth bounds how deep messages in the details of a status are looked into.
+const maxStatusDepth = 16
+
+// StatusTexts returns what stands in a google.rpc.Status in protobuf. Its details can be of any type: what could be a
+// text is returned as it stands, and so is what stands in it if it could be a message. Of what is no message it is the
+// whole.
+func StatusTexts(status []byte) []string {
+	texts, ok := statusTexts(nil, status, maxStatusDepth)
+	if !ok {
+		return []string{string(status)}
+	}
+	return texts
+}
+
+// statusTexts appends the texts of a message, and reports whether it is one.
+func statusTexts(texts []string, message []byte, depth int) ([]string, bool) {
+	var w wireField
+	for pos := 0; pos < len(message); pos = w.end {
+		if w.next(message, pos) != sound {
+			return texts, false
+		}
+		content := message[w.start:w.end]
+		if w.wire != wireBytes || len(content) == 0 {
+			continue
+		}
+		texts = append(texts, string(content))
+		if depth == 0 {
+			continue
+		}
+		if inner, ok := statusTexts(texts, content, depth-1); ok {
+			texts = inner
+		}
+	}
+	return texts, true
+}

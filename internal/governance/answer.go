@@ -8,7 +8,7 @@ import (
 )
 
 // answerStage reads what the agent says, with the same strictness as a request: what two readers could read in two
-// ways cannot be judged, so it does not reach the caller. An answer that is no JSON at all, such as the page of a web
+// ways cannot be judged, so it does not reach the caller. What is no JSON to anybody, such as the error page of a web
 // server that stands in for the agent, is one text.
 type answerStage struct {
 	limits a2a.Limits
@@ -24,7 +24,7 @@ func (s answerStage) Judge(_ context.Context, x *Exchange) Verdict {
 	switch {
 	case problem == nil:
 		return allow()
-	case problem.Code == a2a.CodeParse && !x.Reply.structured(x.Binding):
+	case problem.Code == a2a.CodeParse && x.Reply.words(x, x.Unit):
 		x.Answer = a2a.Answer{Texts: []a2a.Text{{Value: string(x.Unit), Kind: a2a.KindText, Author: a2a.AuthorAgent}}}
 		return allow()
 	}
@@ -43,13 +43,4 @@ func unreadableAnswer(err error) Verdict {
 		v.Evidence = []string{problem.Reason}
 	}
 	return v
-}
-
-// structured reports whether the answer says that it is what A2A defines, or is in a stream whose parts have to be.
-func (r Reply) structured(b a2a.Binding) bool {
-	switch r.media {
-	case "application/json", "application/a2a+json", eventStream:
-		return true
-	}
-	return r.framed(b)
 }

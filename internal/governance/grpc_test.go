@@ -105,7 +105,7 @@ func relayGRPC(t *testing.T, f *fixture, call meshtest.Call, chunks ...string) (
 		t.Fatalf("the request is denied: %+v", x.Verdict)
 	}
 	r = f.governor().Relay(x, Reply{Status: 200, Header: identity.Header{{Name: "content-type", Value: "application/grpc"}}})
-	part := r.Begin()
+	part := r.Begin(t.Context())
 	if part.Passing != Hold {
 		t.Fatalf("the fields pass before the first message: %+v", part)
 	}

@@ -3,8 +3,7 @@ package governance
 import (
 	"bytes"
 	"context"
-	"mime"
-	"net/url"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -20,7 +19,7 @@ type Reply struct {
 	// Header holds all fields, names in lower case, duplicates kept.
 	Header identity.Header
 
-	media string
+	media, charset string
 }
 
 // Passing says what becomes of an answer after a part of it was judged. The zero value lets nothing pass.
@@ -77,7 +76,7 @@ func (g *Governor) Relays(x *Exchange) bool {
 // Relay begins the answer of an exchange that Close allowed. From here on the exchange is the answer's: what it was
 // decided on is let go, as a stream may last for hours.
 func (g *Governor) Relay(x *Exchange, r Reply) *Relay {
-	r.media = mediaType(r.Header)
+	r.media, r.charset = mediaType(r.Header)
 	x.Reply = r
 	x.Request.Body = nil
 	x.Operation = kept(x.Operation)
@@ -87,7 +86,7 @@ func (g *Governor) Relay(x *Exchange, r Reply) *Relay {
 	switch {
 	case r.framed(x.Binding):
 		relay.form, relay.frames = frameAnswer, a2a.NewFrames(limit)
-	case r.media == eventStream:
+	case r.streamed(x):
 		relay.form, relay.events = eventAnswer, a2a.NewEvents(limit)
 	}
 	return relay
@@ -95,9 +94,17 @@ func (g *Governor) Relay(x *Exchange, r Reply) *Relay {
 
 const eventStream = "text/event-stream"
 
-// framed reports whether the body is a sequence of gRPC messages.
+// framed reports whether the body is a sequence of gRPC messages. Some clients look at the status alone: what they take
+// for messages is read as such, whatever the answer says of itself.
 func (r Reply) framed(b a2a.Binding) bool {
-	return b == a2a.GRPC && strings.HasPrefix(r.media, "application/grpc")
+	return b == a2a.GRPC && (r.Status == http.StatusOK || strings.HasPrefix(r.media, "application/grpc"))
+}
+
+// streamed reports whether the answer is an event stream, and may be one. Between events, a stream has room for what is
+// no event; a client that asked for a single answer may read just that.
+func (r Reply) streamed(x *Exchange) bool {
+	return r.media == eventStream && r.Status == http.StatusOK && x.Binding != a2a.GRPC &&
+		(x.Operation.Method.Streaming() || x.Operation.Method == a2a.OtherMethod)
 }
 
 // kept returns what judging an answer needs of an operation, without the copy of the body that its strings share.
@@ -109,23 +116,14 @@ func kept(op a2a.Operation) a2a.Operation {
 	}
 }
 
-// mediaType returns the media type in lower case, or what cannot be read as one as it stands.
-func mediaType(h identity.Header) string {
-	text, _ := h.Get("content-type")
-	media, _, err := mime.ParseMediaType(text)
-	if err != nil {
-		return strings.ToLower(text)
-	}
-	return media
-}
-
 // Begin judges the fields of the answer. Those of an event stream pass at once, so that the caller knows that it is
 // connected; all others wait for the first verdict on the body.
-func (r *Relay) Begin() Part {
-	for _, coding := range r.x.Reply.Header.Values("content-encoding") {
-		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-			return r.refuse(deny(BadAnswer, GatewaySide, "answer-encoded", "the agent's answer is compressed and cannot be judged"), "answer")
-		}
+func (r *Relay) Begin(ctx context.Context) Part {
+	if v := r.x.Reply.readable(); v.Decision != Allow {
+		return r.refuse(v, "answer")
+	}
+	if r.x.Binding == a2a.GRPC && !r.Fields(ctx, r.x.Reply.Header) {
+		return r.refuse(r.x.Verdict, r.x.Verdict.Factor)
 	}
 	if r.form == eventAnswer {
 		r.passed = true
@@ -179,14 +177,14 @@ func (r *Relay) nextEvents(ctx context.Context, chunk []byte, end bool) Part {
 	var out []byte
 	for r.events.Feed(chunk); ; {
 		event, ok, err := r.events.Next()
+		if !ok && end && err == nil {
+			// What is left of a stream that broke off is an event to some clients.
+			event, err = r.events.Rest()
+		}
 		if err != nil {
 			return r.stop(out, unreadableAnswer(err), "answer")
 		}
-		if !ok && end {
-			// What is left of a stream that broke off is an event to some clients.
-			event = r.events.Rest()
-		}
-		if event.Told && !r.judge(ctx, event.Data) {
+		if event.Told && !r.judge(ctx, event.Data) || len(event.Aside) > 0 && !r.judgeWords(ctx, string(event.Aside)) {
 			return r.stop(out, r.x.Verdict, r.x.Verdict.Factor)
 		}
 		out = append(out, event.Raw...)
@@ -222,22 +220,6 @@ func (r *Relay) nextFrames(ctx context.Context, chunk []byte, end bool) Part {
 			out = append(out, frame.Raw...)
 		}
 	}
-}
-
-// Fields judges the words of the agent in the trailers, where gRPC puts its errors, and reports whether they may pass.
-// They are the end of the answer.
-func (r *Relay) Fields(ctx context.Context, trailer identity.Header) bool {
-	message, ok := trailer.Get("grpc-message")
-	if !ok {
-		return true
-	}
-	// gRPC over HTTP/2 has the message percent-encoded; what is not so encoded is read as it stands, as clients do.
-	if decoded, err := url.PathUnescape(message); err == nil {
-		message = decoded
-	}
-	r.x.Answer = a2a.Answer{Kind: a2a.AnswerError, Texts: []a2a.Text{{Value: message, Kind: a2a.KindText, Author: a2a.AuthorAgent}}}
-	r.run(ctx, onFields)
-	return !r.x.denied()
 }
 
 // judge runs what the agent said at once through the stages.
