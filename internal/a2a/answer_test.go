@@ -129,7 +129,13 @@ var answers = []struct {
 	{"result-of-another-type", a2a.JSONRPC, a2a.SendMessage, result(`1`, `"done"`), a2a.Answer{RequestID: []byte(`1`)}},
 	{"result-of-another-shape", a2a.JSONRPC, a2a.SendMessage, result(`1`, `{"contextId":"c"}`), a2a.Answer{RequestID: []byte(`1`)}},
 	{"batch", a2a.JSONRPC, a2a.GetTask, `[` + result(`1`, task10) + `]`, a2a.Answer{}},
-	{"other-method", a2a.JSONRPC, a2a.OtherMethod, result(`1`, task03), a2a.Answer{RequestID: []byte(`1`)}},
+	{"other-method", a2a.JSONRPC, a2a.OtherMethod, result(`1`, task03), a2a.Answer{
+		Kind: a2a.AnswerTask, RequestID: []byte(`1`), Tasks: []a2a.TaskRef{{ID: "t-1", ContextID: "c-1", State: a2a.TaskInterrupted}},
+	}},
+	{"other-method-lists", a2a.JSONRPC, a2a.OtherMethod, result(`1`, `{"tasks":[{"id":"t-1"}],"task":{"id":"t-2"},"message":"m"}`), a2a.Answer{
+		Kind: a2a.AnswerTask, RequestID: []byte(`1`), Tasks: []a2a.TaskRef{{ID: "t-1", Start: 43, End: 55}, {ID: "t-2"}},
+	}},
+	{"other-method-has-ids-of-its-own", a2a.HTTPJSON, a2a.OtherMethod, `{"id":"o-1","status":"paid","error":{"code":0},"message":"m"}`, a2a.Answer{Kind: a2a.AnswerError}},
 	{"other-method-error", a2a.JSONRPC, a2a.OtherMethod, `{"id":1,"error":{"code":-32601}}`, a2a.Answer{
 		Kind: a2a.AnswerError, RequestID: []byte(`1`), ErrorCode: -32601,
 	}},
@@ -202,6 +208,8 @@ var answerRefusals = []struct {
 	{"too-large", result(`1`, `"`+strings.Repeat("a", 300)+`"`), "TOO_LARGE", a2a.JSONRPC, a2a.GetTask},
 	{"too-deep", strings.Repeat("[", 9) + strings.Repeat("]", 9), "TOO_DEEP", a2a.HTTPJSON, a2a.GetTask},
 	{"too-many", `[` + strings.Repeat("1,", 16) + `1]`, "TOO_MANY_MEMBERS", a2a.HTTPJSON, a2a.GetTask},
+	{"result-in-another-case", `{"id":1,"Result":{}}`, "MISSPELLED_KEY", a2a.JSONRPC, a2a.GetTask},
+	{"result-in-two-cases", `{"id":1,"result":{},"RESULT":{}}`, "MISSPELLED_KEY", a2a.JSONRPC, a2a.GetExtendedAgentCard},
 	{"result-and-error", `{"id":1,"result":{},"error":{"code":1}}`, "AMBIGUOUS_ANSWER", a2a.JSONRPC, a2a.GetTask},
 	{"task-and-message", result(`1`, `{"task":{},"message":{}}`), "AMBIGUOUS_ANSWER", a2a.JSONRPC, a2a.SendMessage},
 	{"rest-two-updates", `{"statusUpdate":{},"artifactUpdate":{}}`, "AMBIGUOUS_ANSWER", a2a.HTTPJSON, a2a.SubscribeToTask},
@@ -267,7 +275,7 @@ func FuzzParseAnswer(f *testing.F) {
 			t.Errorf("two refusals of one body (-first +second):\n%s", diff)
 		}
 		if p != nil {
-			if jsontext.Value(body).IsValid() && p.Reason != "AMBIGUOUS_ANSWER" && p.Reason != "TOO_DEEP" {
+			if jsontext.Value(body).IsValid() && p.Reason != "AMBIGUOUS_ANSWER" && p.Reason != "MISSPELLED_KEY" && p.Reason != "TOO_DEEP" {
 				t.Errorf("refused for %s, and jsontext takes it: %q", p.Reason, body)
 			}
 			checkAnswer(t, p.Denial())

@@ -3,7 +3,8 @@ package a2a
 import "slices"
 
 // The objects of A2A answers, both generations in one. They are open: an agent's own member whose name comes near
-// one of A2A's is free data, not a reason to withhold the answer.
+// one of A2A's is free data, not a reason to withhold the answer. The envelope of JSON-RPC alone is not: it has no members
+// of the agent's own, and in another spelling some clients would find the result where the mesh sees none.
 var (
 	answerPart    = opened(part)
 	answerMessage = []rule{
@@ -79,6 +80,15 @@ var (
 		{name: "total_size", slot: inTotal},
 		{name: "next_page_token", kind: KindID},
 	}
+	// otherRules find tasks and cards in what the methods return that A2A does not define, such as those of other versions.
+	otherRules = union(answerTask, []rule{
+		{name: "supportedInterfaces", slot: ownInterfaces},
+		{name: "additionalInterfaces", slot: ownInterfaces},
+		{name: "url", slot: ownURL},
+		{name: "skills", slot: ownSkills},
+		{name: "task", members: open(taskMember, answerTask...)},
+		{name: "tasks", elements: &rule{members: open(listedTask, answerTask...)}},
+	})
 	pushListRules = []rule{
 		{name: "configs", slot: inContent, elements: &rule{members: open(noSubject, pushRules...)}},
 		{name: "nextPageToken", kind: KindID},
@@ -99,7 +109,8 @@ var (
 	pushForm     = form(AnswerPushConfig, noSubject, nil, pushRules)
 	pushListForm = form(AnswerPushConfigList, noSubject, &rule{members: open(noSubject, pushRules...)}, pushListRules)
 	cardForm     = form(AnswerCard, noSubject, nil, cardRules)
-	otherForm    = form(AnswerUnknown, noSubject, nil, nil)
+	emptyForm    = form(AnswerUnknown, noSubject, nil, nil)
+	otherForm    = form(AnswerUnknown, otherResult, nil, otherRules)
 )
 
 func formOf(m Method) *resultForm {
@@ -116,6 +127,8 @@ func formOf(m Method) *resultForm {
 		return &pushListForm
 	case GetExtendedAgentCard, GetAgentCard:
 		return &cardForm
+	case DeleteTaskPushNotificationConfig:
+		return &emptyForm
 	default:
 		return &otherForm
 	}
@@ -137,12 +150,12 @@ func form(kind AnswerKind, what subject, elements *rule, rules []rule) resultFor
 	return resultForm{
 		kind: kind,
 		bare: rule{slot: inResult, elements: elements, members: open(what, union(rules, status)...)},
-		enveloped: rule{members: open(noSubject,
+		enveloped: rule{members: &shape{immediate: true, rules: folded(
 			rule{name: "jsonrpc", kind: KindID},
 			rule{name: "id", kind: KindID, slot: inRequestID},
 			rule{name: "result", slot: inResult, elements: elements, members: open(what, rules...)},
 			failure,
-		)},
+		)}},
 	}
 }
 

@@ -34,10 +34,11 @@ func (s *scanner) fill(op *Operation) {
 	base := len(op.Texts)
 	texts := s.after(op.Texts)
 	op.Texts = texts
+	f := fields{s, texts[base:]}
 	if op.Method == OtherMethod {
+		f.mentions(op)
 		return
 	}
-	f := fields{s, texts[base:]}
 	if tenant := f.at(inTenant); tenant != "" {
 		op.Tenant = tenant
 	}
@@ -57,6 +58,7 @@ func (s *scanner) fill(op *Operation) {
 			op.TaskID = f.at(taskSlot(op.Method, op.Generation))
 		}
 	}
+	f.mentions(op)
 }
 
 // taskSlot returns where the params of a JSON-RPC method name the task.

@@ -12,7 +12,7 @@ import "strings"
 // places that name different tasks or tenants; and what exceeds lim, where fields count as members, and messages
 // which are objects or arrays in JSON as levels. Fields that A2A does not define pass; the bytes in them are in Texts.
 //
-// A method that A2A does not define becomes OtherMethod; nothing but Texts is taken from its message. The value of a
+// A method that A2A does not define becomes OtherMethod; nothing but Mentions and Texts is taken from its message. The value of a
 // text of KindBytes is the content itself, not base64, and need not be UTF-8.
 func ParseGRPC(path string, body []byte, lim Limits) (Operation, *Problem) {
 	call, f := resolveCall(path)
@@ -35,6 +35,7 @@ func ParseGRPC(path string, body []byte, lim Limits) (Operation, *Problem) {
 	}
 	op.Texts = r.appendTexts(op.Texts, text)
 	if call.method == OtherMethod {
+		op.mentionsInMessage(op.Texts[1:])
 		return op, nil
 	}
 	if f := r.fill(&op, text); f != sound {

@@ -261,7 +261,8 @@ func TestParseGRPCOtherMethods(t *testing.T) {
 	} {
 		want := a2a.Operation{
 			Method: a2a.OtherMethod, Wire: path[1:], Binding: a2a.GRPC, Generation: generation,
-			Texts: []a2a.Text{{Value: path[1:]}, {Value: "orders", Start: 7, End: 13}},
+			Mentions: []string{"orders"},
+			Texts:    []a2a.Text{{Value: path[1:]}, {Value: "orders", Start: 7, End: 13}},
 		}
 		got, p := a2a.ParseGRPC(path, framed([]byte("\x0a\x06orders")), a2a.DefaultLimits())
 		if diff := cmp.Diff(want, got); diff != "" || p != nil {

@@ -6,9 +6,9 @@ import "strings"
 //
 // It refuses what servers read in different ways: batches, duplicate names, names that differ from A2A's own in
 // case or separators only, trailing data, text that is not Unicode; and what exceeds lim. Params that A2A would
-// call invalid pass, with the fields left empty that have another type: they are the agent's to answer. A method
-// that A2A does not define becomes OtherMethod; its params have no defined names, so that nothing but Texts is
-// taken from them.
+// call invalid pass, with the fields left empty that have another type: they are the agent's to answer. But a name of a
+// task or a tenant that is no string is refused, as some servers make a string of it. A method that A2A does not define
+// becomes OtherMethod; its params have no defined names, so that nothing but Mentions and Texts is taken from them.
 func ParseJSONRPC(body []byte, lim Limits) (Operation, *Problem) {
 	s := scanners.Get().(*scanner)
 	defer s.release()
@@ -21,6 +21,9 @@ func ParseJSONRPC(body []byte, lim Limits) (Operation, *Problem) {
 	w := s.wireMethod()
 	if s.misspelled(w) {
 		return Operation{}, s.refuse(misspelledKey, s.astrayAt)
+	}
+	if s.misfit && w.method != OtherMethod {
+		return Operation{}, s.refuse(badName, -1)
 	}
 	op := Operation{
 		Method:     w.method,

@@ -139,14 +139,26 @@ var methodCases = []struct {
 		Method: a2a.SendMessage, Wire: "SendMessage", Generation: a2a.V10, RequestID: []byte(`1`),
 	}},
 	{"types-mismatch", request(`1`, "SendMessage",
-		`{"tenant":7,"message":{"messageId":null,"taskId":["t"],"contextId":{},"extensions":"x","parts":{"text":"a"}}}`), a2a.Operation{
+		`{"tenant":null,"message":{"messageId":null,"taskId":null,"contextId":{},"extensions":"x","parts":{"text":"a"}}}`), a2a.Operation{
 		Method: a2a.SendMessage, Wire: "SendMessage", Generation: a2a.V10, RequestID: []byte(`1`),
 	}},
 	{"message-as-list", request(`1`, "SendMessage", `{"message":[`+message10+`]}`), a2a.Operation{
 		Method: a2a.SendMessage, Wire: "SendMessage", Generation: a2a.V10, RequestID: []byte(`1`),
 	}},
-	{"task-id-of-another-type", request(`1`, "GetTask", `{"id":17}`), a2a.Operation{
-		Method: a2a.GetTask, Wire: "GetTask", Generation: a2a.V10, RequestID: []byte(`1`),
+	{"reference-alone", request(`1`, "SendMessage", `{"message":{"referenceTaskIds":"t-9"}}`), a2a.Operation{
+		Method: a2a.SendMessage, Wire: "SendMessage", Generation: a2a.V10, RequestID: []byte(`1`), References: []string{"t-9"},
+	}},
+	{"names-of-other-versions", request(`1`, "GetTask", `{"id":"t-1","name":"tasks/t-2","taskId":"t-3"}`), a2a.Operation{
+		Method: a2a.GetTask, Wire: "GetTask", Generation: a2a.V10, RequestID: []byte(`1`), TaskID: "t-1", Mentions: []string{"t-3", "t-2"},
+	}},
+	{"task-beside-a-message", request(`1`, "SendMessage", `{"id":"t-1","message":{"taskId":"t-2"}}`), a2a.Operation{
+		Method: a2a.SendMessage, Wire: "SendMessage", Generation: a2a.V10, RequestID: []byte(`1`), TaskID: "t-2", Mentions: []string{"t-1"},
+	}},
+	{"config-id-is-no-task", request(`1`, "GetTaskPushNotificationConfig", `{"taskId":"t-1","id":"c-1"}`), a2a.Operation{
+		Method: a2a.GetTaskPushNotificationConfig, Wire: "GetTaskPushNotificationConfig", Generation: a2a.V10, RequestID: []byte(`1`), TaskID: "t-1",
+	}},
+	{"method-of-0.2", request(`1`, "tasks/pushNotification/set", `{"taskId":"t-1","pushNotificationConfig":{"url":"http://h.example/"}}`), a2a.Operation{
+		Method: a2a.OtherMethod, Wire: "tasks/pushNotification/set", RequestID: []byte(`1`), Mentions: []string{"t-1"},
 	}},
 	{"declaration-of-another-type", request(`1`, "SendMessage",
 		`{"message":{"metadata":{"https://ringfence.dev/ext/action/v1":"refund"}}}`), a2a.Operation{
@@ -157,13 +169,13 @@ var methodCases = []struct {
 		Method: a2a.SendMessage, Wire: "SendMessage", Generation: a2a.V10, RequestID: []byte(`1`),
 	}},
 	{"unknown-method", request(`1`, "org.example/act", `{"id":"t-1","tenant":"acme","message":`+message10+`}`), a2a.Operation{
-		Method: a2a.OtherMethod, Wire: "org.example/act", RequestID: []byte(`1`),
+		Method: a2a.OtherMethod, Wire: "org.example/act", RequestID: []byte(`1`), Mentions: []string{"t-1", "t-0"},
 	}},
 	{"method-in-another-case-is-unknown", request(`1`, "sendMessage", `{}`), a2a.Operation{
 		Method: a2a.OtherMethod, Wire: "sendMessage", RequestID: []byte(`1`),
 	}},
-	{"unknown-method-defines-its-own-names", request(`1`, "org.example/act", `{"ID":1,"task_id":"x"}`), a2a.Operation{
-		Method: a2a.OtherMethod, Wire: "org.example/act", RequestID: []byte(`1`),
+	{"unknown-method-defines-its-own-names", request(`1`, "org.example/act", `{"ID":1,"task_id":"x","id":17}`), a2a.Operation{
+		Method: a2a.OtherMethod, Wire: "org.example/act", RequestID: []byte(`1`), Mentions: []string{"17", "x"},
 	}},
 	{"names-in-free-data-are-free", request(`1`, "SendMessage",
 		`{"message":{"parts":[{"data":{"Text":1,"PARTS":{"task_id":1}},"metadata":{"TEXT":1}}],"metadata":{"Skill":1}},"metadata":{"ID":1}}`), a2a.Operation{

@@ -114,6 +114,9 @@ type Operation struct {
 	Extensions []string
 	// References are the task ids in message.referenceTaskIds: tasks whose content the agent may draw on.
 	References []string
+	// Mentions are ids that stand where some agents look for a task although the method has it elsewhere, or where any
+	// method that A2A does not define could have it. They need not be ids of tasks.
+	Mentions []string
 	// Texts are all places where untrusted text, names or URLs stand, those of the path first, then those of
 	// the body in document order.
 	Texts []Text

@@ -88,7 +88,7 @@ var defects = [...]defect{
 	repeatedField: {CodeInvalidRequest, "REPEATED_FIELD", "a field that may occur once occurs twice"},
 	badFrame:      {CodeInvalidRequest, "INVALID_FRAME", "the body must be exactly one length-prefixed message"},
 	compressed:    {CodeInvalidRequest, "COMPRESSED", "compressed messages are not supported: send the identity encoding"},
-	badName:       {CodeInvalidParams, "AMBIGUOUS_NAME", "a resource name can be read in more than one way"},
+	badName:       {CodeInvalidParams, "AMBIGUOUS_NAME", "the name of a task or a tenant can be read in more than one way"},
 }
 
 // Problem is the parser's refusal of a request that servers could read in different ways, or of an answer that

@@ -69,6 +69,18 @@ var refusals = []struct {
 	{"params-array", request(`1`, "GetTask", `["t-1"]`), a2a.Problem{
 		Code: -32602, Reason: "INVALID_PARAMS", RequestID: []byte(`1`), Method: a2a.GetTask,
 	}},
+	{"task-id-as-a-number", request(`1`, "GetTask", `{"id":17}`), a2a.Problem{
+		Code: -32602, Reason: "AMBIGUOUS_NAME", RequestID: []byte(`1`), Method: a2a.GetTask,
+	}},
+	{"task-id-as-a-list", request(`1`, "SendMessage", `{"message":{"taskId":["t"]}}`), a2a.Problem{
+		Code: -32602, Reason: "AMBIGUOUS_NAME", RequestID: []byte(`1`), Method: a2a.SendMessage,
+	}},
+	{"reference-as-a-number", request(`1`, "SendMessage", `{"message":{"referenceTaskIds":["t",17]}}`), a2a.Problem{
+		Code: -32602, Reason: "AMBIGUOUS_NAME", RequestID: []byte(`1`), Method: a2a.SendMessage,
+	}},
+	{"tenant-as-a-number", request(`1`, "ListTasks", `{"tenant":7}`), a2a.Problem{
+		Code: -32602, Reason: "AMBIGUOUS_NAME", RequestID: []byte(`1`), Method: a2a.ListTasks,
+	}},
 	{"push-for-another-task", request(`1`, "SendMessage",
 		`{"message":{"taskId":"mine"},"configuration":{"taskPushNotificationConfig":{"taskId":"yours","url":"u"}}}`), a2a.Problem{
 		Code: -32602, Reason: "CONFLICTING_VALUES", RequestID: []byte(`1`), Method: a2a.SendMessage,

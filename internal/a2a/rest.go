@@ -11,7 +11,8 @@ const maxPath = 8 << 10
 // ParseHTTPJSON reads one request of the HTTP+JSON binding of either generation. The path is relative to the URL
 // of the agent's interface and may have a query; the paths of 0.3 start with /v1, which therefore is no tenant.
 //
-// A path or verb that A2A does not define becomes OtherMethod, with the task id if the path has one. Paths, queries
+// A path or verb that A2A does not define becomes OtherMethod, with the task id if the path has one, and what could be
+// one as Mentions. Paths, queries
 // and bodies that servers read in different ways are refused, as are paths, queries and bodies of one request
 // that name different tasks or tenants, and a body where the operation has none. Bodies are read as by
 // ParseJSONRPC, with the params as the body; where A2A defines a body it may be empty.
@@ -37,6 +38,9 @@ func ParseHTTPJSON(verb, path string, body []byte, lim Limits) (Operation, *Prob
 		TaskID:     r.task,
 	}
 	op.Texts = r.texts(list)
+	if op.Method == OtherMethod {
+		op.mentionsInPath(list)
+	}
 	if p := op.readQuery(query, r.config); p != nil {
 		return Operation{}, p
 	}
@@ -88,6 +92,9 @@ func (op *Operation) readQuery(query, config string) *Problem {
 		i, exact := params.find([]byte(q.name))
 		if op.Method == OtherMethod || i < 0 {
 			op.Texts = append(op.Texts, Text{Value: q.name, Key: true}, Text{Value: q.value})
+			if i >= 0 && params.rules[i].slot.task() {
+				op.mention(q.value)
+			}
 			continue
 		}
 		r := &params.rules[i]
@@ -122,19 +129,18 @@ func (op *Operation) readBody(verb string, body []byte, lim Limits) *Problem {
 	if len(body) == 0 {
 		return nil
 	}
-	root := &paramsRoot
-	if op.Method == OtherMethod {
-		root = &free
-	} else if verb != "POST" {
+	if op.Method != OtherMethod && verb != "POST" {
 		return op.problem(extraBody)
 	}
 	s := scanners.Get().(*scanner)
 	defer s.release()
-	f, offset := s.scan(body, lim, root), -1
+	f, offset := s.scan(body, lim, &paramsRoot), -1
 	if f != sound {
 		offset = s.pos
 	} else if s.misspelled(wireMethod{method: op.Method}) {
 		f, offset = misspelledKey, s.astrayAt
+	} else if s.misfit && op.Method != OtherMethod {
+		f = badName
 	}
 	if f != sound {
 		p := s.refuse(f, offset)

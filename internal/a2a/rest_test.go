@@ -137,14 +137,20 @@ var routeCases = []struct {
 	{"no-path", "GET", "", ``, a2a.Operation{Method: a2a.OtherMethod, Wire: "GET "}},
 	{"unknown-path", "GET", "/a/b/c/d/e/f/g?x=1", ``, a2a.Operation{Method: a2a.OtherMethod, Wire: "GET /a/b/c/d/e/f/g"}},
 	{"unknown-path-own-names", "POST", "/act?TENANT=1", `{"ID":1,"task_id":2}`, a2a.Operation{Method: a2a.OtherMethod, Wire: "POST /act"}},
+	{"unknown-path-with-names", "POST", "/act?taskId=t-1&id=t-2", `{"name":"tasks/t-3/x","message":{"taskId":"t-4"}}`, a2a.Operation{
+		Method: a2a.OtherMethod, Wire: "POST /act", Mentions: []string{"t-1", "t-2", "t-4", "t-3"},
+	}},
+	{"unknown-verb-on-configs", "PUT", "/tasks/t-1/pushNotificationConfigs/c", `{"url":"http://h.example/","taskId":"t-2"}`, a2a.Operation{
+		Method: a2a.OtherMethod, Wire: "PUT /tasks/t-1/pushNotificationConfigs/c", TaskID: "t-1", Mentions: []string{"t-2"},
+	}},
 	{"send-with-get", "GET", "/message:send", ``, a2a.Operation{Method: a2a.OtherMethod, Wire: "GET /message:send"}},
 	{"verb-in-another-case", "post", "/message:send", `{}`, a2a.Operation{Method: a2a.OtherMethod, Wire: "post /message:send"}},
 	{"head-of-task", "HEAD", "/tasks/t-1", ``, a2a.Operation{Method: a2a.OtherMethod, Wire: "HEAD /tasks/t-1", TaskID: "t-1"}},
 	{"unknown-task-verb", "POST", "/acme/tasks/t-1:pause", ``, a2a.Operation{
-		Method: a2a.OtherMethod, Wire: "POST /acme/tasks/t-1:pause", TaskID: "t-1:pause",
+		Method: a2a.OtherMethod, Wire: "POST /acme/tasks/t-1:pause", TaskID: "t-1:pause", Mentions: []string{"t-1"},
 	}},
 	{"cancel-with-get", "GET", "/tasks/t-1:cancel", ``, a2a.Operation{
-		Method: a2a.OtherMethod, Wire: "GET /tasks/t-1:cancel", TaskID: "t-1:cancel",
+		Method: a2a.OtherMethod, Wire: "GET /tasks/t-1:cancel", TaskID: "t-1:cancel", Mentions: []string{"t-1"},
 	}},
 	{"cancel-without-id", "POST", "/tasks/:cancel", ``, a2a.Operation{
 		Method: a2a.OtherMethod, Wire: "POST /tasks/:cancel", TaskID: ":cancel",
@@ -154,7 +160,7 @@ var routeCases = []struct {
 	}},
 	{"card-is-not-1.0", "GET", "/card", ``, a2a.Operation{Method: a2a.OtherMethod, Wire: "GET /card"}},
 	{"no-tenant-in-0.3", "GET", "/v1/acme/tasks/t-1", ``, a2a.Operation{
-		Method: a2a.OtherMethod, Wire: "GET /v1/acme/tasks/t-1",
+		Method: a2a.OtherMethod, Wire: "GET /v1/acme/tasks/t-1", TaskID: "t-1",
 	}},
 	{"tenant-called-tasks", "POST", "/tasks/message:send", `{}`, a2a.Operation{
 		Method: a2a.SendMessage, Wire: "POST /{tenant}/message:send", Generation: a2a.V10, Tenant: "tasks",
@@ -227,6 +233,7 @@ var routeRefusals = []struct{ name, verb, path, body, reason string }{
 	{"query-config-id", "GET", "/tasks/t/pushNotificationConfigs/mine?pushNotificationConfigId=yours", ``, "AMBIGUOUS_QUERY"},
 	{"query-spelling-of-legacy-go", "GET", "/tasks?page_size=1", ``, "MISSPELLED_KEY"},
 	{"query-spelling", "GET", "/tasks?context_id=a", ``, "MISSPELLED_KEY"},
+	{"task-id-as-a-number", "POST", "/message:send", `{"message":{"taskId":17}}`, "AMBIGUOUS_NAME"},
 	{"query-tenant", "GET", "/acme/tasks?tenant=other", ``, "CONFLICTING_VALUES"},
 
 	{"body-trailing-data", "POST", "/message:send", `{}{}`, "INVALID_JSON"},

@@ -9,7 +9,8 @@ import "strconv"
 // It refuses what clients read in different ways: duplicate names, trailing data, text that is not Unicode, a result
 // beside an error, two members of which A2A allows one; and what exceeds lim. Members that A2A does not define pass,
 // however near their names come to those of A2A, because the answer is the agent's own; their strings are in Texts as
-// all others are. An empty body is AnswerEmpty. Of another method the answer is AnswerUnknown or AnswerError.
+// all others are. An empty body is AnswerEmpty. Of another method the answer is AnswerTask or
+// AnswerCard if it comes near one, otherwise AnswerUnknown or AnswerError, with the tasks in it.
 func ParseAnswer(binding Binding, method Method, body []byte, lim Limits) (Answer, *Problem) {
 	if len(body) == 0 {
 		return Answer{Kind: AnswerEmpty}, nil

@@ -173,7 +173,7 @@ func (r reading) template(path []segment, found *route) string {
 // task returns the whole task segment of a path that has one but is no operation, such as an unknown verb on a
 // task.
 func (r reading) task(path []segment) string {
-	for i := 0; i < 2 && i+1 < len(path); i++ {
+	for i := 0; i+1 < len(path); i++ {
 		if r.same(path[i], "tasks") {
 			return path[i+1].text
 		}

@@ -28,8 +28,11 @@ type scanner struct {
 	// pushTasks and pushTenants are what the push configurations in a request name.
 	pushTasks   []int32
 	pushTenants []int32
-	keys        keySet
-	finding     finding
+	// mentioned are the values of names in another spelling, misfit is where a name of a task or a tenant is no string.
+	mentioned []int32
+	misfit    bool
+	keys      keySet
+	finding   finding
 
 	// astray is the first defined key that was spelled otherwise in params, with its place. Whether that matters
 	// is known only with the method, which may stand behind params.
@@ -81,6 +84,7 @@ func (s *scanner) reset(body []byte, lim Limits) {
 	s.arena, s.texts = s.arena[:0], s.texts[:0]
 	s.extensions, s.references = s.extensions[:0], s.references[:0]
 	s.pushTasks, s.pushTenants = s.pushTasks[:0], s.pushTenants[:0]
+	s.mentioned, s.misfit = s.mentioned[:0], false
 	s.values = [slots]value{}
 	s.keys.reset()
 	s.finding.reset()
@@ -153,6 +157,9 @@ func (s *scanner) value(r *rule) flaw {
 	default:
 		f = s.number()
 	}
+	if r.slot.names() && c != '"' && c != 'n' && !(c == '[' && r.elements != nil) {
+		s.misfit = true
+	}
 	if r.slot != noSlot && f == sound && r.slot < slots {
 		s.values[r.slot].start, s.values[r.slot].end = int32(start), int32(s.pos)
 	}
@@ -171,6 +178,8 @@ func (s *scanner) note(r *rule, at span) {
 		s.references = append(s.references, n-1)
 	case inPushTask:
 		s.pushTasks = append(s.pushTasks, n-1)
+	case inMentions:
+		s.mentioned = append(s.mentioned, n-1)
 	case inPushTenant:
 		s.pushTenants = append(s.pushTenants, n-1)
 	default:
@@ -262,6 +271,9 @@ func (s *scanner) key(known *shape, names *object) (*rule, flaw) {
 		}
 	}
 	s.texts = append(s.texts, mark{span: at, key: true})
+	if nearly != nil && nearly.slot.task() {
+		return &astrayName, sound
+	}
 	if known != nil && known.others != nil {
 		return known.others, sound
 	}

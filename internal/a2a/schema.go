@@ -50,12 +50,28 @@ const (
 	ownMessageID
 	ownArtifact
 	ownFinal
+	ownInterfaces
+	ownURL
+	ownSkills
 	slots
 	inExtensions
 	inReferences
 	inPushTask
 	inPushTenant
+	inMentions
 )
+
+// names reports whether the slot names a task or a tenant, which only a string does. Some readers make one of a number.
+func (s slot) names() bool { return s.task() || s == inTenant || s == inPushTenant }
+
+// task reports whether the slot names a task, for one method or another.
+func (s slot) task() bool {
+	switch s {
+	case inID, inTaskID, inName, inParent, inConfigName, inMessageTask, inReferences, inPushTask:
+		return true
+	}
+	return false
+}
 
 // shape is an object A2A defines, as the union of both generations: which one applies is known only with the
 // method, which may stand behind its params. A nil shape is free-form data.
@@ -92,8 +108,12 @@ type rule struct {
 	elements *rule  // of the value's elements, if it is an array
 }
 
-// free is the rule for all that A2A does not define.
-var free = rule{}
+// free is the rule for all that A2A does not define, astrayName that for a member which names a task in another
+// spelling.
+var (
+	free       = rule{}
+	astrayName = rule{slot: inMentions}
+)
 
 // find returns the index of the rule for name and true, or of the rule some server could take name for and false, or
 // -1.

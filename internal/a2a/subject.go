@@ -18,6 +18,8 @@ const (
 	eventResult
 	// taskResult is the result of a method that returns a task, without a member around it in both generations.
 	taskResult
+	// otherResult is the result of a method that A2A does not define.
+	otherResult
 )
 
 // finding is what the objects of one answer are. It holds no pointers into the body.
@@ -77,6 +79,20 @@ func (s *scanner) conclude(what subject, first, start int) {
 		s.attribute(first, AuthorAgent)
 	case eventResult, taskResult:
 		s.unwrapped(what, first)
+	case otherResult:
+		s.other()
+	}
+}
+
+// other notes what the result of a method that A2A does not define comes near: a task or a card.
+func (s *scanner) other() {
+	has := func(at slot) bool { return s.values[at].end > 0 }
+	switch {
+	case string(s.text(ownKind)) == "task", has(ownID) && has(ownStatus) && s.startsWith(ownStatus, "{"):
+		s.tell(AnswerTask)
+		s.refer(ownID, 0, 0)
+	case has(ownInterfaces), has(ownURL) && has(ownSkills):
+		s.tell(AnswerCard)
 	}
 }
 

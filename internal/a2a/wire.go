@@ -64,7 +64,7 @@ var (
 		rule{name: "contextId", kind: KindID, slot: inMessageContext},
 		rule{name: "metadata", members: messageMetadata},
 		rule{name: "extensions", elements: &rule{kind: KindID, slot: inExtensions}},
-		rule{name: "referenceTaskIds", elements: &rule{kind: KindID, slot: inReferences}},
+		rule{name: "referenceTaskIds", kind: KindID, slot: inReferences, elements: &rule{kind: KindID, slot: inReferences}},
 	)
 	params = closed(
 		// The proto of 0.3 names the field request and its JSON form message: a ProtoJSON reader takes both.

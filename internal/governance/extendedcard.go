@@ -23,7 +23,7 @@ type extendedCardStage struct {
 
 func (s extendedCardStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if x.Answer.Kind != a2a.AnswerCard {
-		return allow()
+		return noCard(x)
 	}
 	if s.cards == nil {
 		return deny(BadAnswer, GatewaySide, "card-ungoverned", "the mesh does not serve extended cards")
@@ -38,7 +38,22 @@ func (s extendedCardStage) Judge(_ context.Context, x *Exchange) Verdict {
 		}
 	}
 	if err != nil {
-		return deny(BadAnswer, CalleeSide, "card-invalid", "the agent's extended card is not valid")
+		return invalidCard()
+	}
+	return allow()
+}
+
+func invalidCard() Verdict {
+	return deny(BadAnswer, CalleeSide, "card-invalid", "the agent's extended card is not valid")
+}
+
+// noCard judges an answer that is no card to the mesh. To a caller who asked for one, a success is a card whatever else
+// is in it, unless it is an error of JSON-RPC.
+func noCard(x *Exchange) Verdict {
+	failed := x.Reply.Status >= 400 || x.Answer.Kind == a2a.AnswerEmpty || x.Answer.Kind == a2a.AnswerError && x.Binding == a2a.JSONRPC
+	asked := x.Operation.Method == a2a.GetExtendedAgentCard || x.Operation.Method == a2a.GetAgentCard
+	if asked && !failed {
+		return invalidCard()
 	}
 	return allow()
 }

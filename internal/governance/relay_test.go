@@ -69,7 +69,11 @@ type answering struct {
 // relay runs the request and then the answer, and returns what passed of it, with the last part's passing.
 func (f *fixture) relay(t *testing.T, a answering) (out string, last Passing, x *Exchange) {
 	t.Helper()
-	x = f.decide(t, meshtest.Call{From: "caller", To: "/agents/weather" + a.path, Body: a.request}, "")
+	asked := meshtest.Call{From: "caller", To: "/agents/weather" + a.path, Body: a.request}
+	if a.request == "" {
+		asked.Method = http.MethodGet
+	}
+	x = f.decide(t, asked, "")
 	if x.Verdict.Decision != Allow {
 		t.Fatalf("the request is denied: %+v", x.Verdict)
 	}
@@ -367,6 +371,13 @@ func TestTaskOfAnotherIsNotFound(t *testing.T) {
 		"push-list":   call("ListTaskPushNotificationConfigs", `{"taskId":"theirs"}`),
 		"push-delete": call("DeleteTaskPushNotificationConfig", `{"taskId":"theirs","id":"1"}`),
 		"push-0.3":    call("tasks/pushNotificationConfig/get", `{"id":"theirs"}`),
+		"by-name":     call("GetTask", `{"name":"tasks/theirs"}`),
+		"beside":      call("GetTask", `{"id":"mine","taskId":"theirs"}`),
+		"push-name":   call("CreateTaskPushNotificationConfig", `{"parent":"tasks/theirs","config":{"name":"tasks/theirs/pushNotificationConfigs/1"}}`),
+		"send-0.1":    call("tasks/send", `{"id":"theirs","message":{"role":"user","parts":[{"text":"x"}]}}`),
+		"push-0.2":    call("tasks/pushNotification/get", `{"id":"theirs"}`),
+		"other-case":  call("tasks/Get", `{"Id":"theirs"}`),
+		"other-place": call("org.example/pause", `{"task_id":"theirs"}`),
 	} {
 		f := newFixture()
 		f.tasks = knowing()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -163,6 +164,61 @@ func TestExtendedCards(t *testing.T) {
 		out, passing, x := f.relay(t, answering{request: call("GetExtendedAgentCard", `{}`), header: "application/json", chunks: []string{head + card + tail}})
 		if out != c.out || passing != c.passing {
 			t.Errorf("%s: %d %q %+v", name, passing, out, x.Verdict)
+		}
+	}
+}
+
+// TestCardsThatPassForSomethingElse answers for a card with what a client takes for one.
+func TestCardsThatPassForSomethingElse(t *testing.T) {
+	t.Parallel()
+	const members = `"name":"w","supportedInterfaces":[{"url":"http://elsewhere.example/"}]`
+	for name, c := range map[string]struct {
+		path, body string
+		status     int
+		want       Passing
+	}{
+		"as-an-error":           {"/extendedAgentCard", `{"code":1,"message":"m",` + members + `}`, 200, Refuse},
+		"beside-an-error":       {"/extendedAgentCard", `{"error":{},` + members + `}`, 200, Refuse},
+		"in-a-list":             {"/extendedAgentCard", `[{` + members + `}]`, 200, Refuse},
+		"in-a-batch":            {"", `[{"jsonrpc":"2.0","id":"r1","result":{` + members + `}}]`, 200, Refuse},
+		"result-in-capitals":    {"", `{"jsonrpc":"2.0","id":"r1","Result":{` + members + `}}`, 200, Refuse},
+		"no-envelope":           {"", `{` + members + `}`, 200, Refuse},
+		"of-0.2":                {"/agent/authenticatedExtendedCard", `{"name":"w","url":"http://elsewhere.example/","skills":[]}`, 200, Refuse},
+		"of-another-path":       {"/v1/extendedAgentCard", `{` + members + `}`, 200, Refuse},
+		"well-known":            {"/~2/.well-known/agent-card.json", `{` + members + `}`, 200, Refuse},
+		"an-error":              {"/extendedAgentCard", `{"error":{"code":404,"message":"no"}}`, 404, Pass},
+		"an-error-in-an-answer": {"", `{"jsonrpc":"2.0","id":"r1","error":{"code":-32007,"message":"no"}}`, 200, Pass},
+	} {
+		f := newFixture()
+		f.cards = stamp{errors.New("no card")}
+		f.Records["weather"].Card.Interfaces = append(slices.Clone(f.Records["weather"].Card.Interfaces[1:]), f.Records["weather"].Card.Interfaces...)
+		request := answering{path: c.path, status: c.status, header: "application/json", chunks: []string{c.body}}
+		if c.path == "" {
+			request.request = call("GetExtendedAgentCard", `{}`)
+		}
+		if out, passing, x := f.relay(t, request); passing != c.want || strings.Contains(out, "elsewhere") {
+			t.Errorf("%s: %d %q %+v", name, passing, out, x.Verdict)
+		}
+	}
+}
+
+// TestOtherMethodsShowNoTasksOfOthers has an agent that answers to methods of another version of A2A.
+func TestOtherMethodsShowNoTasksOfOthers(t *testing.T) {
+	t.Parallel()
+	for result, want := range map[string]Passing{
+		`{"id":"theirs","status":{"state":"working"}}`:                        Refuse,
+		`{"id":"theirs","kind":"task"}`:                                       Refuse,
+		`{"tasks":[{"id":"mine"},{"id":"theirs"}]}`:                           Refuse,
+		`{"task":{"id":"theirs"}}`:                                            Refuse,
+		`{"tasks":[{"id":"mine"},{"id":"old"}]}`:                              Pass,
+		`{"id":"theirs","status":"an order of that number","message":"text"}`: Pass,
+	} {
+		f := newFixture()
+		f.tasks = knowing()
+		if _, passing, x := f.relay(t, answering{
+			request: call("tasks/listAll", `{}`), header: "application/json", chunks: []string{`{"jsonrpc":"2.0","id":"r1","result":` + result + `}`},
+		}); passing != want {
+			t.Errorf("%s: %d %+v", result, passing, x.Verdict)
 		}
 	}
 }

@@ -61,6 +61,15 @@ func (s taskStage) Judge(ctx context.Context, x *Exchange) Verdict {
 			return v
 		}
 	}
+	if x.Operation.Method == a2a.OtherMethod {
+		// Nothing says that an id is one of a task, unless it is known for that.
+		s.unknown = AskAgent
+	}
+	for _, id := range x.Operation.Mentions {
+		if v := s.judge(ctx, x, id); v.Decision != Allow {
+			return v
+		}
+	}
 	return allow()
 }
 
@@ -149,7 +158,7 @@ func (s answeredTasksStage) Judge(ctx context.Context, x *Exchange) Verdict {
 func (s answeredTasksStage) owner(ctx context.Context, x *Exchange, told a2a.TaskRef) (task.Owner, error) {
 	ref := task.Ref{Callee: x.Callee.Name, Task: told.ID}
 	method := x.Operation.Method
-	if method != a2a.SendMessage && method != a2a.SendStreamingMessage || x.Operation.TaskID == told.ID {
+	if method != a2a.SendMessage && method != a2a.SendStreamingMessage || task.Same(x.Operation.TaskID, told.ID) {
 		return s.ledger.Owner(ctx, x.Caller.Agent, ref)
 	}
 	state := task.Running

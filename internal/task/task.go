@@ -97,7 +97,7 @@ func (r Ref) key() (key, error) {
 	}
 	// The names of agents have no zero byte, so no two pairs make the same text.
 	var room [192]byte
-	text := append(append(append(room[:0], r.Callee...), 0), r.Task...)
+	text := append(append(append(room[:0], r.Callee...), 0), canonical(r.Task)...)
 	return sha256.Sum256(text), nil
 }
 
