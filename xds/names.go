@@ -48,6 +48,10 @@ var untrusted = []string{
 	"x-original-url", "x-rewrite-url",
 }
 
+// overreaching are response headers with which one agent could speak for the host that all of them share: clients would
+// take their calls elsewhere, past the mesh, refuse its own scheme or forget what they know of it.
+var overreaching = []string{"alt-svc", "clear-site-data", "strict-transport-security"}
+
 // denialDetails begins the response code details of every denial the governor sends through ext_proc, so that
 // Envoy's own answers can be told from them.
 const denialDetails = "ringfence_"

@@ -53,11 +53,12 @@ func (r routes) table(s Settings, hosts []*routev3.VirtualHost, tree map[string]
 		}},
 	}}
 	return &routev3.RouteConfiguration{
-		Name:                   Gateway,
-		VirtualHosts:           append([]*routev3.VirtualHost{gateway}, hosts...),
-		TypedPerFilterConfig:   extensions(map[string]string{formExtension: formHost}),
-		RequestHeadersToRemove: untrusted,
-		RequestHeadersToAdd:    []*corev3.HeaderValueOption{overwrite("accept-encoding", "identity")},
+		Name:                    Gateway,
+		VirtualHosts:            append([]*routev3.VirtualHost{gateway}, hosts...),
+		TypedPerFilterConfig:    extensions(map[string]string{formExtension: formHost}),
+		RequestHeadersToRemove:  untrusted,
+		ResponseHeadersToRemove: overreaching,
+		RequestHeadersToAdd:     []*corev3.HeaderValueOption{overwrite("accept-encoding", "identity")},
 		// The port a client puts into Host is part of what it signed, so Envoy leaves it there and only looks
 		// past it here.
 		IgnorePortInHostMatching: true,

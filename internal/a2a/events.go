@@ -209,10 +209,12 @@ func (e *Events) field(start, end int) {
 }
 
 // besides notes a line that is no data. Clients that look for lines by themselves end them at more characters than the
-// standard does, or ignore white space before them: to them, such a line must not hold data either.
+// standard does, or ignore white space before them; others do not know that it is a stream at all, and read JSON. To
+// them, such a line must not hold data either.
 func (e *Events) besides(start, end int) {
 	line := e.window[start:end]
-	if bytes.ContainsFunc(line, breaks) || bytes.EqualFold(bytes.TrimFunc(cutColon(line), blurred), dataField) {
+	name := bytes.TrimFunc(cutColon(line), blurred)
+	if bytes.ContainsFunc(line, breaks) || bytes.EqualFold(name, dataField) || len(name) > 0 && (name[0] == '{' || name[0] == '[') {
 		e.err = ErrEventAmbiguous
 		return
 	}

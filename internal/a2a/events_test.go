@@ -235,6 +235,7 @@ func TestEventsRefuseWhatIsDataToSome(t *testing.T) {
 		{"space-before", " data: {}\n\n"},
 		{"space-behind", "data : {}\n\n"},
 		{"mark-within-the-stream", "data: 1\n\n\uFEFFdata: {}\n\n"},
+		{"no-stream-at-all", "{\"x\": {}}\n\n"},
 		{"capital-letters", "DATA: {}\n\n"},
 		{"without-an-end", " data: {}"},
 	}
@@ -254,7 +255,7 @@ func TestEventsRefuseWhatIsDataToSome(t *testing.T) {
 func TestEventsTellWhatIsNoData(t *testing.T) {
 	t.Parallel()
 	e := a2a.NewEvents(100)
-	e.Feed([]byte(": one\n\nevent: two\r\nid: 3\rdata: 4\n{\"five\": 5}\n\ndata: \u2028\n\nx"))
+	e.Feed([]byte(": one\n\nevent: two\r\nid: 3\rdata: 4\nfive=5\n\ndata: \u2028\n\nx"))
 	var got []string
 	for {
 		event, ok, err := e.Next()
@@ -271,7 +272,7 @@ func TestEventsTellWhatIsNoData(t *testing.T) {
 		t.Fatal(err)
 	}
 	got = slices.DeleteFunc(append(got, string(rest.Aside)), func(s string) bool { return s == "" })
-	if diff := cmp.Diff([]string{": one", "event: two\nid: 3\n{\"five\": 5}", "x"}, got); diff != "" {
+	if diff := cmp.Diff([]string{": one", "event: two\nid: 3\nfive=5", "x"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
