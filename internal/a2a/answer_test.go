@@ -141,7 +141,10 @@ var answers = []struct {
 	}},
 	{"unknown-binding", a2a.BindingUnknown, a2a.GetTask, task03, a2a.Answer{}},
 	{"empty-body", a2a.HTTPJSON, a2a.DeleteTaskPushNotificationConfig, ``, a2a.Answer{Kind: a2a.AnswerEmpty}},
-	{"misspelled-members-are-free", a2a.JSONRPC, a2a.SendMessage, result(`1`, `{"task":{"ID":"x","id":"t-1","context_id":"c"},"Task":{"id":"t-2"}}`), a2a.Answer{
+	{"proto-names", a2a.JSONRPC, a2a.SendStreamingMessage, result(`1`, `{"status_update":{"task_id":"t-1","context_id":"c-1","status":{"state":"TASK_STATE_WORKING"}}}`), a2a.Answer{
+		Kind: a2a.AnswerStatusUpdate, RequestID: []byte(`1`), Tasks: []a2a.TaskRef{{ID: "t-1", ContextID: "c-1", State: a2a.TaskActive}},
+	}},
+	{"misspelled-members-are-free", a2a.JSONRPC, a2a.SendMessage, result(`1`, `{"task":{"ID":"x","id":"t-1","contextid":"c"},"Task":{"id":"t-2"}}`), a2a.Answer{
 		Kind: a2a.AnswerTask, RequestID: []byte(`1`), Tasks: []a2a.TaskRef{{ID: "t-1"}},
 	}},
 	{"types-mismatch", a2a.JSONRPC, a2a.SendMessage, result(`1`, `{"task":{"id":1,"contextId":["c"],"status":"x","history":{},"artifacts":[1]}}`), a2a.Answer{

@@ -159,7 +159,9 @@ func form(kind AnswerKind, what subject, elements *rule, rules []rule) resultFor
 	}
 }
 
-func open(what subject, rs ...rule) *shape { return &shape{open: true, subject: what, rules: rs} }
+func open(what subject, rs ...rule) *shape {
+	return &shape{open: true, subject: what, rules: folded(rs...)}
+}
 
 // opened returns a request's shape as it stands in an answer: with open objects and without slots, which are for
 // the places of a request.

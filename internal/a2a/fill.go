@@ -50,8 +50,6 @@ func (s *scanner) fill(op *Operation) {
 	case ListTasks:
 		if context := f.at(inContextID); context != "" {
 			op.ContextID = context
-		} else if context = f.at(inLegacyContext); context != "" {
-			op.ContextID = context
 		}
 	default:
 		if op.Binding == JSONRPC {

@@ -19,7 +19,7 @@ func ParseJSONRPC(body []byte, lim Limits) (Operation, *Problem) {
 		return Operation{}, s.refuse(f, -1)
 	}
 	w := s.wireMethod()
-	if s.misspelled(w) {
+	if s.astray != nil && w.method != OtherMethod {
 		return Operation{}, s.refuse(misspelledKey, s.astrayAt)
 	}
 	if s.misfit && w.method != OtherMethod {
@@ -39,23 +39,8 @@ func ParseJSONRPC(body []byte, lim Limits) (Operation, *Problem) {
 	return op, nil
 }
 
-// misspelled reports whether the params of a method that A2A defines have a name in a spelling that is not the
-// method's, which astray then is.
-func (s *scanner) misspelled(w wireMethod) bool {
-	if w.method == OtherMethod {
-		return false
-	}
-	if s.astray == nil && s.legacy != nil && w.wire != legacyList {
-		if i, exact := params.find([]byte(s.legacy.today)); exact {
-			s.astray, s.astrayAt = &params.rules[i], s.legacyAt
-		}
-	}
-	return s.astray != nil
-}
-
 // contradictsItself reports whether a push configuration in the request is for another task or tenant than the request:
-// a server that goes by it would send one task's events to whom another was entrusted. It also reports a list that is
-// filtered by two contexts.
+// a server that goes by it would send one task's events to whom another was entrusted.
 func (s *scanner) contradictsItself(op *Operation) bool {
 	if op.Method == OtherMethod {
 		return false
@@ -70,7 +55,7 @@ func (s *scanner) contradictsItself(op *Operation) bool {
 			return true
 		}
 	}
-	return differs(s.text(inLegacyContext), string(s.text(inContextID)))
+	return false
 }
 
 // framing checks the envelope of a sound body. The id comes first, so that every later refusal can echo it.

@@ -118,21 +118,36 @@ func FuzzParseJSONRPC(f *testing.F) {
 	})
 }
 
+func either(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// goMessage is a message as a Go server reads it, with the names of the proto's fields, which it would overlook.
+type goMessage struct {
+	ID           string `json:"messageId"`
+	TaskID       string `json:"taskId"`
+	ContextID    string `json:"contextId"`
+	ProtoID      string `json:"message_id"`
+	ProtoTask    string `json:"task_id"`
+	ProtoContext string `json:"context_id"`
+}
+
 // checkGoServer reads body as the official Go SDK does, which folds the case of names and lets the last of two
-// win, and requires that it sees the same operation.
+// win, and requires that it sees the same operation, or nothing where names are those of the proto's fields.
 func checkGoServer(t *testing.T, op a2a.Operation, body []byte) {
 	t.Helper()
 	var got struct {
 		Method string `json:"method"`
 		Params struct {
-			ID      string `json:"id"`
-			TaskID  string `json:"taskId"`
-			Tenant  string `json:"tenant"`
-			Message struct {
-				ID        string `json:"messageId"`
-				TaskID    string `json:"taskId"`
-				ContextID string `json:"contextId"`
-			} `json:"message"`
+			ID        string    `json:"id"`
+			TaskID    string    `json:"taskId"`
+			ProtoTask string    `json:"task_id"`
+			Tenant    string    `json:"tenant"`
+			Message   goMessage `json:"message"`
+			Request   goMessage `json:"request"`
 		} `json:"params"`
 	}
 	if err := json.Unmarshal(body, &got); err != nil || op.Method == a2a.OtherMethod {
@@ -143,11 +158,14 @@ func checkGoServer(t *testing.T, op a2a.Operation, body []byte) {
 	switch op.Method {
 	case a2a.SendMessage, a2a.SendStreamingMessage:
 		m := got.Params.Message
-		want.task, want.context, want.message = m.TaskID, m.ContextID, m.ID
+		if m == (goMessage{}) {
+			m = got.Params.Request
+		}
+		want.task, want.context, want.message = either(m.TaskID, m.ProtoTask), either(m.ContextID, m.ProtoContext), either(m.ID, m.ProtoID)
 	case a2a.GetTask, a2a.CancelTask, a2a.SubscribeToTask:
 		want.task = got.Params.ID
 	case a2a.CreateTaskPushNotificationConfig:
-		want.task = got.Params.TaskID
+		want.task = either(got.Params.TaskID, got.Params.ProtoTask)
 	default:
 		want.task = op.TaskID
 	}

@@ -1,6 +1,7 @@
 package a2a_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,7 +99,7 @@ var refusals = []struct {
 		Code: -32602, Reason: "CONFLICTING_VALUES", RequestID: []byte(`1`), Method: a2a.SendMessage,
 	}},
 	{"list-by-two-contexts", request(`1`, "tasks/list", `{"context_id":"mine","contextId":"yours"}`), a2a.Problem{
-		Code: -32602, Reason: "CONFLICTING_VALUES", RequestID: []byte(`1`), Method: a2a.ListTasks,
+		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.ListTasks,
 	}},
 	{"duplicate-method", `{"jsonrpc":"2.0","id":1,"method":"GetTask","method":"CancelTask"}`, a2a.Problem{
 		Code: -32600, Reason: "DUPLICATE_KEY", RequestID: []byte(`1`), Method: a2a.GetTask,
@@ -150,37 +151,93 @@ var spellings = []struct{ name, body, key string }{
 	{"envelope-escaped", `{"jsonrpc":"2.0","id":1,"method":"GetTask","\u004dethod":"x"}`, "method"},
 	{"envelope-of-unknown-method", `{"jsonrpc":"2.0","id":1,"method":"x","Params":{}}`, "params"},
 	{"params-message", request(`1`, "SendMessage", `{"Message":`+message10+`}`), "message"},
-	{"params-proto-name-of-message", request(`1`, "message/send", `{"request":`+message03+`}`), "message"},
 	{"params-id", request(`1`, "GetTask", `{"id":"mine","ID":"yours"}`), "id"},
 	{"params-id-before-method", `{"params":{"ID":"t"},"jsonrpc":"2.0","id":1,"method":"GetTask"}`, "id"},
-	{"params-task-id-snake", request(`1`, "GetTaskPushNotificationConfig", `{"task_id":"t"}`), "taskId"},
-	{"params-context-id-snake", request(`1`, "ListTasks", `{"context_id":"c"}`), "contextId"},
-	{"params-page-size-of-legacy-go", request(`1`, "ListTasks", `{"page_size":1}`), "pageSize"},
-	{"params-history-length-of-legacy-go", request(`1`, "tasks/get", `{"id":"t","history_length":1}`), "historyLength"},
 	{"params-of-legacy-go-in-other-case", request(`1`, "tasks/list", `{"Context_Id":"c"}`), "contextId"},
 	{"params-tenant", request(`1`, "GetTask", `{"TENANT":"t"}`), "tenant"},
 	{"params-tenant-with-nul", request(`1`, "GetTask", `{"tenant\u0000":"t"}`), "tenant"},
 	{"message-parts", request(`1`, "SendMessage", `{"message":{"PARTS":[]}}`), "parts"},
 	{"message-parts-long-s", request(`1`, "SendMessage", `{"message":{"part\u017f":[]}}`), "parts"},
-	{"message-task-id-snake", request(`1`, "SendMessage", `{"message":{"taskId":"mine","task_id":"yours"}}`), "taskId"},
-	{"message-message-id-snake", request(`1`, "SendMessage", `{"message":{"message_id":"m"}}`), "messageId"},
 	{"message-context-id-kebab", request(`1`, "SendMessage", `{"message":{"context-id":"c"}}`), "contextId"},
-	{"message-references-snake", request(`1`, "SendMessage", `{"message":{"reference_task_ids":[]}}`), "referenceTaskIds"},
 	{"message-metadata", request(`1`, "SendMessage", `{"message":{"Metadata":{}}}`), "metadata"},
 	{"part-text", request(`1`, "SendMessage", `{"message":{"parts":[{"Text":"x"}]}}`), "text"},
 	{"part-kind-kelvin", request(`1`, "message/send", `{"message":{"parts":[{"\u212aind":"text"}]}}`), "kind"},
-	{"part-media-type-snake", request(`1`, "SendMessage", `{"message":{"parts":[{"media_type":"x"}]}}`), "mediaType"},
 	{"part-file-uri", request(`1`, "message/send", `{"message":{"parts":[{"file":{"URI":"x"}}]}}`), "uri"},
 	{"part-in-content", request(`1`, "message/send", `{"message":{"content":[{"TEXT":"x"}]}}`), "text"},
 	{"configuration-push-url", request(`1`, "SendMessage",
 		`{"configuration":{"taskPushNotificationConfig":{"Url":"x"}}}`), "url"},
-	{"configuration-push-snake", request(`1`, "SendMessage",
-		`{"configuration":{"task_push_notification_config":{}}}`), "taskPushNotificationConfig"},
 	{"push-url", request(`1`, "CreateTaskPushNotificationConfig", `{"taskId":"t","URL":"x"}`), "url"},
 	{"push-authentication", request(`1`, "CreateTaskPushNotificationConfig",
 		`{"authentication":{"Credentials":"x"}}`), "credentials"},
 	{"declared-skill", request(`1`, "SendMessage",
 		`{"message":{"metadata":{"https://ringfence.dev/ext/action/v1":{"Skill":"x"}}}}`), "skill"},
+}
+
+// protoNames are requests with fields of the proto by their own names, which ProtoJSON readers take like the JSON names.
+var protoNames = []struct {
+	name, body string
+	want       a2a.Operation
+}{
+	{"message", request(`1`, "message/send", `{"request":{"message_id":"m","task_id":"t","context_id":"c","reference_task_ids":["r"]}}`), a2a.Operation{
+		Method: a2a.SendMessage, Wire: "message/send", Generation: a2a.V03, TaskID: "t", ContextID: "c", MessageID: "m", References: []string{"r"},
+	}},
+	{"params", request(`1`, "GetTaskPushNotificationConfig", `{"task_id":"t","id":"p"}`), a2a.Operation{
+		Method: a2a.GetTaskPushNotificationConfig, Wire: "GetTaskPushNotificationConfig", Generation: a2a.V10, TaskID: "t",
+	}},
+	{"list", request(`1`, "ListTasks", `{"context_id":"c","page_size":1,"page_token":"p","include_artifacts":true,"status_timestamp_after":"x"}`), a2a.Operation{
+		Method: a2a.ListTasks, Wire: "ListTasks", Generation: a2a.V10, ContextID: "c",
+	}},
+	{"history", request(`1`, "tasks/get", `{"id":"t","history_length":1}`), a2a.Operation{
+		Method: a2a.GetTask, Wire: "tasks/get", Generation: a2a.V03, TaskID: "t",
+	}},
+	{"parts", request(`1`, "SendMessage", `{"message":{"parts":[{"url":"u","media_type":"x"}]},"configuration":{"return_immediately":true}}`), a2a.Operation{
+		Method: a2a.SendMessage, Wire: "SendMessage", Generation: a2a.V10,
+	}},
+}
+
+func TestProtoNamesCountToo(t *testing.T) {
+	t.Parallel()
+	for _, tc := range protoNames {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got, p := a2a.ParseJSONRPC([]byte(tc.body), a2a.DefaultLimits())
+			if p != nil {
+				t.Fatal(p)
+			}
+			tc.want.Binding, tc.want.RequestID = a2a.JSONRPC, []byte(`1`)
+			if diff := cmp.Diff(tc.want, got, cmpopts.IgnoreFields(a2a.Operation{}, "Texts")); diff != "" {
+				t.Errorf("operation (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestCallbackByItsProtoName finds a callback address inside a configuration that is spelled as in the proto.
+func TestCallbackByItsProtoName(t *testing.T) {
+	t.Parallel()
+	op, p := a2a.ParseJSONRPC([]byte(request(`1`, "SendMessage", `{"configuration":{"task_push_notification_config":{"url":"http://x"}}}`)), a2a.DefaultLimits())
+	if p != nil {
+		t.Fatal(p)
+	}
+	if !slices.ContainsFunc(op.Texts, func(x a2a.Text) bool { return x.Kind == a2a.KindCallback && x.Value == "http://x" }) {
+		t.Errorf("texts %+v", op.Texts)
+	}
+}
+
+// TestBothNamesOfAFieldAreRefused: readers differ in which one counts.
+func TestBothNamesOfAFieldAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{
+		request(`1`, "SendMessage", `{"message":{"taskId":"mine","task_id":"yours"}}`),
+		request(`1`, "SendMessage", `{"message":{"task_id":"mine","taskId":"mine"}}`),
+		request(`1`, "message/send", `{"message":{},"request":{}}`),
+		request(`1`, "ListTasks", `{"context_id":"a","contextId":"a"}`),
+		request(`1`, "SendMessage", `{"message":{"parts":[{"media_type":"x","mediaType":"x"}]}}`),
+	} {
+		if _, p := a2a.ParseJSONRPC([]byte(body), a2a.DefaultLimits()); p == nil || p.Reason != "DUPLICATE_KEY" {
+			t.Errorf("%s: %v", body, p)
+		}
+	}
 }
 
 func TestMisspelledNamesAreRefused(t *testing.T) {

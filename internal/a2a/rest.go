@@ -1,7 +1,6 @@
 package a2a
 
 import (
-	"cmp"
 	"strings"
 )
 
@@ -88,6 +87,7 @@ func (op *Operation) readQuery(query, config string) *Problem {
 	if !ok {
 		return op.problem(badQuery)
 	}
+	var named uint64
 	for _, q := range pairs {
 		i, exact := params.find([]byte(q.name))
 		if op.Method == OtherMethod || i < 0 {
@@ -98,11 +98,15 @@ func (op *Operation) readQuery(query, config string) *Problem {
 			continue
 		}
 		r := &params.rules[i]
-		if !exact || r.today != "" {
+		if !exact {
 			p := op.problem(misspelledKey)
-			p.Key = cmp.Or(r.today, r.name)
+			p.Key = r.name
 			return p
 		}
+		if named&(1<<i) != 0 {
+			return op.problem(badQuery)
+		}
+		named |= 1 << i
 		op.Texts = append(op.Texts, Text{Value: q.value, Kind: r.kind})
 		switch r.slot {
 		case inTenant:
@@ -137,7 +141,7 @@ func (op *Operation) readBody(verb string, body []byte, lim Limits) *Problem {
 	f, offset := s.scan(body, lim, &paramsRoot), -1
 	if f != sound {
 		offset = s.pos
-	} else if s.misspelled(wireMethod{method: op.Method}) {
+	} else if s.astray != nil && op.Method != OtherMethod {
 		f, offset = misspelledKey, s.astrayAt
 	} else if s.misfit && op.Method != OtherMethod {
 		f = badName

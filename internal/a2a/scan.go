@@ -38,9 +38,6 @@ type scanner struct {
 	// is known only with the method, which may stand behind params.
 	astray   *rule
 	astrayAt int
-	// legacy is the first name of legacyList alone, with its place.
-	legacy   *rule
-	legacyAt int
 }
 
 // span is a string literal: its place in the body, quotes included, and, where it has escapes, its unescaped form
@@ -88,7 +85,7 @@ func (s *scanner) reset(body []byte, lim Limits) {
 	s.values = [slots]value{}
 	s.keys.reset()
 	s.finding.reset()
-	s.astray, s.legacy = nil, nil
+	s.astray = nil
 }
 
 // scan reads the whole body as one value under root.
@@ -248,11 +245,7 @@ func (s *scanner) key(known *shape, names *object) (*rule, flaw) {
 				return nil, duplicateKey
 			}
 			names.defined |= 1 << i
-			r := &known.rules[i]
-			if r.today != "" && s.legacy == nil {
-				s.legacy, s.legacyAt = r, begin
-			}
-			return r, sound
+			return &known.rules[i], sound
 		}
 		if i >= 0 {
 			nearly = &known.rules[i]

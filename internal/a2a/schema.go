@@ -25,7 +25,6 @@ const (
 	inSkill
 	inAction
 	inConfigID
-	inLegacyContext
 
 	// The parts of an answer.
 	inResult
@@ -98,14 +97,14 @@ const maxRules = 64
 
 // rule says what a defined member holds.
 type rule struct {
-	name     string
-	folded   string
-	alias    string // another name that ProtoJSON readers take for this member
-	today    string // A2A's name for a member that is spelled like this in legacyList alone
-	kind     Kind
-	slot     slot
-	members  *shape // of the value, if it is an object
-	elements *rule  // of the value's elements, if it is an array
+	name  string
+	proto string // the name of the field in the proto, where it is another
+	// folded and foldedProto are the caseless forms of both.
+	folded, foldedProto string
+	kind                Kind
+	slot                slot
+	members             *shape // of the value, if it is an object
+	elements            *rule  // of the value's elements, if it is an array
 }
 
 // free is the rule for all that A2A does not define, astrayName that for a member which names a task in another
@@ -118,12 +117,17 @@ var (
 // find returns the index of the rule for name and true, or of the rule some server could take name for and false, or
 // -1.
 //
-// A2A names are camelCase (ProtoJSON). Go servers match them by Unicode case folding, ProtoJSON readers take the
-// snake_case names of the fields too, and lenient readers drop separators. A request that uses such a spelling
-// means different things to different servers, so it has no meaning here.
+// A2A names are camelCase, and ProtoJSON readers take the names of the proto's fields too: a member may have either name,
+// but not both. Beyond that, Go servers match names by Unicode case folding, and lenient readers drop separators. A
+// request that uses such a spelling means different things to different servers, so it has no meaning here.
 func (s *shape) find(name []byte) (index int, exact bool) {
 	for i := range s.rules {
 		if s.rules[i].name == string(name) {
+			return i, true
+		}
+	}
+	for i := range s.rules {
+		if proto := s.rules[i].proto; proto != "" && proto == string(name) {
 			return i, true
 		}
 	}
@@ -136,7 +140,7 @@ func (s *shape) find(name []byte) (index int, exact bool) {
 		return -1, false
 	}
 	for i := range s.rules {
-		if s.rules[i].folded == string(folded) || s.rules[i].alias != "" && s.rules[i].alias == string(folded) {
+		if s.rules[i].folded == string(folded) || s.rules[i].foldedProto == string(folded) {
 			return i, false
 		}
 	}

@@ -1,6 +1,9 @@
 package a2a
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // The objects of A2A requests, both generations in one (specification/a2a.proto of 1.0; types and a2a.proto of 0.3).
 var (
@@ -67,8 +70,8 @@ var (
 		rule{name: "referenceTaskIds", kind: KindID, slot: inReferences, elements: &rule{kind: KindID, slot: inReferences}},
 	)
 	params = closed(
-		// The proto of 0.3 names the field request and its JSON form message: a ProtoJSON reader takes both.
-		rule{name: "message", alias: "request", members: message},
+		// The proto of 0.3 names the field request and its JSON form message.
+		rule{name: "message", proto: "request", members: message},
 		rule{name: "configuration", members: configuration},
 		rule{name: "metadata"},
 		rule{name: "tenant", kind: KindID, slot: inTenant},
@@ -91,12 +94,6 @@ var (
 		rule{name: "parent", kind: KindID, slot: inParent},
 		rule{name: "configId", kind: KindID, slot: inConfigID},
 		rule{name: "config", members: namedPushConfig},
-		rule{name: "context_id", today: "contextId", kind: KindID, slot: inLegacyContext},
-		rule{name: "page_size", today: "pageSize"},
-		rule{name: "page_token", today: "pageToken", kind: KindID},
-		rule{name: "history_length", today: "historyLength"},
-		rule{name: "last_updated_after", today: "lastUpdatedAfter", kind: KindID},
-		rule{name: "include_artifacts", today: "includeArtifacts"},
 	)
 	envelope = &shape{immediate: true, rules: folded(
 		rule{name: "jsonrpc", kind: KindID, slot: inVersion},
@@ -116,9 +113,24 @@ func closed(rs ...rule) *shape { return &shape{rules: folded(rs...)} }
 
 func folded(rs ...rule) []rule {
 	for i := range rs {
+		rs[i].proto = cmp.Or(rs[i].proto, fieldName(rs[i].name))
 		rs[i].folded = strings.ToLower(rs[i].name)
+		rs[i].foldedProto = strings.ToLower(strings.ReplaceAll(rs[i].proto, "_", ""))
 	}
 	return rs
+}
+
+// fieldName returns the name of the field whose JSON name is name (protobuf's JSON mapping): each capital is a new word.
+func fieldName(name string) string {
+	var b strings.Builder
+	for _, c := range name {
+		if c >= 'A' && c <= 'Z' {
+			b.WriteByte('_')
+			c |= 0x20
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }
 
 // wireMethod is a JSON-RPC method name of A2A.
@@ -127,9 +139,6 @@ type wireMethod struct {
 	method     Method
 	generation Generation
 }
-
-// legacyList is a method that the Go SDK of 0.3 added to JSON-RPC, with its own spelling of the params.
-const legacyList = "tasks/list"
 
 var wireMethods = methodTable(
 	wireMethod{"SendMessage", SendMessage, V10},
@@ -146,7 +155,8 @@ var wireMethods = methodTable(
 	wireMethod{"message/send", SendMessage, V03},
 	wireMethod{"message/stream", SendStreamingMessage, V03},
 	wireMethod{"tasks/get", GetTask, V03},
-	wireMethod{legacyList, ListTasks, V03},
+	// The Go SDK of 0.3 added the method to JSON-RPC.
+	wireMethod{"tasks/list", ListTasks, V03},
 	wireMethod{"tasks/cancel", CancelTask, V03},
 	wireMethod{"tasks/resubscribe", SubscribeToTask, V03},
 	wireMethod{"tasks/pushNotificationConfig/set", CreateTaskPushNotificationConfig, V03},
