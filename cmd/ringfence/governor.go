@@ -76,7 +76,7 @@ func policyOf(c config.Config) (governance.Policy, error) {
 		AnswerContent: contentModes[c.Content.Answers],
 		AnswerLimits:  limits,
 	}
-	policy.AnswerLimits.Bytes = c.Limits.Answer
+	policy.AnswerLimits.Bytes, policy.AnswersHeld = c.Limits.Answer, c.Limits.Answers
 	if c.Tasks.Unknown == "agent" {
 		policy.UnknownTasks = governance.AskAgent
 	}

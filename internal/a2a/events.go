@@ -86,6 +86,9 @@ func (e *Events) keep() {
 	}
 }
 
+// Waiting returns how many bytes wait for the end of their event or line.
+func (e *Events) Waiting() int { return len(e.window) }
+
 // Next returns the next run of bytes, or false when it is not complete yet. The error is ErrEventTooLarge once an
 // event is, ErrEventAmbiguous once a line is; nothing of the event is returned, and the error stays.
 func (e *Events) Next() (Event, bool, error) {

@@ -67,6 +67,9 @@ func (f *Frames) keep() {
 	}
 }
 
+// Waiting returns how many bytes wait for the end of their message.
+func (f *Frames) Waiting() int { return len(f.window) }
+
 // Next returns the next message, or false when it is not complete yet. Once a message cannot be read the error stays:
 // where the next one starts could be told, but not what the receiver makes of the gap.
 func (f *Frames) Next() (Frame, bool, error) {

@@ -154,13 +154,16 @@ func (s *scanner) value(r *rule) flaw {
 	default:
 		f = s.number()
 	}
-	if r.slot.names() && c != '"' && c != 'n' && !(c == '[' && r.elements != nil) {
-		s.misfit = true
+	if r.slot == noSlot || f != sound {
+		return f
 	}
-	if r.slot != noSlot && f == sound && r.slot < slots {
+	if r.slot < slots {
 		s.values[r.slot].start, s.values[r.slot].end = int32(start), int32(s.pos)
 	}
-	return f
+	if r.slot.names() && c != '"' && c != 'n' && (c != '[' || r.elements == nil) {
+		s.misfit = true
+	}
+	return sound
 }
 
 // note records a string value.

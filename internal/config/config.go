@@ -177,6 +177,8 @@ type Limits struct {
 	Body int `yaml:"body"`
 	// Answer is the largest answer, or event of a stream, that is judged, in bytes, 256 KiB to 16 MiB; larger ones do not pass.
 	Answer int `yaml:"answer"`
+	// Answers is how much of all answers may wait at once to be judged, in bytes, 16 MiB to 64 GiB and four times limits.answer at least; one caller may have a quarter of it.
+	Answers int `yaml:"answers"`
 	// Depth is the deepest JSON nesting, 4 to 512.
 	Depth int `yaml:"depth"`
 	// Members is the largest number of JSON members and elements in one body.

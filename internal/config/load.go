@@ -42,6 +42,7 @@ func Default() Config {
 		Limits: Limits{
 			Body:     limits.Bytes,
 			Answer:   4 << 20,
+			Answers:  256 << 20,
 			Depth:    limits.Depth,
 			Members:  limits.Members,
 			Decision: time.Second,

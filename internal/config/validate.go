@@ -149,6 +149,7 @@ func (p Push) validate(v *validation) {
 func (l Limits) validate(v *validation) {
 	v.check(l.Body >= 256<<10 && l.Body <= 16<<20, "limits.body", "must be 262144 to 16777216 bytes")
 	v.check(l.Answer >= 256<<10 && l.Answer <= 16<<20, "limits.answer", "must be 262144 to 16777216 bytes")
+	v.check(l.Answers >= max(16<<20, 4*l.Answer) && l.Answers <= 64<<30, "limits.answers", "must be 16777216 to 68719476736 bytes, and four times limits.answer at least")
 	v.check(l.Depth >= 4 && l.Depth <= 512, "limits.depth", "must be 4 to 512")
 	v.check(l.Members >= 64 && l.Members <= 1<<22, "limits.members", "must be 64 to 4194304")
 	v.check(l.Decision >= 10*time.Millisecond && l.Decision <= time.Minute, "limits.decision", "must be 10ms to 1m")

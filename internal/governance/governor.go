@@ -35,15 +35,16 @@ type Config struct {
 	Record func(audit.Record)
 }
 
-// Governor decides exchanges. It is safe for concurrent use and holds no state of its own.
+// Governor decides exchanges. It is safe for concurrent use and holds no state of its own but how much of answers waits.
 type Governor struct {
-	config Config
-	steps  []step
+	config   Config
+	steps    []step
+	holdings *holdings
 }
 
 // New returns a Governor.
 func New(c Config) *Governor {
-	return &Governor{config: c, steps: pipeline(c)}
+	return &Governor{config: c, steps: pipeline(c), holdings: newHoldings(c.Policy.AnswersHeld)}
 }
 
 // Open begins an exchange with what headers show. When the verdict allows and the exchange is not final, the

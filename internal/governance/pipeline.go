@@ -69,6 +69,9 @@ type Policy struct {
 	Content, AnswerContent ContentMode
 	// AnswerLimits bound the answers that are read: whole ones, and each event or message of a stream.
 	AnswerLimits a2a.Limits
+	// AnswersHeld bounds, in bytes, what is held of all answers together until it can be judged. One caller may have a
+	// quarter of it held.
+	AnswersHeld int
 	// UnknownTasks says what becomes of requests about tasks whose owner is not known.
 	UnknownTasks UnknownTasks
 }

@@ -63,6 +63,7 @@ type Relay struct {
 	events   *a2a.Events
 	frames   *a2a.Frames
 	held     []byte
+	noted    int  // how much of the answer the governor counts as held
 	passed   bool // something of the answer has passed
 	over     bool // stopped, refused or ended
 	evidence []string
@@ -136,14 +137,38 @@ func (r *Relay) Next(ctx context.Context, chunk []byte, end bool) Part {
 	if r.over {
 		return Part{}
 	}
+	var part Part
 	switch r.form {
 	case eventAnswer:
-		return r.nextEvents(ctx, chunk, end)
+		part = r.nextEvents(ctx, chunk, end)
 	case frameAnswer:
-		return r.nextFrames(ctx, chunk, end)
+		part = r.nextFrames(ctx, chunk, end)
 	default:
-		return r.nextWhole(ctx, chunk, end)
+		part = r.nextWhole(ctx, chunk, end)
 	}
+	if !r.note() {
+		part = r.stop(part.Body, crowded(), "answer")
+	}
+	return part
+}
+
+// note tells the governor how much of the answer is held, and reports whether that may be.
+func (r *Relay) note() bool {
+	waiting := 0
+	switch {
+	case r.over:
+	case r.form == eventAnswer:
+		waiting = r.events.Waiting()
+	case r.form == frameAnswer:
+		waiting = r.frames.Waiting()
+	default:
+		waiting = len(r.held)
+	}
+	if !r.governor.holdings.change(r.x.Caller.Agent, waiting-r.noted) {
+		return false
+	}
+	r.noted = waiting
+	return true
 }
 
 // nextWhole holds the body until all of it is there.
@@ -246,6 +271,13 @@ func oversized() Verdict {
 	return deny(BadAnswer, GatewaySide, "answer-too-large", "the agent's answer is larger than is judged")
 }
 
+// crowded refuses an answer that would have to be held beside too many others.
+func crowded() Verdict {
+	v := deny(TooOften, GatewaySide, "answers-waiting", "too much of other answers waits for its end; try again later")
+	v.RetryAfterSeconds = 1
+	return v
+}
+
 // refuse denies an answer of which nothing has passed.
 func (r *Relay) refuse(v Verdict, factor string) Part {
 	r.deny(v, factor)
@@ -269,13 +301,19 @@ func (r *Relay) stop(out []byte, v Verdict, factor string) Part {
 func (r *Relay) deny(v Verdict, factor string) {
 	v.Factor = factor
 	r.x.Verdict = v
+	r.finish()
+}
+
+// finish lets go of what is held.
+func (r *Relay) finish() {
 	r.over, r.held = true, nil
+	r.note()
 }
 
 // End records what was found in the answer; it has to be called once, when the answer is over or broke off. An answer in
 // which nothing was found leaves no record of its own: that of the request says that the call took place.
 func (r *Relay) End() {
-	r.over, r.held = true, nil
+	r.finish()
 	if r.x.denied() || len(r.evidence) > 0 {
 		r.x.Verdict.Evidence = r.evidence
 		r.governor.finish(r.x, audit.AnswerPhase)

@@ -39,7 +39,7 @@ func Governor(m *meshtest.Mesh) (*governance.Governor, *Records) {
 		Snapshot: m.Snapshot,
 		Policy: governance.Policy{
 			Domain: meshtest.Domain, Limits: a2a.DefaultLimits(), Required: governance.DefaultRings(),
-			AnswerLimits: a2a.DefaultLimits(), UnknownTasks: governance.AskAgent,
+			AnswerLimits: a2a.DefaultLimits(), AnswersHeld: 1 << 30, UnknownTasks: governance.AskAgent,
 		},
 		Replay:  identity.NewReplay(meshtest.Noon, 1024),
 		Scanner: meshtest.Phrases{"ignore all previous instructions": "injection"},
