@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
@@ -418,19 +417,6 @@ func TestRefreshCardsTellsOfEach(t *testing.T) {
 	if diff := cmp.Diff(slices.Repeat([]string{"held[interfaces]"}, 3), got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-}
-
-func TestFollowCardsEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	r := following(t, newBucket(t), &server{})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.FollowCards(ctx, registry.Refresh{Every: time.Hour, AtOnce: 1, Jitter: func() time.Duration { return 0 }})
-	}()
-	cancel()
-	<-done
 }
 
 // sign returns the card with a signature by the key of a number, under the name k<number>.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/store"
@@ -80,4 +82,39 @@ func TestWhatIsStoredIsLogged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFollowCards fetches again after each pause, which differs from the configured one as told.
+func TestFollowCards(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{}
+		r := following(t, newBucket(t), s)
+		fetched := func() int {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return len(s.asked)
+		}
+		registered := fetched()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.FollowCards(ctx, registry.Refresh{Every: time.Hour, AtOnce: 1, Jitter: func() time.Duration { return -time.Minute }})
+		}()
+		for round := range 3 {
+			time.Sleep(59*time.Minute - time.Second)
+			synctest.Wait()
+			if got := fetched() - registered; got != round {
+				t.Errorf("%d rounds before the pause was over, want %d", got, round)
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		if got := fetched() - registered; got != 3 {
+			t.Errorf("%d rounds, want 3", got)
+		}
+		cancel()
+		<-done
+	})
 }
