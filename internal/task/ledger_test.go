@@ -95,9 +95,6 @@ func TestAdmits(t *testing.T) {
 			}
 		})
 	}
-	if owner.Anonymous() || !(task.Owner{DID: "did:web:a"}).Anonymous() {
-		t.Error("Anonymous() does not tell callers without a name")
-	}
 }
 
 // TestNamesDoNotMeet shows that ids chosen by agents can neither meet one another nor break the store.

@@ -60,9 +60,6 @@ const MaxContext = 256
 // maxSkew is how far the clocks of two processes of the mesh may be apart.
 const maxSkew = 10 * time.Second
 
-// Anonymous reports whether the task was started by a caller that proved nothing.
-func (o Owner) Anonymous() bool { return o.Agent == "" }
-
 // Admits reports whether an agent may use the task in its own name: it started the task, or the task was started on
 // its behalf. Registered is when the agent's record was created: a name that was given away after the task began
 // belongs to somebody else. For a delegation, ask for each of its holders: a delegate of the owner may act too.
