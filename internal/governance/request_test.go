@@ -237,3 +237,19 @@ func TestEntranceThatIsGone(t *testing.T) {
 		t.Errorf("the second entrance: %+v", got)
 	}
 }
+
+// TestUndecidedOwnersSayWhy keeps for the operator what the store said, and from the caller.
+func TestUndecidedOwnersSayWhy(t *testing.T) {
+	t.Parallel()
+	f := newFixture()
+	f.tasks = knowing()
+	f.tasks.err = errors.New("reading the owner of a task: no answer from 10.0.0.7")
+	x := f.decide(t, meshtest.Call{From: "caller", To: "/agents/weather", Body: call("GetTask", `{"id":"mine"}`)}, "")
+	record := f.kept[len(f.kept)-1]
+	if record.Reason != "owner-undecided" || !slices.Contains(record.Evidence, f.tasks.err.Error()) {
+		t.Errorf("record %+v", record)
+	}
+	if denial := x.Denial(); strings.Contains(string(denial.Body), "10.0.0.7") {
+		t.Errorf("the caller is told %s", denial.Body)
+	}
+}

@@ -92,14 +92,16 @@ func (s taskStage) judge(ctx context.Context, x *Exchange, id string) Verdict {
 	return allow()
 }
 
-// ownerUndecided refuses what could not be decided; a caller that asked too often is told to wait.
+// ownerUndecided refuses what could not be decided; a caller that asked too often is told to wait. Why, the record keeps.
 func ownerUndecided(err error) Verdict {
 	if errors.Is(err, task.ErrTooMany) {
 		v := deny(TooOften, GatewaySide, "too-many-tasks", "the caller asks for too many tasks that the mesh has to look up")
 		v.RetryAfterSeconds = 1
 		return v
 	}
-	return deny(Internal, GatewaySide, "owner-undecided", "whose task this is could not be decided")
+	v := deny(Internal, GatewaySide, "owner-undecided", "whose task this is could not be decided")
+	v.Evidence = []string{err.Error()}
+	return v
 }
 
 // actsFor reports whether the caller may act on the owner's tasks.
