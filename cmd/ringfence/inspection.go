@@ -32,7 +32,12 @@ type decisionInput struct {
 	ID string `path:"id" maxLength:"64" doc:"Decision id, as denials and the field ringfence-decision carry it."`
 }
 
-type decisionOutput struct{ Body audit.Record }
+type decisionOutput struct {
+	Body struct {
+		audit.Record
+		Answer *audit.Record `json:"answer,omitempty" doc:"What was decided on the answer; left out when nothing was found in it."`
+	}
+}
 
 type xdsOutput struct{ Body xds.Status }
 
@@ -49,11 +54,20 @@ func (i inspection) register(api huma.API) {
 		OperationID: "get-decision", Method: http.MethodGet, Path: "/v1/decisions/{id}",
 		Summary: "Get one decision, if it is among the latest of this process", Errors: []int{401, 404},
 	}, func(_ context.Context, in *decisionInput) (*decisionOutput, error) {
-		record, ok := i.trail.Find(in.ID)
-		if !ok {
+		out := &decisionOutput{}
+		request, asked := i.trail.Find(in.ID, "")
+		answer, answered := i.trail.Find(in.ID, audit.AnswerPhase)
+		switch {
+		case asked && answered:
+			out.Body.Record, out.Body.Answer = request, &answer
+		case asked:
+			out.Body.Record = request
+		case answered:
+			out.Body.Record = answer // that of the request had to make room
+		default:
 			return nil, huma.Error404NotFound("the decision is not among the latest of this process; the decision log keeps all")
 		}
-		return &decisionOutput{Body: record}, nil
+		return out, nil
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "get-xds", Method: http.MethodGet, Path: "/v1/xds",

@@ -28,8 +28,11 @@ type Trail struct {
 	mu     sync.RWMutex
 	recent []Record // ring: the next write goes to recent[next]
 	next   int
-	byID   map[string]int
+	byID   map[recordID]int
 }
+
+// recordID names a record: an exchange has one of its request, and may have one of its answer.
+type recordID struct{ id, phase string }
 
 // TrailConfig says where records go.
 type TrailConfig struct {
@@ -50,7 +53,7 @@ func NewTrail(c TrailConfig) *Trail {
 		sink:   c.Out,
 		done:   make(chan struct{}),
 		recent: make([]Record, max(c.Recent, 1)),
-		byID:   make(map[string]int, max(c.Recent, 1)),
+		byID:   make(map[recordID]int, max(c.Recent, 1)),
 	}
 	if c.Out != nil {
 		t.out = bufio.NewWriterSize(c.Out, 1<<16)
@@ -74,19 +77,21 @@ func (t *Trail) Record(r Record) {
 func (t *Trail) remember(r Record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if old := t.recent[t.next].ID; old != "" && t.byID[old] == t.next {
-		delete(t.byID, old)
+	old := t.recent[t.next]
+	if key := (recordID{old.ID, old.Phase}); old.ID != "" && t.byID[key] == t.next {
+		delete(t.byID, key)
 	}
 	t.recent[t.next] = r
-	t.byID[r.ID] = t.next
+	t.byID[recordID{r.ID, r.Phase}] = t.next
 	t.next = (t.next + 1) % len(t.recent)
 }
 
-// Find returns the record of a decision, if it is among the recent ones.
-func (t *Trail) Find(id string) (Record, bool) {
+// Find returns the record of a decision, if it is among the recent ones: that on the request where phase is empty, that on
+// its answer where it is AnswerPhase.
+func (t *Trail) Find(id, phase string) (Record, bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	i, ok := t.byID[id]
+	i, ok := t.byID[recordID{id, phase}]
 	if !ok {
 		return Record{}, false
 	}

@@ -66,14 +66,36 @@ func TestTrailRemembersTheLatest(t *testing.T) {
 	if diff := cmp.Diff([]string{"d-4", "d-3", "d-2"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if _, ok := tr.Find("d-1"); ok {
+	if _, ok := tr.Find("d-1", ""); ok {
 		t.Error("found a record that was overwritten")
 	}
-	if r, ok := tr.Find("d-2"); !ok || r.ID != "d-2" {
+	if r, ok := tr.Find("d-2", ""); !ok || r.ID != "d-2" {
 		t.Errorf("found %+v", r)
 	}
 	if len(tr.Latest(-1)) != 0 || len(tr.Latest(2)) != 2 {
 		t.Error("the limit does not hold")
+	}
+}
+
+// TestTrailKeepsBothPhases holds that the record of an answer does not hide that of its request, nor outlive its place.
+func TestTrailKeepsBothPhases(t *testing.T) {
+	t.Parallel()
+	tr := trail(nil, 3, 1)
+	defer tr.Close()
+	tr.Record(Record{ID: "d-1", Decision: "allow"})
+	tr.Record(Record{ID: "d-1", Phase: AnswerPhase, Decision: "deny"})
+	for _, want := range []struct{ phase, decision string }{{"", "allow"}, {AnswerPhase, "deny"}} {
+		if r, ok := tr.Find("d-1", want.phase); !ok || r.Decision != want.decision {
+			t.Errorf("phase %q: %+v", want.phase, r)
+		}
+	}
+	tr.Record(record(2))
+	tr.Record(record(3))
+	if _, ok := tr.Find("d-1", ""); ok {
+		t.Error("found the record of a request that was overwritten")
+	}
+	if _, ok := tr.Find("d-1", AnswerPhase); !ok {
+		t.Error("the record of an answer left with that of its request")
 	}
 }
 
