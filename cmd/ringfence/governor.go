@@ -24,7 +24,11 @@ func contentRules(c config.Content) (*inspect.Set, error) {
 	if c.RulesDir == "" {
 		return inspect.Load(inspect.Builtin())
 	}
-	return inspect.Load(inspect.Builtin(), os.DirFS(c.RulesDir))
+	rules, err := inspect.Load(inspect.Builtin(), os.DirFS(c.RulesDir))
+	if err != nil {
+		return nil, fmt.Errorf("reading content.rulesDir %s: %w", c.RulesDir, err)
+	}
+	return rules, nil
 }
 
 // governorParts are what decisions are made with.

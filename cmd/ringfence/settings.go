@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/identity"
 )
 
 // settingsFlags are the flags that make a configuration: a file, and what overrides it.
@@ -59,12 +60,16 @@ func (f *settingsFlags) load(cmd *cobra.Command) (config.Config, error) {
 	return c, nil
 }
 
-// compile reads everything that the configuration leads to, and reports every problem.
+// compile reads the rules and keys that the configuration leads to, and reports every problem.
 func compile(c config.Config) error {
 	_, rules := contentRules(c.Content)
 	_, cards := newCardPolicy(c)
+	var key error
+	if c.Cards.KeyFile != "" {
+		_, key = identity.LoadKey(c.Cards.KeyFile)
+	}
 	_, callbacks := newCallbacks(c, &listeners{})
-	return errors.Join(rules, cards, callbacks)
+	return errors.Join(rules, cards, key, callbacks)
 }
 
 func checkCommand() *cobra.Command {

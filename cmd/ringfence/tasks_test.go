@@ -9,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
-
 	"ringfence.dev/ringfence/internal/store"
 	"ringfence.dev/ringfence/internal/task"
 )
@@ -35,7 +32,7 @@ func reviewed(t *testing.T, log *strings.Builder) (flags []string, ledger *task.
 		ledger.Close(ended) //nolint:errcheck // the store may be closed
 	})
 	mux := http.NewServeMux()
-	taskReview{ledger, slog.New(slog.NewTextHandler(log, nil))}.register(humago.New(mux, huma.DefaultConfig("tasks", "1")))
+	taskReview{ledger, slog.New(slog.NewTextHandler(log, nil))}.register(bareAPI(mux))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return []string{"--api", server.URL, "--token", "t"}, ledger, memory

@@ -56,13 +56,17 @@ type book struct {
 }
 
 func (b *book) read(layer fs.FS) {
-	files, err := fs.Glob(layer, "*.yaml")
+	entries, err := fs.ReadDir(layer, ".") // fs.Glob takes a directory that it cannot read for an empty one
 	if err != nil {
 		b.problems = append(b.problems, fmt.Errorf("listing rule files: %w", err))
 		return
 	}
 	rules, lists := map[string]draft{}, map[string][]term{}
-	for _, file := range files {
+	for _, entry := range entries {
+		file := entry.Name()
+		if path.Ext(file) != ".yaml" {
+			continue
+		}
 		data, err := fs.ReadFile(layer, file)
 		if err != nil {
 			b.problems = append(b.problems, fmt.Errorf("reading %s: %w", path.Base(file), err))

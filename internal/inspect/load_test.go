@@ -1,7 +1,10 @@
 package inspect
 
 import (
+	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -87,6 +90,14 @@ func TestLoadRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLoadRefusesWhatIsNotThere holds that a directory that cannot be read is not taken for one without rules.
+func TestLoadRefusesWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	if _, err := Load(layer("probe.yaml", goodRule), os.DirFS(filepath.Join(t.TempDir(), "gone"))); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
 	}
 }
 
