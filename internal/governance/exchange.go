@@ -86,6 +86,8 @@ type Exchange struct {
 	Unit      []byte
 	Answer    a2a.Answer
 	Rewritten []byte
+	// learned are the tasks that the answer has started so far.
+	learned []string
 
 	// Verdict is the meet of all factors that were judged.
 	Verdict Verdict

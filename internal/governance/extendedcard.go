@@ -38,7 +38,9 @@ func (s extendedCardStage) Judge(_ context.Context, x *Exchange) Verdict {
 		}
 	}
 	if err != nil {
-		return invalidCard()
+		v := invalidCard()
+		v.Evidence = []string{err.Error()}
+		return v
 	}
 	return allow()
 }

@@ -208,7 +208,7 @@ func (r *Relay) nextEvents(ctx context.Context, chunk []byte, end bool) Part {
 		if err != nil {
 			return r.stop(out, unreadableAnswer(err), "answer")
 		}
-		if event.Told && !r.judge(ctx, event.Data) || len(event.Aside) > 0 && !r.judgeWords(ctx, string(event.Aside)) {
+		if !r.judgeEvent(ctx, event) {
 			return r.stop(out, r.x.Verdict, r.x.Verdict.Factor)
 		}
 		out = append(out, event.Raw...)
@@ -217,6 +217,22 @@ func (r *Relay) nextEvents(ctx context.Context, chunk []byte, end bool) Part {
 			return Part{Passing: Pass, Body: out}
 		}
 	}
+}
+
+// judgeEvent judges what an event tells and what stands in it besides. A2A has neither lists nor cards in streams, so
+// that an event which would have to be rewritten is none that may pass.
+func (r *Relay) judgeEvent(ctx context.Context, event a2a.Event) bool {
+	if event.Told {
+		if !r.judge(ctx, event.Data) {
+			return false
+		}
+		if r.x.Rewritten != nil {
+			r.x.Verdict = deny(BadAnswer, CalleeSide, "answer-unfit", "the agent's stream holds what only a single answer may")
+			r.x.Verdict.Factor = "answer"
+			return false
+		}
+	}
+	return len(event.Aside) == 0 || r.judgeWords(ctx, string(event.Aside))
 }
 
 // nextFrames passes every message as soon as it was judged.

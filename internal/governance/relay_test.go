@@ -357,6 +357,43 @@ func TestLongStreamsCostBoundedMemory(t *testing.T) {
 	}
 }
 
+// TestStreamThatStartsManyTasks names a new task with every event.
+func TestStreamThatStartsManyTasks(t *testing.T) {
+	t.Parallel()
+	f := newFixture()
+	f.tasks = knowing()
+	var chunks []string
+	for i := range maxLearned {
+		chunks = append(chunks, update(fmt.Sprint("new-", i), "x"), update(fmt.Sprint("new-", i), "again"))
+	}
+	out, passing, x := f.relay(t, streaming(chunks...))
+	if passing != Pass || out != strings.Join(chunks, "") {
+		t.Fatalf("passing %d: %+v", passing, x.Verdict)
+	}
+	f.replay = identity.NewReplay(meshtest.Noon, 16)
+	_, passing, x = f.relay(t, streaming(append(chunks, update("one-more", "x"))...))
+	if passing != Stop || x.Verdict.Reason != "answer-starts-many-tasks" {
+		t.Errorf("passing %d: %+v", passing, x.Verdict)
+	}
+	if _, learned := f.tasks.owners[task.Ref{Callee: "weather", Task: "one-more"}]; learned {
+		t.Error("the task beyond the bound was learned")
+	}
+}
+
+// TestListInAStream has an agent's own method stream a list with a task of somebody else.
+func TestListInAStream(t *testing.T) {
+	t.Parallel()
+	f := newFixture()
+	f.tasks = knowing()
+	out, passing, x := f.relay(t, answering{
+		request: call("org.example/watch", "{}"), header: "text/event-stream", status: 200,
+		chunks: []string{": hello\nid: 1\n" + event(`{"tasks":[{"id":"theirs","status":{"state":"TASK_STATE_WORKING"}}]}`), ""},
+	})
+	if passing == Pass || strings.Contains(out, "theirs") {
+		t.Errorf("passing %d %q: %+v", passing, out, x.Verdict)
+	}
+}
+
 func TestTaskOfAnotherIsNotFound(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{

@@ -3,7 +3,9 @@ package governance
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
@@ -128,6 +130,8 @@ func (s answeredTasksStage) Judge(ctx context.Context, x *Exchange) Verdict {
 		}
 		owner, err := s.owner(ctx, x, told)
 		switch {
+		case errors.Is(err, errManyTasks):
+			return deny(BadAnswer, CalleeSide, "answer-starts-many-tasks", errManyTasks.Error())
 		case errors.Is(err, task.ErrUnowned) && s.unknown == AskAgent:
 		case err != nil && !errors.Is(err, task.ErrUnowned):
 			return ownerUndecided(err)
@@ -167,7 +171,21 @@ func (s answeredTasksStage) owner(ctx context.Context, x *Exchange, told a2a.Tas
 	if told.State == a2a.TaskTerminal {
 		state = task.Finished
 	}
-	return s.ledger.Learn(ctx, ref, task.Owner{
+	known := slices.Contains(x.learned, told.ID)
+	if !known && len(x.learned) == maxLearned {
+		return task.Owner{}, errManyTasks
+	}
+	owner, err := s.ledger.Learn(ctx, ref, task.Owner{
 		Agent: x.Caller.Agent, DID: x.Caller.DID, Context: told.ContextID, Created: x.Time,
 	}, state)
+	if err == nil && !known {
+		x.learned = append(x.learned, strings.Clone(told.ID))
+	}
+	return owner, err
 }
+
+// maxLearned bounds the tasks that one answer may start: a message starts one. Without a bound, an agent whose stream
+// names a new one with every event would fill the memory of the mesh.
+const maxLearned = 16
+
+var errManyTasks = errors.New("the answer starts more tasks than one message can")
