@@ -303,3 +303,21 @@ func spans(a a2a.Answer) []a2a.Span {
 	}
 	return list
 }
+
+// TestPushedPayloads reads what agents of either generation push to callbacks.
+func TestPushedPayloads(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]a2a.AnswerKind{
+		`{"task":{"id":"t-1","contextId":"c-1","status":{"state":"TASK_STATE_COMPLETED"}}}`:                     a2a.AnswerTask,
+		`{"statusUpdate":{"taskId":"t-1","contextId":"c-1","status":{"state":"TASK_STATE_WORKING"}}}`:           a2a.AnswerStatusUpdate,
+		`{"artifactUpdate":{"taskId":"t-1","contextId":"c-1","artifact":{"artifactId":"a","parts":[]}}}`:        a2a.AnswerArtifactUpdate,
+		`{"message":{"messageId":"m","taskId":"t-1","contextId":"c-1","role":"ROLE_AGENT","parts":[]}}`:         a2a.AnswerMessage,
+		`{"kind":"task","id":"t-1","contextId":"c-1","status":{"state":"completed"}}`:                           a2a.AnswerTask,
+		`{"kind":"status-update","taskId":"t-1","contextId":"c-1","final":true,"status":{"state":"completed"}}`: a2a.AnswerStatusUpdate,
+	} {
+		got, p := a2a.ParseAnswer(a2a.HTTPJSON, a2a.SubscribeToTask, []byte(body), a2a.DefaultLimits())
+		if p != nil || got.Kind != want || len(got.Tasks) != 1 || got.Tasks[0].ID != "t-1" || got.Tasks[0].ContextID != "c-1" {
+			t.Errorf("%s: %+v %v", body, got, p)
+		}
+	}
+}

@@ -11,6 +11,9 @@ import "strconv"
 // however near their names come to those of A2A, because the answer is the agent's own; their strings are in Texts as
 // all others are. An empty body is AnswerEmpty. Of another method the answer is AnswerTask or
 // AnswerCard if it comes near one, otherwise AnswerUnknown or AnswerError, with the tasks in it.
+//
+// What an agent pushes to a callback is an event of SubscribeToTask over HTTPJSON, in 0.3 a task, whatever binding the
+// task was started by.
 func ParseAnswer(binding Binding, method Method, body []byte, lim Limits) (Answer, *Problem) {
 	if len(body) == 0 {
 		return Answer{Kind: AnswerEmpty}, nil
