@@ -84,6 +84,9 @@ func policyOf(c config.Config) (governance.Policy, error) {
 	if c.Tasks.Unknown == "agent" {
 		policy.UnknownTasks = governance.AskAgent
 	}
+	if c.Tasks.Contexts == "shared" {
+		policy.Contexts = governance.SharedContexts
+	}
 	var err error
 	policy.Required, err = requiredRings(c.Rings)
 	return policy, err

@@ -148,6 +148,8 @@ type Content struct {
 type Tasks struct {
 	// Unknown is what becomes of a request about a task that nobody is known to have started: agent leaves it to the agent, deny denies it.
 	Unknown string `yaml:"unknown"`
+	// Contexts says who may use a context that an agent gave to one caller: owner lets that caller alone, shared everybody who knows its id.
+	Contexts string `yaml:"contexts"`
 	// Memory is how many tasks are known without asking the store, 1000 to 10000000.
 	Memory int `yaml:"memory"`
 	// Retention is how long a task is remembered after it was last used, 1h to 8760h.

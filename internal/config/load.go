@@ -37,7 +37,7 @@ func Default() Config {
 		Store:   Store{Replicas: 1},
 		Rings:   Rings{Read: 3, Write: 2, Admin: 1},
 		Content: Content{Mode: "enforce", Answers: "flag"},
-		Tasks:   Tasks{Unknown: "agent", Memory: 100_000, Retention: 30 * 24 * time.Hour, Finished: 24 * time.Hour, Durability: "memory"},
+		Tasks:   Tasks{Unknown: "agent", Contexts: "shared", Memory: 100_000, Retention: 30 * 24 * time.Hour, Finished: 24 * time.Hour, Durability: "memory"},
 		Push:    Push{Schemes: []string{"https"}},
 		Limits: Limits{
 			Body:     limits.Bytes,

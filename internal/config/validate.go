@@ -126,6 +126,7 @@ func (c Cards) validate(v *validation) {
 
 func (t Tasks) validate(v *validation) {
 	v.check(t.Unknown == "agent" || t.Unknown == "deny", "tasks.unknown", "must be agent or deny")
+	v.check(t.Contexts == "owner" || t.Contexts == "shared", "tasks.contexts", "must be owner or shared")
 	v.check(t.Memory >= 1000 && t.Memory <= 10_000_000, "tasks.memory", "must be 1000 to 10000000")
 	v.check(t.Retention >= time.Hour && t.Retention <= 365*24*time.Hour, "tasks.retention", "must be 1h to 8760h")
 	v.check(t.Finished >= time.Minute && t.Finished <= t.Retention, "tasks.finished", "must be 1m up to tasks.retention")

@@ -45,12 +45,12 @@ func pipeline(c Config) []step {
 		{"tenant", onBody, tenantStage{}},
 		{"ring", onHeaders | onBody, ringStage{required: p.Required}},
 		{"scope", onBody, scopeStage{}},
-		{"task", onBody, taskStage{ledger: c.Tasks, unknown: p.UnknownTasks}},
+		{"task", onBody, taskStage{ledger: c.Tasks, unknown: p.UnknownTasks, contexts: p.Contexts}},
 		{"callback", onBody, callbackStage{callbacks: c.Callbacks}},
 		{"content", onBody, contentStage{scanner: c.Scanner, mode: p.Content}},
 
 		{"answer", onAnswer, answerStage{limits: p.AnswerLimits}},
-		{"answered-tasks", onAnswer, answeredTasksStage{ledger: c.Tasks, unknown: p.UnknownTasks}},
+		{"answered-tasks", onAnswer, answeredTasksStage{ledger: c.Tasks, unknown: p.UnknownTasks, contexts: p.Contexts}},
 		{"extended-card", onAnswer, extendedCardStage{cards: c.Cards}},
 		{"answered-content", onAnswer | onFields, answeredContentStage{scanner: c.Scanner, mode: p.AnswerContent}},
 	}
@@ -74,6 +74,8 @@ type Policy struct {
 	AnswersHeld int
 	// UnknownTasks says what becomes of requests about tasks whose owner is not known.
 	UnknownTasks UnknownTasks
+	// Contexts says who may use a context that an agent gave to one caller.
+	Contexts Contexts
 }
 
 // Rings is the least privileged ring that may cause each effect. An unset field is ring 3, so every field has to be

@@ -112,7 +112,7 @@ func kept(op a2a.Operation) a2a.Operation {
 	return a2a.Operation{
 		Method: op.Method, Binding: op.Binding, Generation: op.Generation,
 		Wire: strings.Clone(op.Wire), RequestID: bytes.Clone(op.RequestID),
-		TaskID: strings.Clone(op.TaskID), Skill: strings.Clone(op.Skill),
+		TaskID: strings.Clone(op.TaskID), ContextID: strings.Clone(op.ContextID), Skill: strings.Clone(op.Skill),
 	}
 }
 

@@ -442,6 +442,55 @@ func TestUnknownTasksAreByPolicy(t *testing.T) {
 	}
 }
 
+// TestContexts gives a context to one caller, and has it and another one use that context.
+func TestContexts(t *testing.T) {
+	t.Parallel()
+	const told = `{"jsonrpc":"2.0","id":"r1","result":{"task":{"id":"new","contextId":"given","status":{"state":"TASK_STATE_WORKING"}}}}`
+	within := func(id string) string {
+		return call("SendMessage", `{"message":{"messageId":"m","role":"ROLE_USER","contextId":"`+id+`","parts":[{"text":"x"}]}}`)
+	}
+	of := func(id string) task.Ref { return task.Ref{Callee: "weather", Task: id, Context: true} }
+	for _, c := range []struct {
+		name     string
+		contexts Contexts
+		request  string
+		learned  bool
+	}{
+		{"given", OwnContexts, meshtest.Send("rain?"), true},
+		{"named-by-the-sender", OwnContexts, within("given"), false},
+		{"shared", SharedContexts, meshtest.Send("rain?"), false},
+	} {
+		f := newFixture()
+		f.tasks, f.policy.Contexts = knowing(), c.contexts
+		if _, passing, x := f.relay(t, answering{request: c.request, header: "application/json", chunks: []string{told}}); passing != Pass {
+			t.Errorf("%s: %+v", c.name, x.Verdict)
+		}
+		if _, learned := f.tasks.owners[of("given")]; learned != c.learned {
+			t.Errorf("%s: learned %v", c.name, learned)
+		}
+	}
+	for _, c := range []struct {
+		contexts Contexts
+		request  string
+		want     Decision
+	}{
+		{OwnContexts, within("of-caller"), Allow},
+		{OwnContexts, within("of-ledger"), Deny},
+		{OwnContexts, within("chosen"), Allow},
+		{OwnContexts, call("ListTasks", `{"contextId":"of-ledger"}`), Deny},
+		{SharedContexts, within("of-ledger"), Allow},
+		{Contexts(9), within("of-ledger"), Deny},
+	} {
+		f := newFixture()
+		f.tasks, f.policy.Contexts = knowing(), c.contexts
+		f.tasks.owners[of("of-caller")] = task.Owner{Agent: "caller", Created: meshtest.Noon}
+		f.tasks.owners[of("of-ledger")] = task.Owner{Agent: "ledger", Created: meshtest.Noon}
+		if x := f.decide(t, meshtest.Call{From: "caller", To: "/agents/weather", Body: c.request}, ""); x.Verdict.Decision != c.want {
+			t.Errorf("mode %d, %s: %+v", c.contexts, c.request, x.Verdict)
+		}
+	}
+}
+
 // TestNameGivenAwayOwnsNothing registers the owner's name again after the task began.
 func TestNameGivenAwayOwnsNothing(t *testing.T) {
 	t.Parallel()

@@ -44,11 +44,22 @@ func noTask(owner agent.ID, id string) Verdict {
 
 const maxShownID = 64
 
+// Contexts says who may use a context that an agent gave to one caller. The zero value lets that caller alone.
+type Contexts uint8
+
+// The ways.
+const (
+	OwnContexts Contexts = iota
+	// SharedContexts leaves contexts to the agent: whoever knows the id takes part, as A2A has it.
+	SharedContexts
+)
+
 // taskStage lets a task be read, continued, cancelled, followed and drawn upon by its owner alone. It stands behind
 // scope: who may not call the agent at all learns nothing of its tasks.
 type taskStage struct {
-	ledger  Ledger
-	unknown UnknownTasks
+	ledger   Ledger
+	unknown  UnknownTasks
+	contexts Contexts
 }
 
 func (s taskStage) Judge(ctx context.Context, x *Exchange) Verdict {
@@ -71,6 +82,27 @@ func (s taskStage) Judge(ctx context.Context, x *Exchange) Verdict {
 		if v := s.judge(ctx, x, id); v.Decision != Allow {
 			return v
 		}
+	}
+	return s.judgeContext(ctx, x)
+}
+
+// judgeContext lets a context be used by whom the agent gave it to. A context that nobody is known to have been given is
+// the caller's choice, which A2A allows.
+func (s taskStage) judgeContext(ctx context.Context, x *Exchange) Verdict {
+	id := x.Operation.ContextID
+	if s.contexts == SharedContexts || id == "" {
+		return allow()
+	}
+	owner, err := s.ledger.Owner(ctx, x.Caller.Agent, task.Ref{Callee: x.Callee.Name, Task: id, Context: true})
+	switch {
+	case errors.Is(err, task.ErrUnowned):
+		return allow()
+	case err != nil:
+		return ownerUndecided(err)
+	case !x.actsFor(owner):
+		v := deny(Forbidden, CalleeSide, "context-not-found", "the caller has no such context")
+		v.Evidence = []string{"owner " + string(owner.Agent)}
+		return v
 	}
 	return allow()
 }
@@ -114,8 +146,9 @@ func (x *Exchange) actsFor(owner task.Owner) bool {
 // answeredTasksStage learns whose the tasks of an answer are, and lets no caller see a task of somebody else's: from a
 // list it is taken out, any other answer about it is withheld.
 type answeredTasksStage struct {
-	ledger  Ledger
-	unknown UnknownTasks
+	ledger   Ledger
+	unknown  UnknownTasks
+	contexts Contexts
 }
 
 func (s answeredTasksStage) Judge(ctx context.Context, x *Exchange) Verdict {
@@ -175,13 +208,23 @@ func (s answeredTasksStage) owner(ctx context.Context, x *Exchange, told a2a.Tas
 	if !known && len(x.learned) == maxLearned {
 		return task.Owner{}, errManyTasks
 	}
-	owner, err := s.ledger.Learn(ctx, ref, task.Owner{
-		Agent: x.Caller.Agent, DID: x.Caller.DID, Context: told.ContextID, Created: x.Time,
-	}, state)
-	if err == nil && !known {
-		x.learned = append(x.learned, strings.Clone(told.ID))
+	sender := task.Owner{Agent: x.Caller.Agent, DID: x.Caller.DID, Context: told.ContextID, Created: x.Time}
+	owner, err := s.ledger.Learn(ctx, ref, sender, state)
+	if err != nil || known {
+		return owner, err
 	}
-	return owner, err
+	x.learned = append(x.learned, strings.Clone(told.ID))
+	return owner, s.learnContext(ctx, x, told.ContextID, sender)
+}
+
+// learnContext makes a context that the agent gave to the sender of a message the sender's. One that the sender named is
+// not: who guesses the context of others must not come to own it.
+func (s answeredTasksStage) learnContext(ctx context.Context, x *Exchange, id string, sender task.Owner) error {
+	if s.contexts == SharedContexts || id == "" || task.Same(id, x.Operation.ContextID) {
+		return nil
+	}
+	_, err := s.ledger.Learn(ctx, task.Ref{Callee: x.Callee.Name, Task: id, Context: true}, sender, task.Running)
+	return err
 }
 
 // maxLearned bounds the tasks that one answer may start: a message starts one. Without a bound, an agent whose stream

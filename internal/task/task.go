@@ -23,12 +23,15 @@ var (
 	ErrUnnamed = errors.New("no task is named")
 )
 
-// Ref names a task. Agents choose the ids of their tasks, so an id means something only together with its agent.
+// Ref names a task, or a context, which is what tasks and messages of one conversation share. Agents choose the ids of
+// both, so an id means something only together with its agent.
 type Ref struct {
 	// Callee is the agent that runs the task.
 	Callee agent.ID
 	// Task is the id as the callee chose it, of any length and with any bytes.
 	Task string
+	// Context says that the id is that of a context.
+	Context bool
 }
 
 // State says whether a task can still change. The zero value can.
@@ -94,7 +97,11 @@ func (r Ref) key() (key, error) {
 	}
 	// The names of agents have no zero byte, so no two pairs make the same text.
 	var room [192]byte
-	text := append(append(append(room[:0], r.Callee...), 0), canonical(r.Task)...)
+	text := room[:0]
+	if r.Context {
+		text = append(text, 0) // with which no name of an agent begins
+	}
+	text = append(append(append(text, r.Callee...), 0), canonical(r.Task)...)
 	return sha256.Sum256(text), nil
 }
 
