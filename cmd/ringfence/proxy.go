@@ -21,6 +21,7 @@ import (
 // Bounds of the signing proxy.
 const (
 	proxyHeaderTimeout = 10 * time.Second // for a client to send its header
+	proxyIdleTimeout   = 5 * time.Minute
 	proxyDrain         = 5 * time.Second  // for open calls to end after the signal
 	proxyIdle          = 90 * time.Second // for an unused connection to the gateway
 )
@@ -60,6 +61,7 @@ at is the first line of the output.`,
 				Handler:           newProxy(s, gateway, identity.DefaultMaxBody, logger),
 				Protocols:         protocols((*http.Protocols).SetHTTP1, (*http.Protocols).SetUnencryptedHTTP2),
 				ReadHeaderTimeout: proxyHeaderTimeout,
+				IdleTimeout:       proxyIdleTimeout,
 				ErrorLog:          logger,
 			})
 		},
