@@ -122,15 +122,47 @@ func syntaxProblems(err error) []error {
 	}
 }
 
-// plain rewords what YAML says of unknown keys, which names Go types that operators do not know.
+// plain rewords what YAML says of unknown keys and wrong types: it names Go types that operators do not know.
 func plain(text string) string {
-	line, rest, ok := strings.Cut(text, ": field ")
-	if !ok {
-		return text
+	if line, rest, ok := strings.Cut(text, ": field "); ok {
+		if key, _, ok := strings.Cut(rest, " not found in type "); ok {
+			return line + ": unknown key " + key
+		}
 	}
-	key, _, ok := strings.Cut(rest, " not found in type ")
-	if !ok {
-		return text
+	if line, rest, ok := strings.Cut(text, ": cannot unmarshal "); ok {
+		if i := strings.LastIndex(rest, " into "); i >= 0 {
+			return line + ": " + given(rest[:i]) + " where " + wanted(rest[i+len(" into "):]) + " has to stand"
+		}
 	}
-	return line + ": unknown key " + key
+	return text
+}
+
+// given names the value that YAML found, which it tells as a tag and, of scalars, their text in backquotes.
+func given(value string) string {
+	switch tag, text, _ := strings.Cut(value, " "); {
+	case tag == "!!seq":
+		return "a list"
+	case tag == "!!map":
+		return "a section"
+	default:
+		return strings.ReplaceAll(text, "`", `"`)
+	}
+}
+
+// wanted names what the configuration has at a place of this Go type.
+func wanted(goType string) string {
+	switch {
+	case goType == "bool":
+		return "true or false"
+	case goType == "int", goType == "int64":
+		return "a whole number"
+	case goType == "time.Duration":
+		return "a duration, such as 30s,"
+	case strings.HasPrefix(goType, "[]"):
+		return "a list"
+	case strings.HasPrefix(goType, "config."):
+		return "a section of keys"
+	default:
+		return "a text"
+	}
 }

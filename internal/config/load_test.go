@@ -77,6 +77,30 @@ push: {schemes: [ftp], allow: ["*"], allowedNetworks: [everywhere]}
 	}
 }
 
+func TestParseNamesWrongTypesPlainly(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct{ yaml, want string }{
+		"duration":         {"limits: {decision: soon}", `line 1: "soon" where a duration, such as 30s, has to stand`},
+		"bare-duration":    {"cards: {refresh: 5}", `line 1: "5" where a duration, such as 30s, has to stand`},
+		"number":           {"limits: {depth: deep}", `line 1: "deep" where a whole number has to stand`},
+		"text-with-into":   {"limits: {answers: a into b}", `line 1: "a into b" where a whole number has to stand`},
+		"truth":            {"mesh: {resolvable: maybe}", `line 1: "maybe" where true or false has to stand`},
+		"list":             {"push: {schemes: https}", `line 1: "https" where a list has to stand`},
+		"section":          {"cards: {changes: hold}", `line 1: "hold" where a section of keys has to stand`},
+		"list-for-section": {"tasks: [deny]", `line 1: a list where a section of keys has to stand`},
+		"section-for-text": {"mesh: {domain: {a: b}}", `line 1: a section where a text has to stand`},
+		"named-text":       {"registry: {defaultCapabilities: [[a]]}", `line 1: a list where a text has to stand`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := Parse([]byte(c.yaml)); err == nil || err.Error() != c.want {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
 func TestParseRefusesFurtherDocuments(t *testing.T) {
 	t.Parallel()
 	if _, err := Parse([]byte("log: {level: info}\n---\nlog: {level: debug}\n")); err == nil {
