@@ -123,8 +123,9 @@ func (r *Registry) settle(ctx context.Context, fetchedFor *agent.Record, card ag
 		}
 		d := r.decide(ctx, record, card)
 		if reflect.DeepEqual(d.next, *record) {
-			// Another process may have written what was to be written here.
-			return record, d, errors.Join(d.problem, r.awaitWrite(ctx, record.Name, record.Revision))
+			// Another process may have written what was to be written here, or an earlier fetch found the same: its
+			// changes are no news.
+			return record, decision{outcome: d.outcome}, errors.Join(d.problem, r.awaitWrite(ctx, record.Name, record.Revision))
 		}
 		stored, err := r.replaceCard(ctx, &d.next)
 		if errors.Is(err, ErrChanged) {
