@@ -238,6 +238,21 @@ func TestEntranceThatIsGone(t *testing.T) {
 	}
 }
 
+// TestUnownedTasksSayWhy tells the operator a task of nobody's from one of somebody else's, and the caller nothing.
+func TestUnownedTasksSayWhy(t *testing.T) {
+	t.Parallel()
+	f := newFixture()
+	f.tasks, f.policy.UnknownTasks = knowing(), DenyUnknownTasks
+	x := f.decide(t, meshtest.Call{From: "caller", To: "/agents/weather", Body: call("GetTask", `{"id":"nobodys"}`)}, "")
+	record := f.kept[len(f.kept)-1]
+	if record.Reason != "task-not-found" || !slices.Contains(record.Evidence, "owner unknown (tasks.unknown)") {
+		t.Errorf("record %+v", record)
+	}
+	if denial := x.Denial(); strings.Contains(string(denial.Body), "tasks.unknown") {
+		t.Errorf("the caller is told %s", denial.Body)
+	}
+}
+
 // TestUndecidedOwnersSayWhy keeps for the operator what the store said, and from the caller.
 func TestUndecidedOwnersSayWhy(t *testing.T) {
 	t.Parallel()

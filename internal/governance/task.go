@@ -38,7 +38,11 @@ const (
 // must not reveal what a client may not see).
 func noTask(owner agent.ID, id string) Verdict {
 	v := deny(NoTask, CalleeSide, "task-not-found", "the caller has no such task")
-	v.Evidence = []string{"task " + strconv.QuoteToASCII(id[:min(len(id), maxShownID)]), "owner " + string(owner)}
+	whose := "owner " + string(owner)
+	if owner == "" {
+		whose = "owner unknown (tasks.unknown)"
+	}
+	v.Evidence = []string{"task " + strconv.QuoteToASCII(id[:min(len(id), maxShownID)]), whose}
 	return v
 }
 
