@@ -45,6 +45,8 @@ func TestUnderstandableErrors(t *testing.T) {
 	}{
 		"unknown-command": {[]string{"fly"}, `unknown command "fly"`, 1},
 		"unknown-flag":    {[]string{"up", "--port", "1"}, "unknown flag: --port", 2},
+		"few-arguments":   {[]string{"cards", "approve", "weather"}, "usage: ringfence cards approve NAME DIGEST", 2},
+		"many-arguments":  {[]string{"check", "ringfence.yaml"}, "usage: ringfence check [flags]", 2},
 		"no-card":         {[]string{"register", "weather"}, "card", 1},
 		"no-key":          {[]string{"call", "http://127.0.0.1:1/agents/x", "hi"}, "ringfence identity new", 1},
 		"no-text":         {[]string{"call", "http://127.0.0.1:1/agents/x"}, "--get", 1},

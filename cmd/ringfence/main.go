@@ -61,7 +61,24 @@ Give an agent an identity, register it, and call another agent through the mesh:
 	cmd.AddCommand(upCommand(), serveCommand(), registerCommand(), identityCommand(), signCommand(), proxyCommand(), callCommand(), cardsCommand(), tasksCommand(),
 		readyCommand(), checkCommand(), versionCommand())
 	cmd.CompletionOptions.HiddenDefaultCmd = true
+	checkArguments(cmd)
 	return cmd
+}
+
+// checkArguments has all commands below one answer wrong arguments with how they are used: a count alone does not say
+// what is missing.
+func checkArguments(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		if check := c.Args; check != nil {
+			c.Args = func(c *cobra.Command, args []string) error {
+				if err := check(c, args); err != nil {
+					return fmt.Errorf("%w; usage: %s (%w)", err, c.UseLine(), errUsage)
+				}
+				return nil
+			}
+		}
+		checkArguments(c)
+	}
 }
 
 func versionCommand() *cobra.Command {
