@@ -88,7 +88,7 @@ func cardAddresses(c config.Config, l *listeners) cards.Addresses {
 // not.
 func cardKey(file, dir string, logger *slog.Logger) (ed25519.PrivateKey, error) {
 	if file != "" {
-		return identity.LoadKey(file)
+		return configuredCardKey(file)
 	}
 	file = filepath.Join(dir, cardKeyFile)
 	key, err := identity.LoadKey(file)
@@ -102,6 +102,14 @@ func cardKey(file, dir string, logger *slog.Logger) (ed25519.PrivateKey, error) 
 		return nil, err
 	}
 	logger.Info("made the key that signs the mesh's cards", slog.String("file", file))
+	return key, nil
+}
+
+func configuredCardKey(file string) (ed25519.PrivateKey, error) {
+	key, err := identity.LoadKey(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading cards.keyFile: %w", err)
+	}
 	return key, nil
 }
 
@@ -143,7 +151,7 @@ func newCardMetrics(r prometheus.Registerer) *cardMetrics {
 			Name: "ringfence_card_refreshes_total", Help: "Cards fetched again, by what became of them.",
 		}, []string{"outcome"}),
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ringfence_card_changes_total", Help: "Classes of changes found in cards that were fetched again, by what became of the card.",
+			Name: "ringfence_card_changes_total", Help: "Classes of changes found in cards that were fetched again, by what became of the card; a card that is found again is not counted again.",
 		}, []string{"class", "outcome"}),
 	}
 	r.MustRegister(m.refreshes, m.changes)

@@ -69,7 +69,7 @@ at is the first line of the output.`,
 	flags := cmd.Flags()
 	flags.StringVar(&key, "key", os.Getenv("RINGFENCE_KEY"), "private key file of the calling agent (default: $RINGFENCE_KEY)")
 	flags.StringVar(&keyID, "key-id", "", "DID URL of the key (default: its did:key)")
-	flags.StringVar(&to, "to", "", "URL of the gateway: scheme, host and port")
+	flags.StringVar(&to, "to", "", "URL of the gateway: scheme, host and port (required)")
 	flags.StringVar(&listen, "listen", "127.0.0.1:0", "host:port to listen on; port 0 takes a free one")
 	cmd.MarkFlagRequired("to") //nolint:errcheck // the flag exists
 	return cmd
@@ -125,6 +125,9 @@ func refuseProxied(w http.ResponseWriter, r *http.Request, err error) {
 	status := http.StatusBadGateway
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		status = http.StatusRequestEntityTooLarge
+	}
+	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+		err = fmt.Errorf("reaching the gateway (is the mesh up? --to names another address): %w", err)
 	}
 	if r.Context().Err() == nil {
 		http.Error(w, "ringfence proxy: "+err.Error(), status)

@@ -280,7 +280,7 @@ func TestProxyRefuses(t *testing.T) {
 	}{
 		{"too-large", base, strings.Repeat("x", 1<<20+1), "", http.StatusRequestEntityTooLarge, "too large"},
 		{"signed-already", base, "{}", "x=:AA==:", http.StatusBadGateway, "already signed"},
-		{"no-gateway", lost, "{}", "", http.StatusBadGateway, "refused"},
+		{"no-gateway", lost, "{}", "", http.StatusBadGateway, "is the mesh up? --to"},
 	} {
 		for version, client := range clients(t) {
 			t.Run(test.name+"-"+version, func(t *testing.T) {

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"ringfence.dev/ringfence/internal/config"
-	"ringfence.dev/ringfence/internal/identity"
 )
 
 // settingsFlags are the flags that make a configuration: a file, and what overrides it.
@@ -66,7 +65,7 @@ func compile(c config.Config) error {
 	_, cards := newCardPolicy(c)
 	var key error
 	if c.Cards.KeyFile != "" {
-		_, key = identity.LoadKey(c.Cards.KeyFile)
+		_, key = configuredCardKey(c.Cards.KeyFile)
 	}
 	_, callbacks := newCallbacks(c, &listeners{})
 	return errors.Join(rules, cards, key, callbacks)

@@ -20,7 +20,7 @@ func TestCheckReadsFiles(t *testing.T) {
 	}
 	broken := write("broken", "{")
 	for key, setting := range map[string]string{
-		"loading key": "cards: {keyFile: " + broken + "}", "cards.trustedKeys": "cards: {trustedKeys: " + broken + "}",
+		"cards.keyFile": "cards: {keyFile: " + broken + "}", "cards.trustedKeys": "cards: {trustedKeys: " + broken + "}",
 		"content.rulesDir": "content: {rulesDir: " + filepath.Join(dir, "gone") + "}",
 	} {
 		_, err := run(t, "check", "--config", write("ringfence.yaml", setting))
