@@ -21,8 +21,10 @@ cards.changes says; those that are held leave the card in force as it is and wai
 rejects the changed card by its digest.`,
 	}
 	cmd.AddCommand(cardsListCommand(), cardsShowCommand(), cardsRefreshCommand(),
-		cardsDecisionCommand("approve", "Put the changed card of an agent that waits in force"),
-		cardsDecisionCommand("reject", "Forget the changed card of an agent that waits, and keep the one in force"))
+		cardsDecisionCommand("approve", "Put the changed card of an agent that waits in force",
+			"What was rejected cannot be approved: `ringfence register --replace` takes whatever card the agent has."),
+		cardsDecisionCommand("reject", "Refuse the changed card of an agent that waits, and keep the one in force",
+			"The same card does not wait again until the agent has served another."))
 	return cmd
 }
 
@@ -104,11 +106,12 @@ func cardsRefreshCommand() *cobra.Command {
 	}, http.MethodPost, ":refresh")
 }
 
-func cardsDecisionCommand(word, short string) *cobra.Command {
+func cardsDecisionCommand(word, short, after string) *cobra.Command {
 	return cardCommand(&cobra.Command{
-		Use:     word + " NAME DIGEST",
-		Short:   short,
-		Long:    short + `. The digest is that of the changed card, as ` + "`ringfence cards show`" + ` prints it: one decides about what one has seen.`,
+		Use:   word + " NAME DIGEST",
+		Short: short,
+		Long: short + ".\n\nThe digest is that of the changed card, as `ringfence cards show` prints it: one decides about what one has seen.\n" +
+			after,
 		Example: `  ringfence cards ` + word + ` weather sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08`,
 	}, http.MethodPost, ":"+word)
 }

@@ -43,7 +43,7 @@ func (v taskReview) register(api huma.API) {
 	}, v.owner)
 	huma.Register(api, huma.Operation{
 		OperationID: "forget-task", Method: http.MethodDelete, Path: path,
-		Summary: "Forget whose a task is, so that the next caller whom the agent tells of it owns it", Errors: []int{401, 503},
+		Summary: "Forget whose a task is, so that the agent can give its id to a new task", Errors: []int{401, 503},
 	}, v.forget)
 }
 

@@ -51,8 +51,13 @@ func tasksOwnerCommand() *cobra.Command {
 func tasksForgetCommand() *cobra.Command {
 	var api apiFlags
 	cmd := &cobra.Command{
-		Use:     "forget AGENT TASK",
-		Short:   "Forget whose a task is, so that the next caller whom the agent tells of it owns it",
+		Use:   "forget AGENT TASK",
+		Short: "Forget whose a task is, so that the agent can give its id to a new task",
+		Long: `Forget whose a task is, so that the agent can give its id to a new task. The caller whose message starts that task
+owns it then. Reading or continuing the old task makes nobody its owner: until an answer starts a task of this id,
+tasks.unknown says whether everybody who may call the agent can use it (agent) or nobody (deny).
+
+It is no error if nobody is known to own the task.`,
 		Example: `  ringfence tasks forget weather 5f1c77aa`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
