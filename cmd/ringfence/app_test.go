@@ -3,6 +3,9 @@ package main
 import (
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +41,12 @@ func TestDecisionIDs(t *testing.T) {
 
 func TestUnderstandableErrors(t *testing.T) {
 	t.Parallel()
+	key := filepath.Join(t.TempDir(), "key.pem")
+	if _, err := run(t, "identity", "new", "--out", key); err != nil {
+		t.Fatal(err)
+	}
+	empty := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(empty.Close)
 	cases := map[string]struct {
 		args []string
 		want string
@@ -49,6 +58,8 @@ func TestUnderstandableErrors(t *testing.T) {
 		"many-arguments":  {[]string{"check", "ringfence.yaml"}, "usage: ringfence check [flags]", 2},
 		"no-card":         {[]string{"register", "weather"}, "card", 1},
 		"no-key":          {[]string{"call", "http://127.0.0.1:1/agents/x", "hi"}, "ringfence identity new", 1},
+		"no-url":          {[]string{"call", "127.0.0.1:10000/agents/x", "hi", "--key", key}, "AGENT-URL must be", 1},
+		"no-agent":        {[]string{"call", empty.URL, "hi", "--key", key}, "no agent is registered at http", 1},
 		"no-text":         {[]string{"call", "http://127.0.0.1:1/agents/x"}, "--get", 1},
 		"no-key-file":     {[]string{"sign", "--key", "/nowhere.pem", "http://127.0.0.1:1/"}, "/nowhere.pem", 1},
 	}

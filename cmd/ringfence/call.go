@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -73,9 +74,15 @@ func (f *callFlags) dial(ctx context.Context, base string) (*a2aclient.Client, e
 	if err != nil {
 		return nil, err
 	}
+	if u, err := url.Parse(base); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, errors.New("AGENT-URL must be the agent's URL in the mesh, such as http://127.0.0.1:10000/agents/weather")
+	}
 	// No client timeout: it would end streams. The command's own timeout bounds everything.
 	signed := &http.Client{Transport: &identity.Transport{Signer: s, Base: http.DefaultTransport}}
 	card, err := agentcard.NewResolver(signed).Resolve(ctx, base)
+	if status := (*agentcard.ErrStatusNotOK)(nil); errors.As(err, &status) && status.StatusCode == http.StatusNotFound {
+		return nil, fmt.Errorf("no agent is registered at %s: %w", base, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("resolving the card at %s: %w", base, err)
 	}

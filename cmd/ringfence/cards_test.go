@@ -169,13 +169,17 @@ func TestRegisterSendsKeysAndEffects(t *testing.T) {
 		return path
 	}
 	one, set := file("one.jwk", `{"kid":"a"}`), file("set.json", `{"keys":[{"kid":"b"},{"kid":"c"}]}`)
-	flags, requests := administered(t, `{"name":"x"}`)
+	flags, requests := administered(t, `{"name":"x","cardVerification":{"status":"unsigned"}}`)
 	args := append([]string{
 		"register", "x", "--card-url", "http://a.example", "--skill-effect", "fore=cast=read", "--skill-effect", "storm=admin",
 		"--card-key", one, "--card-key", set, "--card-key", "did:key:z6",
 	}, flags...)
-	if _, err := run(t, args...); err != nil {
+	out, err := run(t, args...)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.Contains(out, `"status": "unsigned"`) {
+		t.Errorf("no word of what the card is worth: %s", out)
 	}
 	want := `POST /v1/agents {"name":"x","cardUrl":"http://a.example","cardKeys":[{"kid":"a"},{"kid":"b"},{"kid":"c"},"did:key:z6"],` +
 		`"skillEffects":{"fore=cast":"read","storm":"admin"}}`

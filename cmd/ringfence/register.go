@@ -92,7 +92,7 @@ mesh takes others.`,
 	flags.StringArrayVar(&body.DIDs, "did", nil, "DID under which the agent signs; repeat for several")
 	flags.StringVar(&body.Owner, "owner", "", "who answers for the agent")
 	flags.StringArrayVar(&capabilities, "capability", nil, "what the agent may ask of others, as verb:resource; repeat for several")
-	flags.IntVar(&ceiling, "ring-ceiling", 1, "ring you vouch for, 0 (kernel) to 3 (untrusted)")
+	flags.IntVar(&ceiling, "ring-ceiling", 1, "highest ring, 0 (kernel) to 3 (untrusted); naming it vouches for the agent")
 	flags.StringVar(&body.Effect, "effect", "", "what a message to the agent does: read, write or admin (default write)")
 	flags.StringArrayVar(&files.skillEffects, "skill-effect", nil, "what a message that declares a skill does, as skill=effect; it can only be stronger than --effect; repeat for several")
 	flags.StringArrayVar(&files.cardKeys, "card-key", nil, "key that may sign the card: a did:key, or a file with a JWK or a JWK set; repeat for several")
@@ -178,6 +178,8 @@ func printRegistered(cmd *cobra.Command, answer json.RawMessage) error {
 		Trust   int      `json:"trust"`
 		Status  string   `json:"status"`
 		DIDs    []string `json:"dids"`
+		// What the card is worth shows here first, whatever cards.verify makes of it.
+		CardVerification json.RawMessage `json:"cardVerification,omitempty"`
 	}
 	if err := json.Unmarshal(answer, &registered); err != nil {
 		return fmt.Errorf("decoding the API's answer: %w", err)
