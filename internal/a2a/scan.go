@@ -114,6 +114,16 @@ func (s *scanner) level() int { return s.limit - s.depth }
 // space skips white space and returns the next byte, or 0 at the end. A NUL in the body is never valid where
 // this is called.
 func (s *scanner) space() byte {
+	// Most bodies have no white space, and a call costs more than this look.
+	if s.pos < len(s.body) {
+		if c := s.body[s.pos]; c > ' ' {
+			return c
+		}
+	}
+	return s.skip()
+}
+
+func (s *scanner) skip() byte {
 	b := s.body
 	for i := s.pos; i < len(b); i++ {
 		switch c := b[i]; c {
