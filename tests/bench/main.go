@@ -97,14 +97,15 @@ func execute(ctx context.Context, at places, p plan, keep bool) error {
 	return at.publish(r)
 }
 
-// measure starts everything, runs the three parts one after the other, and stops everything.
+// measure runs the parts one after the other; those that need a mesh have one to themselves.
 func measure(ctx context.Context, at places, p plan) (results, error) {
+	reading := reads(p.rounds)
 	b, err := startBench(ctx, at)
 	if err != nil {
 		return results{}, err
 	}
 	defer b.stop()
-	r := results{Environment: b.environment(ctx)}
+	r := results{Environment: b.environment(ctx), Reading: reading}
 	fmt.Printf("%s\n\n", r.Environment)
 	saturated, err := b.saturate(ctx, p)
 	if err != nil {

@@ -78,6 +78,7 @@ func (r run) String() string {
 // results is everything one call of the program measured.
 type results struct {
 	Environment environment
+	Reading     []reading
 	Runs        []run
 	Propagation propagation
 }
@@ -86,6 +87,7 @@ type results struct {
 const (
 	environmentFile = "environment.json"
 	propagationFile = "propagation.json"
+	readingFile     = "reading.json"
 )
 
 func (r run) file() string { return fmt.Sprintf("%s-%s-%d.json", r.Kind, r.Side, r.Round) }
@@ -104,7 +106,7 @@ func (r results) save(dir string) error {
 			return fmt.Errorf("saving results: %w", err)
 		}
 	}
-	files := map[string]any{environmentFile: r.Environment, propagationFile: r.Propagation}
+	files := map[string]any{environmentFile: r.Environment, propagationFile: r.Propagation, readingFile: r.Reading}
 	for _, one := range r.Runs {
 		files[one.file()] = one
 	}
@@ -134,6 +136,9 @@ func loadResults(dir string) (results, error) {
 		return results{}, err
 	}
 	if err := readJSON(filepath.Join(dir, propagationFile), &r.Propagation); err != nil {
+		return results{}, err
+	}
+	if err := readJSON(filepath.Join(dir, readingFile), &r.Reading); err != nil {
 		return results{}, err
 	}
 	for _, kind := range []string{saturation, steady} {

@@ -19,6 +19,9 @@ type figure struct {
 const (
 	leastRatio      = 0.15
 	mostPropagation = 100 // milliseconds, exclusive
+
+	mostReading2KB = 5    // microseconds, exclusive
+	mostReading1MB = 3000 // microseconds, exclusive
 )
 
 func (f figure) atLeast(bound float64) figure { return f.held("≥ ", bound, f.Value >= bound) }
@@ -84,6 +87,15 @@ func summarize(r results) []figure {
 		for _, s := range sides {
 			list = append(list, cpuFigures(r.of(load.kind, s), fmt.Sprintf("cpu-%s-%s-", load.name, s))...)
 		}
+	}
+	for _, one := range r.Reading {
+		bound := float64(mostReading2KB)
+		if one.Bytes > 1<<16 {
+			bound = mostReading1MB
+		}
+		list = append(list, newFigure("reading-"+one.Name, median(one.Micros), "µs").below(bound),
+			newFigure("reading-"+one.Name+"-ratio", median(pairwise(one.Micros, one.Yardstick, quotient)), "of encoding/json.Valid"),
+			newFigure("reading-"+one.Name+"-allocations", one.Allocations, "allocations, result included"))
 	}
 	failed := 0
 	for _, one := range r.Runs {
