@@ -21,8 +21,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"ringfence.dev/ringfence/envoy"
 	"ringfence.dev/ringfence/tests/conformance"
+	"ringfence.dev/ringfence/tests/envoytest"
 )
 
 // operation is one row of the matrix: what prepares it, and the step whose answers are compared.
@@ -220,14 +220,7 @@ func fronted(t *testing.T, agent *conformance.Agent) string {
 	key := filepath.Join(dir, "caller.pem")
 	ringfence(t, false, "identity", "new", "--out", key)
 	// The proxy and the mesh have to know each other's address before either runs.
-	reserved, err := envoy.ReservePort("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gateway := reserved.Addr().String()
-	if err := reserved.Close(); err != nil {
-		t.Fatal(err)
-	}
+	gateway := fmt.Sprintf("127.0.0.1:%d", envoytest.FreePort(t))
 	proxy := startProxy(t, key, "http://"+gateway)
 	config := filepath.Join(dir, "fronted.yaml")
 	settings := fmt.Sprintf(`registry: {allowedNetworks: [127.0.0.0/8]}
