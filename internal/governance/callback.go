@@ -2,6 +2,8 @@ package governance
 
 import (
 	"context"
+	"net/url"
+	"strconv"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/callback"
@@ -30,8 +32,23 @@ func (s callbackStage) Judge(ctx context.Context, x *Exchange) Verdict {
 			return deny(Forbidden, GatewaySide, "callback-denied", "the mesh takes no callback addresses")
 		}
 		if refusal := s.callbacks.Check(ctx, t.Value); refusal != nil {
-			return deny(Forbidden, GatewaySide, refusal.Reason, refusal.Detail)
+			v := deny(Forbidden, GatewaySide, refusal.Reason, refusal.Detail)
+			v.Evidence = callbackHost(t.Value)
+			return v
 		}
 	}
 	return allow()
 }
+
+// callbackHost returns the host of an address for the record, so that an administrator sees what to allow. Path and query
+// may hold secrets, and what has no host that can be read is not repeated.
+func callbackHost(address string) []string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || len(u.Host) > maxShownHost {
+		return nil
+	}
+	return []string{"host " + strconv.QuoteToASCII(u.Host)}
+}
+
+// maxShownHost is the longest name that DNS has, with a port.
+const maxShownHost = 253 + 6

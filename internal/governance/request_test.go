@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/callback"
 	"ringfence.dev/ringfence/internal/identity"
@@ -127,6 +129,17 @@ func TestCallbacks(t *testing.T) {
 					t.Errorf("%s: the denial repeats the request: %s", name, denial)
 				}
 			}
+		}
+	}
+	for address, want := range map[string][]string{
+		"https://user:secret@10.0.0.1:8443/hook?token=secret": {`host "10.0.0.1:8443"`},
+		"http://internal.example/":                            {`host "internal.example"`},
+		"/hook":                                               nil,
+		"http://[::1":                                         nil,
+		"https://" + strings.Repeat("a", 300):                 nil,
+	} {
+		if diff := cmp.Diff(want, callbackHost(address)); diff != "" {
+			t.Errorf("what the record shows of %s (-want +got)\n%s", address, diff)
 		}
 	}
 	x := newFixture().decide(t, meshtest.Call{
