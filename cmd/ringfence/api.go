@@ -116,7 +116,7 @@ func newAPI(p apiParts) (*api.Server, error) {
 		Version:     release(),
 		Extend: func(a huma.API) {
 			p.Inspection.register(a)
-			taskReview{p.Tasks, p.Logger}.register(a)
+			taskReview{tasks: p.Tasks, agents: p.Registry.Snapshot, now: time.Now, logger: p.Logger}.register(a)
 		},
 	})
 }

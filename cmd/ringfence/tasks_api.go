@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/task"
 )
 
@@ -29,10 +30,22 @@ type taskOwner struct {
 
 type taskOutput struct{ Body taskOwner }
 
-// taskReview lets an administrator see whose a task is, and give it up: an agent that starts anew may use the ids of its
-// old tasks again, which would be their owners' still.
+type assignInput struct {
+	Name string `path:"name" doc:"The agent that works on the task."`
+	Task string `path:"task" doc:"The task's id, as the agent chose it."`
+	Body struct {
+		Owner agent.ID `json:"owner" doc:"The registered agent whose the task is from now on."`
+	}
+}
+
+// taskReview lets an administrator see whose a task is, give it up, and give it to somebody: an agent that starts anew
+// may use the ids of its old tasks again, which would be their owners' still, and tasks from before the mesh are
+// nobody's.
 type taskReview struct {
-	tasks  *task.Ledger
+	tasks *task.Ledger
+	// agents is the mesh as it is now.
+	agents func() *registry.Snapshot
+	now    func() time.Time
 	logger *slog.Logger
 }
 
@@ -45,6 +58,10 @@ func (v taskReview) register(api huma.API) {
 		OperationID: "forget-task", Method: http.MethodDelete, Path: path,
 		Summary: "Forget whose a task is, so that the agent can give its id to a new task", Errors: []int{401, 503},
 	}, v.forget)
+	huma.Register(api, huma.Operation{
+		OperationID: "assign-task", Method: http.MethodPut, Path: path, Summary: "Make a task an agent's, whoever's it was",
+		Errors: []int{401, 404, 409, 422, 503},
+	}, v.assign)
 }
 
 func (v taskReview) owner(ctx context.Context, in *taskInput) (*taskOutput, error) {
@@ -60,6 +77,29 @@ func (v taskReview) forget(ctx context.Context, in *taskInput) (*struct{}, error
 		return nil, v.problem(err)
 	}
 	return nil, nil
+}
+
+func (v taskReview) assign(ctx context.Context, in *assignInput) (*taskOutput, error) {
+	ref := task.Ref{Callee: agent.ID(in.Name), Task: in.Task}
+	agents := v.agents()
+	if _, ok := agents.Agent(ref.Callee); !ok {
+		return nil, huma.Error404NotFound("no agent of this name is registered")
+	}
+	if _, ok := agents.Agent(in.Body.Owner); !ok {
+		return nil, huma.Error422UnprocessableEntity("validation failed",
+			&huma.ErrorDetail{Location: "body.owner", Message: "must be the name of a registered agent"})
+	}
+	if err := v.tasks.Forget(ctx, ref); err != nil {
+		return nil, v.problem(err)
+	}
+	owner, err := v.tasks.Learn(ctx, ref, task.Owner{Agent: in.Body.Owner, Created: v.now()}, task.Running)
+	if err != nil {
+		return nil, v.problem(err)
+	}
+	if owner.Agent != in.Body.Owner {
+		return nil, huma.Error409Conflict("an answer made the task another agent's at the same moment")
+	}
+	return &taskOutput{Body: taskOwner{owner.Agent, owner.DID, owner.Context, owner.Created}}, nil
 }
 
 func (v taskReview) problem(err error) error {

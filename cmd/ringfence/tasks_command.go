@@ -16,7 +16,7 @@ func tasksCommand() *cobra.Command {
 		Long: `The mesh remembers which agent started which task, and lets nobody else use it. An agent that loses its tasks and
 gives their ids to new ones has its callers refused, until the old owners are forgotten.`,
 	}
-	cmd.AddCommand(tasksOwnerCommand(), tasksForgetCommand())
+	cmd.AddCommand(tasksOwnerCommand(), tasksAssignCommand(), tasksForgetCommand())
 	return cmd
 }
 
@@ -42,6 +42,27 @@ func tasksOwnerCommand() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s, since %s\n", owner.Owner, owner.Started.UTC().Format(time.RFC3339))
 			return nil
+		},
+	}
+	api.register(cmd.Flags())
+	return cmd
+}
+
+func tasksAssignCommand() *cobra.Command {
+	var api apiFlags
+	cmd := &cobra.Command{
+		Use:   "assign AGENT TASK OWNER",
+		Short: "Make a task an agent's, whoever's it was",
+		Long: `Make a task an agent's, whoever's it was: for tasks that were started before the mesh knew of them, and for those
+that go on under another caller.`,
+		Example: `  ringfence tasks assign weather 5f1c77aa concierge`,
+		Args:    cobra.ExactArgs(3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := api.client()
+			if err != nil {
+				return err
+			}
+			return c.do(cmd.Context(), http.MethodPut, taskPath(args), map[string]string{"owner": args[2]}, nil)
 		},
 	}
 	api.register(cmd.Flags())

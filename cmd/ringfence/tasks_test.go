@@ -9,9 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/store"
 	"ringfence.dev/ringfence/internal/task"
 )
+
+// assigned is when tasks are assigned.
+var assigned = time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)
 
 // reviewed serves the API about the tasks of a ledger, whose store is returned too.
 func reviewed(t *testing.T, log *strings.Builder) (flags []string, ledger *task.Ledger, memory *store.Memory) {
@@ -32,7 +37,11 @@ func reviewed(t *testing.T, log *strings.Builder) (flags []string, ledger *task.
 		ledger.Close(ended) //nolint:errcheck // the store may be closed
 	})
 	mux := http.NewServeMux()
-	taskReview{ledger, slog.New(slog.NewTextHandler(log, nil))}.register(bareAPI(mux))
+	mesh := registry.NewSnapshot(1, []*agent.Record{{Name: "weather"}, {Name: "concierge"}, {Name: "butler"}})
+	taskReview{
+		tasks: ledger, agents: func() *registry.Snapshot { return mesh }, now: func() time.Time { return assigned },
+		logger: slog.New(slog.NewTextHandler(log, nil)),
+	}.register(bareAPI(mux))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return []string{"--api", server.URL, "--token", "t"}, ledger, memory
@@ -52,6 +61,21 @@ func TestTasksCommands(t *testing.T) {
 	}
 	if out, err := tasks("owner", "weather", id); err != nil || out != "concierge, since 2026-03-01T12:00:00Z\n" {
 		t.Errorf("owner: %q, %v", out, err)
+	}
+	for range 2 {
+		if out, err := tasks("assign", "weather", id, "butler"); err != nil || out != "" {
+			t.Errorf("assign: %q, %v", out, err)
+		}
+	}
+	if out, err := tasks("owner", "weather", id); err != nil || out != "butler, since 2026-04-01T12:00:00Z\n" {
+		t.Errorf("owner of an assigned task: %q, %v", out, err)
+	}
+	for want, args := range map[string][]string{
+		"422": {"assign", "weather", id, "nobody"}, "404": {"assign", "wether", id, "butler"},
+	} {
+		if _, err := tasks(args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", args, err, want)
+		}
 	}
 	for range 2 { // what is forgotten already stays so
 		if out, err := tasks("forget", "weather", id); err != nil || out != "" {
