@@ -66,6 +66,9 @@ func (v taskReview) register(api huma.API) {
 
 func (v taskReview) owner(ctx context.Context, in *taskInput) (*taskOutput, error) {
 	owner, err := v.tasks.Owner(ctx, "", in.ref())
+	if _, ok := v.agents().Agent(agent.ID(in.Name)); !ok && errors.Is(err, task.ErrUnowned) {
+		return nil, noSuchAgent()
+	}
 	if err != nil {
 		return nil, v.problem(err)
 	}
@@ -83,7 +86,7 @@ func (v taskReview) assign(ctx context.Context, in *assignInput) (*taskOutput, e
 	ref := task.Ref{Callee: agent.ID(in.Name), Task: in.Task}
 	agents := v.agents()
 	if _, ok := agents.Agent(ref.Callee); !ok {
-		return nil, huma.Error404NotFound("no agent of this name is registered")
+		return nil, noSuchAgent()
 	}
 	if _, ok := agents.Agent(in.Body.Owner); !ok {
 		return nil, huma.Error422UnprocessableEntity("validation failed",
@@ -101,6 +104,8 @@ func (v taskReview) assign(ctx context.Context, in *assignInput) (*taskOutput, e
 	}
 	return &taskOutput{Body: taskOwner{owner.Agent, owner.DID, owner.Context, owner.Created}}, nil
 }
+
+func noSuchAgent() error { return huma.Error404NotFound("no agent of this name is registered") }
 
 func (v taskReview) problem(err error) error {
 	switch {

@@ -71,7 +71,8 @@ func TestTasksCommands(t *testing.T) {
 		t.Errorf("owner of an assigned task: %q, %v", out, err)
 	}
 	for want, args := range map[string][]string{
-		"422": {"assign", "weather", id, "nobody"}, "404": {"assign", "wether", id, "butler"},
+		"422": {"assign", "weather", id, "nobody"}, "404: no agent": {"assign", "wether", id, "butler"},
+		"404: no agent of this name": {"owner", "wether", id},
 	} {
 		if _, err := tasks(args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", args, err, want)
