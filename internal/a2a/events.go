@@ -39,9 +39,7 @@ type Event struct {
 // the event is complete without it.
 type Events struct {
 	limit  int
-	window []byte // what was not returned yet, from the start of an event or a line between events
-	own    []byte // the memory of the window where it outlives its chunk
-	kept   bool   // the window is in own, from its first byte
+	window // from the start of an event or a line between events
 
 	begun    bool // the place of a byte order mark is behind us
 	line     int  // where the current line starts in the window
@@ -65,46 +63,31 @@ const maxEvent = 1 << 30
 
 // Feed appends a chunk to the stream. The chunk must stay as it is until Next has returned false.
 func (e *Events) Feed(chunk []byte) {
-	switch {
-	case e.err != nil:
-		return
-	case len(e.window) == 0:
-		e.window, e.kept = chunk, false
-	default:
-		e.keep()
-		e.own = append(e.own, chunk...)
-		e.window = e.own
-	}
-	e.lf = -1
-}
-
-// keep moves the window out of the caller's memory.
-func (e *Events) keep() {
-	if !e.kept {
-		e.own = append(e.own[:0], e.window...)
-		e.window, e.kept = e.own, true
+	if e.err == nil {
+		e.feed(chunk)
+		e.lf = -1
 	}
 }
 
 // Waiting returns how many bytes wait for the end of their event or line.
-func (e *Events) Waiting() int { return len(e.window) }
+func (e *Events) Waiting() int { return len(e.rest) }
 
 // Next returns the next run of bytes, or false when it is not complete yet. The error is ErrEventTooLarge once an
 // event is, ErrEventAmbiguous once a line is; nothing of the event is returned, and the error stays.
 func (e *Events) Next() (Event, bool, error) {
 	if e.mark() {
-		return e.take(), true, nil
+		return e.event(), true, nil
 	}
 	for e.begun && e.err == nil {
 		if e.afterCR {
-			if e.line == len(e.window) {
+			if e.line == len(e.rest) {
 				break
 			}
 			e.afterCR = false
-			if e.window[e.line] == '\n' {
+			if e.rest[e.line] == '\n' {
 				e.advance(e.line + 1)
 				if !e.inside {
-					return e.take(), true, nil
+					return e.event(), true, nil
 				}
 			}
 		}
@@ -113,23 +96,23 @@ func (e *Events) Next() (Event, bool, error) {
 			break
 		}
 		start := e.line
-		e.afterCR = e.window[end] == '\r'
+		e.afterCR = e.rest[end] == '\r'
 		e.advance(end + 1)
 		if e.line > e.limit {
 			break
 		}
 		if start == end {
-			return e.take(), true, nil
+			return e.event(), true, nil
 		}
-		if comment := !e.inside && e.window[start] == ':'; !comment {
+		if comment := !e.inside && e.rest[start] == ':'; !comment {
 			e.field(start, end)
 		} else if e.besides(start, end); e.err == nil {
-			return e.take(), true, nil
+			return e.event(), true, nil
 		}
 	}
-	if e.err == nil && len(e.window) > e.limit {
+	if e.err == nil && len(e.rest) > e.limit {
 		e.err = ErrEventTooLarge
-		e.window, e.own, e.joined, e.aside = nil, nil, nil, nil
+		e.window, e.joined, e.aside = window{}, nil, nil
 	}
 	e.keep()
 	return Event{}, false, e.err
@@ -138,14 +121,14 @@ func (e *Events) Next() (Event, bool, error) {
 // Rest returns what is left when the stream has ended: nothing, or an event without its blank line. Clients differ in
 // whether they take that for an event; Told and Data are those of the clients which do. The error is that of Next.
 func (e *Events) Rest() (Event, error) {
-	if e.err == nil && e.line < len(e.window) {
-		e.field(e.line, len(e.window))
+	if e.err == nil && e.line < len(e.rest) {
+		e.field(e.line, len(e.rest))
 	}
 	if e.err != nil {
 		return Event{}, e.err
 	}
-	e.line = len(e.window)
-	return e.take(), nil
+	e.line = len(e.rest)
+	return e.event(), nil
 }
 
 const byteOrderMark = "\uFEFF"
@@ -155,7 +138,7 @@ func (e *Events) mark() bool {
 	if e.begun {
 		return false
 	}
-	if n := min(len(e.window), len(byteOrderMark)); string(e.window[:n]) != byteOrderMark[:n] {
+	if n := min(len(e.rest), len(byteOrderMark)); string(e.rest[:n]) != byteOrderMark[:n] {
 		e.begun = true
 	} else if n == len(byteOrderMark) {
 		e.begun = true
@@ -169,7 +152,7 @@ func (e *Events) advance(to int) { e.line, e.seen = to, to }
 
 // lineEnd returns where the CR or LF is that ends the current line.
 func (e *Events) lineEnd() (int, bool) {
-	w := e.window
+	w := e.rest
 	if e.lf < e.line {
 		e.lf = indexByte(w, e.seen, len(w), '\n')
 	}
@@ -189,12 +172,12 @@ func indexByte(b []byte, from, to int, c byte) int {
 // field reads the line from start to end as one of an event.
 func (e *Events) field(start, end int) {
 	e.inside = true
-	colon := indexByte(e.window, start, end, ':')
+	colon := indexByte(e.rest, start, end, ':')
 	value := Span{int32(min(colon+1, end)), int32(end)}
-	if value.Start < value.End && e.window[value.Start] == ' ' {
+	if value.Start < value.End && e.rest[value.Start] == ' ' {
 		value.Start++
 	}
-	switch string(e.window[start:colon]) {
+	switch string(e.rest[start:colon]) {
 	case "event":
 		e.name = value
 	case "data":
@@ -215,7 +198,7 @@ func (e *Events) field(start, end int) {
 // standard does, or ignore white space before them; others do not know that it is a stream at all, and read JSON. To
 // them, such a line must not hold data either.
 func (e *Events) besides(start, end int) {
-	line := e.window[start:end]
+	line := e.rest[start:end]
 	name := bytes.TrimFunc(cutColon(line), blurred)
 	if bytes.ContainsFunc(line, breaks) || bytes.EqualFold(name, dataField) || len(name) > 0 && (name[0] == '{' || name[0] == '[') {
 		e.err = ErrEventAmbiguous
@@ -246,12 +229,12 @@ func breaks(c rune) bool {
 // blurred reports whether some clients see nothing where the character stands.
 func blurred(c rune) bool { return c <= ' ' || c == '\uFEFF' || c == '\u200B' || unicode.IsSpace(c) }
 
-func (e *Events) in(s Span) []byte { return e.window[s.Start:s.End] }
+func (e *Events) in(s Span) []byte { return e.rest[s.Start:s.End] }
 
-// take returns the window up to the current line and starts anew behind it.
-func (e *Events) take() Event {
+// event returns the window up to the current line and starts anew behind it.
+func (e *Events) event() Event {
 	n := e.line
-	event := Event{Raw: e.window[:n:n], Told: e.dataRows > 0, Aside: e.aside}
+	event := Event{Told: e.dataRows > 0, Aside: e.aside}
 	e.aside = e.aside[:0]
 	if event.Told {
 		event.Name, event.Data = e.in(e.name), e.in(e.data)
@@ -259,7 +242,7 @@ func (e *Events) take() Event {
 			event.Data = e.joined
 		}
 	}
-	e.window, e.kept = e.window[n:], e.kept && n == 0
+	event.Raw = e.take(n)
 	e.advance(0)
 	if e.lf >= 0 {
 		e.lf = max(e.lf-n, -1)

@@ -45,4 +45,4 @@ func RulesOfWidestShape() int {
 const MaxRules = maxRules
 
 // Held returns how many bytes of the stream are kept.
-func (e *Events) Held() int { return len(e.window) + cap(e.own) + cap(e.joined) }
+func (e *Events) Held() int { return len(e.rest) + cap(e.own) + cap(e.joined) }

@@ -37,9 +37,7 @@ type Frame struct {
 // more of the stream than one message may have and the last chunk. The zero value accepts empty messages only.
 type Frames struct {
 	limit  int
-	window []byte // what was not returned yet, from the start of a prefix
-	own    []byte // the memory of the window where it outlives its chunk
-	kept   bool   // the window is in own, from its first byte
+	window // from the start of a prefix
 	err    error
 }
 
@@ -48,27 +46,13 @@ func NewFrames(limit int) *Frames { return &Frames{limit: max(limit, 0)} }
 
 // Feed appends a chunk to the stream. The chunk must stay as it is until Next has returned false.
 func (f *Frames) Feed(chunk []byte) {
-	switch {
-	case f.err != nil:
-	case len(f.window) == 0:
-		f.window, f.kept = chunk, false
-	default:
-		f.keep()
-		f.own = append(f.own, chunk...)
-		f.window = f.own
-	}
-}
-
-// keep moves the window out of the caller's memory.
-func (f *Frames) keep() {
-	if !f.kept {
-		f.own = append(f.own[:0], f.window...)
-		f.window, f.kept = f.own, true
+	if f.err == nil {
+		f.feed(chunk)
 	}
 }
 
 // Waiting returns how many bytes wait for the end of their message.
-func (f *Frames) Waiting() int { return len(f.window) }
+func (f *Frames) Waiting() int { return len(f.rest) }
 
 // Next returns the next message, or false when it is not complete yet. Once a message cannot be read the error stays:
 // where the next one starts could be told, but not what the receiver makes of the gap.
@@ -76,23 +60,22 @@ func (f *Frames) Next() (Frame, bool, error) {
 	if f.err != nil {
 		return Frame{}, false, f.err
 	}
-	if len(f.window) > 0 && f.window[0] != 0 {
+	if len(f.rest) > 0 && f.rest[0] != 0 {
 		f.err = ErrFrameMalformed
-		if f.window[0] == compressedFlag {
+		if f.rest[0] == compressedFlag {
 			f.err = ErrFrameCompressed
 		}
 		return Frame{}, false, f.err
 	}
-	if len(f.window) >= framePrefix {
-		length := binary.BigEndian.Uint32(f.window[1:framePrefix])
+	if len(f.rest) >= framePrefix {
+		length := binary.BigEndian.Uint32(f.rest[1:framePrefix])
 		if uint64(length) > uint64(f.limit) {
 			f.err = ErrFrameTooLarge
 			return Frame{}, false, f.err
 		}
-		if end := framePrefix + int(length); end <= len(f.window) {
-			frame := Frame{Raw: f.window[:end:end], Message: f.window[framePrefix:end:end]}
-			f.window, f.kept = f.window[end:], false
-			return frame, true, nil
+		if end := framePrefix + int(length); end <= len(f.rest) {
+			raw := f.take(end)
+			return Frame{Raw: raw, Message: raw[framePrefix:]}, true, nil
 		}
 	}
 	f.keep()
@@ -101,7 +84,7 @@ func (f *Frames) Next() (Frame, bool, error) {
 
 // End tells, when the stream has ended, whether it ended behind a message: nil, or the error that stopped it.
 func (f *Frames) End() error {
-	if f.err == nil && len(f.window) > 0 {
+	if f.err == nil && len(f.rest) > 0 {
 		f.err = ErrFrameMalformed
 	}
 	return f.err
