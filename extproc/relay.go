@@ -31,9 +31,6 @@ func (a *answer) headers(ctx context.Context, governor *governance.Governor, hea
 	part := a.relay.Begin(ctx)
 	if headers.GetEndOfStream() && part.Passing != governance.Refuse {
 		part = a.relay.Next(ctx, nil, true)
-		if part.Passing == governance.Pass && !a.relay.Fields(ctx, header) {
-			part.Passing = governance.Refuse
-		}
 		if part.Passing == governance.Pass {
 			return one(continueAnswer()), true, nil
 		}

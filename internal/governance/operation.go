@@ -75,13 +75,13 @@ func encoding(r Request, binding a2a.Binding) (Verdict, bool) {
 			}
 		}
 	}
-	types := r.Header.Values("content-type")
 	if binding == a2a.GRPC {
-		if len(types) != 1 || types[0] != "application/grpc" && types[0] != "application/grpc+proto" {
+		if !isGRPC(r) {
 			return deny(BadMedia, GatewaySide, "content-type", "send application/grpc with protobuf messages"), false
 		}
 		return Verdict{}, true
 	}
+	types := r.Header.Values("content-type")
 	if len(r.Body) == 0 || len(types) == 0 {
 		return Verdict{}, true
 	}

@@ -122,7 +122,7 @@ func (r *Relay) Begin(ctx context.Context) Part {
 	if v := r.x.Reply.readable(); v.Decision != Allow {
 		return r.refuse(v, "answer")
 	}
-	if r.x.Binding == a2a.GRPC && !r.Fields(ctx, r.x.Reply.Header) {
+	if !r.Fields(ctx, r.x.Reply.Header) {
 		return r.refuse(r.x.Verdict, r.x.Verdict.Factor)
 	}
 	if r.form == eventAnswer {

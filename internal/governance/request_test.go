@@ -97,6 +97,19 @@ func TestTenants(t *testing.T) {
 	}
 }
 
+// TestTenantOfAnInterfaceThatIsGone names a tenant where nothing is known of the interface any more.
+func TestTenantOfAnInterfaceThatIsGone(t *testing.T) {
+	t.Parallel()
+	x := &Exchange{}
+	if v := (tenantStage{}).Judge(t.Context(), x); v.Decision != Allow {
+		t.Errorf("no tenant: %+v", v)
+	}
+	x.Operation.Tenant = "acme"
+	if v := (tenantStage{}).Judge(t.Context(), x); v.Decision != Deny || v.Reason != "tenant-undecided" {
+		t.Errorf("a tenant: %+v", v)
+	}
+}
+
 // allowing takes one callback address.
 type allowing string
 
