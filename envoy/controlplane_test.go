@@ -43,10 +43,12 @@ func (c *controlPlane) DeltaAggregatedResources(stream grpc.BidiStreamingServer[
 
 func (c *controlPlane) serve(t *testing.T, address string) *grpc.Server {
 	t.Helper()
-	listener, err := net.Listen("tcp4", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	// A process that another test starts has the socket of an earlier listener too, until it becomes another program.
+	var listener net.Listener
+	envoytest.Eventually(t, func() (err error) {
+		listener, err = net.Listen("tcp4", address)
+		return err
+	})
 	server := grpc.NewServer()
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(server, c)
 	go func() { _ = server.Serve(listener) }()
