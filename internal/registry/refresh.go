@@ -11,6 +11,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/cards"
+	"ringfence.dev/ringfence/internal/store"
 )
 
 // CardOutcome says what became of a card that was fetched again.
@@ -38,7 +39,7 @@ type Refresh struct {
 
 // FollowCards fetches the cards of all agents again, round after round, until ctx ends.
 func (r *Registry) FollowCards(ctx context.Context, refresh Refresh) {
-	for pause(ctx, max(refresh.Every+refresh.Jitter(), time.Second)) {
+	for store.Pause(ctx, max(refresh.Every+refresh.Jitter(), time.Second)) {
 		r.RefreshCards(ctx, refresh.AtOnce)
 	}
 }

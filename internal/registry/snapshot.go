@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/shards"
 )
 
 // Snapshot is everything the mesh knows about its agents at one moment. It is immutable: an exchange takes one
@@ -14,8 +15,8 @@ import (
 type Snapshot struct {
 	revision uint64
 	agents   []*agent.Record
-	byName   table[*entry]
-	keys     table[claim] // by DID without fragment
+	byName   shards.Table[*entry]
+	keys     shards.Table[claim] // by DID without fragment
 }
 
 // Holder is an agent's key as a signature names it.
@@ -75,19 +76,19 @@ func NewSnapshot(revision uint64, records []*agent.Record) *Snapshot {
 // agent.
 func (s *Snapshot) with(revision uint64, changes []change) *Snapshot {
 	changes = lastOfEach(changes)
-	names, keys := editTable(&s.byName), editTable(&s.keys)
+	names, keys := shards.NewEdit(&s.byName), shards.NewEdit(&s.keys)
 	for _, c := range changes {
-		if old, ok := names.table.get(string(c.name)); ok {
+		if old, ok := names.Table().Get(string(c.name)); ok {
 			old.withdraw(keys)
 		}
 		if c.entry == nil {
-			names.remove(string(c.name))
+			names.Remove(string(c.name))
 			continue
 		}
-		names.set(string(c.name), c.entry)
+		names.Set(string(c.name), c.entry)
 		c.entry.claim(keys)
 	}
-	return &Snapshot{revision: revision, agents: merge(s.agents, changes), byName: *names.table, keys: *keys.table}
+	return &Snapshot{revision: revision, agents: merge(s.agents, changes), byName: *names.Table(), keys: *keys.Table()}
 }
 
 // lastOfEach returns the changes sorted by name, the last one of each name alone.
@@ -114,43 +115,43 @@ func merge(records []*agent.Record, changes []change) []*agent.Record {
 	return append(merged, records...)
 }
 
-func (e *entry) claim(keys *tableEdit[claim]) {
+func (e *entry) claim(keys *shards.Edit[claim]) {
 	for _, key := range e.keys {
 		for _, did := range []string{key.DID, key.Mesh} {
 			mine := claim{holder: Holder{Agent: e.record, DID: did, Public: key.Public}, fragment: key.Fragment()}
-			if first, taken := keys.table.get(did); taken {
+			if first, taken := keys.Table().Get(did); taken {
 				if first.holder.Agent.Name != e.record.Name {
 					first.rivals = append(slices.Clone(first.rivals), mine)
-					keys.set(did, first)
+					keys.Set(did, first)
 				}
 				continue
 			}
-			keys.set(did, mine)
+			keys.Set(did, mine)
 		}
 	}
 }
 
-func (e *entry) withdraw(keys *tableEdit[claim]) {
+func (e *entry) withdraw(keys *shards.Edit[claim]) {
 	mine := func(c claim) bool { return c.holder.Agent.Name == e.record.Name }
 	for _, key := range e.keys {
 		for _, did := range []string{key.DID, key.Mesh} {
-			first, ok := keys.table.get(did)
+			first, ok := keys.Table().Get(did)
 			if !ok {
 				continue
 			}
 			rivals := slices.DeleteFunc(slices.Clone(first.rivals), mine)
 			if !mine(first) {
 				first.rivals = rivals
-				keys.set(did, first)
+				keys.Set(did, first)
 				continue
 			}
 			if len(rivals) == 0 {
-				keys.remove(did)
+				keys.Remove(did)
 				continue
 			}
 			heir := rivals[0]
 			heir.rivals = rivals[1:]
-			keys.set(did, heir)
+			keys.Set(did, heir)
 		}
 	}
 }
@@ -176,7 +177,7 @@ func (s *Snapshot) Agent(name agent.ID) (*agent.Record, bool) {
 	if s == nil {
 		return nil, false
 	}
-	e, ok := s.byName.get(string(name))
+	e, ok := s.byName.Get(string(name))
 	if !ok {
 		return nil, false
 	}
@@ -189,7 +190,7 @@ func (s *Snapshot) Key(keyID string) (Holder, bool) {
 		return Holder{}, false
 	}
 	did, fragment, hasFragment := strings.Cut(keyID, "#")
-	c, ok := s.keys.get(did)
+	c, ok := s.keys.Get(did)
 	if !ok || len(c.rivals) > 0 || hasFragment && fragment != c.fragment {
 		return Holder{}, false
 	}
@@ -198,7 +199,7 @@ func (s *Snapshot) Key(keyID string) (Holder, bool) {
 
 // claimant returns the first agent other than the named one that claims the DID, disputed or not.
 func (s *Snapshot) claimant(did string, name agent.ID) (agent.ID, bool) {
-	first, ok := s.keys.get(did)
+	first, ok := s.keys.Get(did)
 	if !ok {
 		return "", false
 	}

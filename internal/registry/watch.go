@@ -9,12 +9,6 @@ import (
 	"ringfence.dev/ringfence/internal/store"
 )
 
-// Delays before the store is watched again when that keeps failing.
-const (
-	firstRetry = 100 * time.Millisecond
-	lastRetry  = 5 * time.Second
-)
-
 // batchSize bounds how many waiting events become one snapshot.
 const batchSize = 1024
 
@@ -22,8 +16,8 @@ const batchSize = 1024
 func (r *Registry) follow(ctx context.Context) {
 	defer close(r.done)
 	delay := time.Duration(0)
-	for pause(ctx, delay) {
-		delay = min(max(2*delay, firstRetry), lastRetry)
+	for store.Pause(ctx, delay) {
+		delay = store.NextRetry(delay)
 		r.mu.Lock()
 		r.watch.begun++
 		number := r.watch.begun
@@ -38,20 +32,6 @@ func (r *Registry) follow(ctx context.Context) {
 			r.track(events)
 		}
 		r.lost(ctx)
-	}
-}
-
-func pause(ctx context.Context, delay time.Duration) bool {
-	if delay == 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -84,7 +64,7 @@ func (r *Registry) list(events <-chan store.Event, number uint64) bool {
 		}
 		revision = max(revision, event.Revision)
 		c := r.read(event)
-		if known, ok := before.byName.get(event.Key); ok && c.entry != nil && known.record.Revision == event.Revision {
+		if known, ok := before.byName.Get(event.Key); ok && c.entry != nil && known.record.Revision == event.Revision {
 			c.entry = known
 		}
 		listed[c.name] = true

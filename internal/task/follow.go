@@ -25,8 +25,8 @@ const (
 func (l *Ledger) follow(ctx context.Context) {
 	told := false
 	delay := time.Duration(0)
-	for pause(ctx, delay) {
-		delay = min(max(2*delay, firstRetry), lastRetry)
+	for store.Pause(ctx, delay) {
+		delay = store.NextRetry(delay)
 		round, cancel := context.WithTimeout(ctx, l.round())
 		if l.watch(round) {
 			delay, told = 0, false

@@ -4,15 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"ringfence.dev/ringfence/internal/store"
-)
-
-// Delays before the store is tried again while it fails.
-const (
-	firstRetry = 100 * time.Millisecond
-	lastRetry  = 5 * time.Second
 )
 
 // claimAttempts bounds how often a write that others keep overtaking is tried.
@@ -35,7 +28,7 @@ func (l *Ledger) write(ctx context.Context) {
 
 // save stores one item, however long the store needs to come back.
 func (l *Ledger) save(ctx context.Context, it *item) {
-	for delay := firstRetry; ; delay = min(2*delay, lastRetry) {
+	for delay := store.FirstRetry; ; delay = store.NextRetry(delay) {
 		l.mu.Lock()
 		want, forgotten := it.record, it.forgotten
 		l.mu.Unlock()
@@ -51,7 +44,7 @@ func (l *Ledger) save(ctx context.Context, it *item) {
 		}
 		l.counts.failed.Add(1)
 		l.storeFails(ctx, err)
-		if !pause(ctx, delay) {
+		if !store.Pause(ctx, delay) {
 			return
 		}
 	}
@@ -185,19 +178,5 @@ func (l *Ledger) storeFails(ctx context.Context, err error) {
 func (l *Ledger) storeWorks() {
 	if l.counts.down.CompareAndSwap(true, false) {
 		l.config.Logger.Info("the owners of tasks are stored again")
-	}
-}
-
-func pause(ctx context.Context, delay time.Duration) bool {
-	if delay == 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -25,7 +25,7 @@ const module = "ringfence.dev/ringfence/"
 var domain = []string{
 	"internal/a2a", "internal/agent", "internal/identity", "internal/authority", "internal/inspect",
 	"internal/registry", "internal/audit", "internal/governance", "internal/config", "internal/store",
-	"internal/network", "internal/task", "internal/callback", "internal/cards",
+	"internal/network", "internal/task", "internal/callback", "internal/cards", "internal/shards", "internal/mirror",
 }
 
 // allowed lists which of the module's own packages each package may import directly. A package without an entry
@@ -35,6 +35,8 @@ var allowed = map[string][]string{
 	"internal/agent":      {"internal/strictjson"},
 	"internal/strictjson": {},
 	"internal/network":    {},
+	"internal/shards":     {},
+	"internal/mirror":     {"internal/shards", "internal/store"},
 	"internal/cards":      {"internal/agent", "internal/strictjson"},
 	"internal/task":       {"internal/agent", "internal/store"},
 	"internal/callback":   {"internal/network"},
@@ -43,7 +45,7 @@ var allowed = map[string][]string{
 	"internal/authority":  {"internal/agent", "internal/identity"},
 	"internal/inspect":    {"internal/a2a"},
 	"internal/audit":      {"internal/agent"},
-	"internal/registry":   {"internal/a2a", "internal/agent", "internal/cards", "internal/network", "internal/store"},
+	"internal/registry":   {"internal/a2a", "internal/agent", "internal/cards", "internal/network", "internal/shards", "internal/store"},
 	"internal/config":     {"internal/a2a", "internal/agent", "internal/callback"},
 	"internal/envoyhttp":  {"internal/identity"},
 	"internal/governance": {"internal/a2a", "internal/agent", "internal/audit", "internal/authority", "internal/callback", "internal/identity", "internal/inspect", "internal/registry", "internal/task"},
