@@ -349,7 +349,8 @@ func TestProxyCommand(t *testing.T) {
 	}
 }
 
-func (k oneKey) Key(keyID string) (ed25519.PublicKey, agent.ID, string, bool) {
+func (k oneKey) Signatory(keyID string, _ time.Time) (identity.Signatory, bool) {
 	did, _, _ := strings.Cut(keyID, "#")
-	return k.key.Public, "caller", did, slices.Contains(k.key.IDs(), keyID)
+	signatory := identity.Signatory{Public: k.key.Public, Agent: "caller", DID: did, Role: agent.AgentKey}
+	return signatory, slices.Contains(k.key.IDs(), keyID)
 }

@@ -88,6 +88,16 @@ type Record struct {
 	Owner Owner `json:"owner,omitempty"`
 	// DIDs are the identifiers under which the agent signs, as registered and as minted.
 	DIDs []string `json:"dids,omitempty"`
+	// Sidecars are the did:keys of the sidecars that sign for the agent.
+	Sidecars []string `json:"sidecarDids,omitempty"`
+	// Retiring says until when a key that has a successor is still accepted, by did:key.
+	Retiring map[string]time.Time `json:"retiring,omitempty"`
+	// RevokedKeys are the did:keys that are never accepted again, whoever lists them.
+	RevokedKeys []string `json:"revokedKeys,omitempty"`
+	// Workloads are the SPIFFE IDs under which the agent's connections are authenticated.
+	Workloads []string `json:"spiffeIds,omitempty"`
+	// Subjects are those of bearer tokens that speak for the agent.
+	Subjects []Subject `json:"subjects,omitempty"`
 	// Capabilities bound what the agent may ask of others.
 	Capabilities []Capability `json:"capabilities"`
 	// Ceiling is the most privileged ring the agent may reach.
@@ -96,6 +106,10 @@ type Record struct {
 	Base Trust `json:"baseTrust"`
 	// Status gates everything: only Active agents call or are called.
 	Status Status `json:"status"`
+	// RequiredRing is the least privileged ring that may call the agent, whatever the operation; ring 3 asks for none.
+	RequiredRing Ring `json:"requiredRing"`
+	// RequiredTrust is the lowest score that may call the agent, 0 to 1000.
+	RequiredTrust Trust `json:"requiredTrust,omitempty"`
 	// Effect is what an operation on this agent does unless its skill says otherwise.
 	Effect Effect `json:"effect"`
 	// SkillEffects overrides Effect by skill id.

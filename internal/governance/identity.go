@@ -2,7 +2,6 @@ package governance
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"strings"
 	"time"
@@ -66,17 +65,18 @@ func message(r Request) identity.Message {
 // keys lets signatures be verified with the keys of registered agents.
 type keys struct{ snapshot *registry.Snapshot }
 
-func (k keys) Key(keyID string) (ed25519.PublicKey, agent.ID, string, bool) {
+func (k keys) Signatory(keyID string, now time.Time) (identity.Signatory, bool) {
 	holder, ok := k.snapshot.Key(keyID)
 	if !ok {
-		return nil, "", "", false
+		return identity.Signatory{}, false
 	}
-	return holder.Public, holder.Agent.Name, holder.DID, true
+	return identity.Signatory{Public: holder.Public, Agent: holder.Agent.Name, DID: holder.DID, Role: agent.AgentKey}, true
 }
 
-// Guard remembers nonces. Use returns nil the first time a key uses a nonce, and a *identity.Refusal after.
+// Guard remembers nonces. Use returns nil the first time the key of a proof uses its nonce, and a *identity.Refusal after.
+// Any other error says that this could not be decided.
 type Guard interface {
-	Use(keyID, nonce string, created, expires, now time.Time) error
+	Use(ctx context.Context, proof identity.Proof, now time.Time) error
 }
 
 // replayStage lets each signature with a nonce through once. The profile demands a nonce on everything but GET.
@@ -84,11 +84,11 @@ type replayStage struct {
 	guard Guard
 }
 
-func (s replayStage) Judge(_ context.Context, x *Exchange) Verdict {
+func (s replayStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	if x.Caller.Anonymous() || x.Proof.Nonce == "" {
 		return allow()
 	}
-	err := s.guard.Use(x.Proof.Key, x.Proof.Nonce, x.Proof.Created, x.Proof.Expires, x.Time)
+	err := s.guard.Use(ctx, x.Proof, x.Time)
 	var refusal *identity.Refusal
 	switch {
 	case err == nil:

@@ -13,9 +13,9 @@ import (
 // fixedKeys knows keys at the cost of a map.
 type fixedKeys map[string]ed25519.PublicKey
 
-func (k fixedKeys) Key(keyID string) (ed25519.PublicKey, agent.ID, string, bool) {
+func (k fixedKeys) Signatory(keyID string, _ time.Time) (Signatory, bool) {
 	public, ok := k[keyID]
-	return public, "alice", "did:key:alice", ok
+	return Signatory{Public: public, Agent: "alice", DID: "did:key:alice", Role: agent.AgentKey}, ok
 }
 
 // typical is a signed A2A request as the Signer makes it.
@@ -107,7 +107,7 @@ func BenchmarkReplayParallel(b *testing.B) {
 		for i := int64(0); pb.Next(); i++ {
 			now := noon.Add(time.Duration(i) * time.Millisecond)
 			nonce = fmt.Appendf(nonce[:0], "%s%d", prefix, i)
-			if err := r.Use(key, string(nonce), now, now.Add(time.Minute), now); err != nil {
+			if err := r.Use(b.Context(), Proof{Key: key, Nonce: string(nonce), Created: now, Expires: now.Add(time.Minute)}, now); err != nil {
 				b.Error(err)
 				return
 			}

@@ -32,12 +32,12 @@ func names(key ed25519.PrivateKey) agent.Key { return agent.NewKey(public(key)) 
 // keyring knows alice under every spelling of her key.
 type keyring struct{}
 
-func (keyring) Key(keyID string) (ed25519.PublicKey, agent.ID, string, bool) {
+func (keyring) Signatory(keyID string, _ time.Time) (Signatory, bool) {
 	if !slices.Contains(names(alice).IDs(), keyID) {
-		return nil, "", "", false
+		return Signatory{}, false
 	}
 	did, _, _ := strings.Cut(keyID, "#")
-	return public(alice), "alice", did, true
+	return Signatory{Public: public(alice), Agent: "alice", DID: did, Role: agent.AgentKey}, true
 }
 
 const sampleBody = `{"jsonrpc":"2.0","id":1,"method":"SendMessage"}`

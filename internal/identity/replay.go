@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"sync"
@@ -44,21 +45,20 @@ func NewReplay(boot time.Time, capacity int) *Replay {
 	return &Replay{boot: boot.Unix(), capacity: int64(capacity)}
 }
 
-// Use returns nil the first time the key uses the nonce and a *Refusal every other time, until the signature
-// has expired. Key names the signing key one to one: pass Proof.Key, which does not depend on how a keyid is
-// spelled. Created, expires and now are those of the verification; when the clock goes back, signatures that
-// the memory may have forgotten are refused. A full memory refuses everything.
-func (r *Replay) Use(key, nonce string, created, expires, now time.Time) error {
-	if created.Unix() < r.boot {
+// Use returns nil the first time the key of a verified signature uses its nonce and a *Refusal every other time, until
+// the signature has expired. Now is the moment of the verification; when the clock goes back, signatures that the memory
+// may have forgotten are refused. A full memory refuses everything.
+func (r *Replay) Use(_ context.Context, proof Proof, now time.Time) error {
+	if proof.Created.Unix() < r.boot {
 		return refuse(BeforeBoot, "the signature was made before the replay memory began; sign again")
 	}
-	id := newNonceID(key, nonce)
+	id := newNonceID(proof.Key, proof.Nonce)
 	shard := &r.shards[id[0]%replayShards]
-	refusal := shard.use(r, id, expires, now)
+	refusal := shard.use(r, id, proof.Expires, now)
 	if refusal != nil && refusal.Reason == Overloaded {
 		// Shards that nobody touched lately may hold entries that have expired.
 		r.sweep(now)
-		refusal = shard.use(r, id, expires, now)
+		refusal = shard.use(r, id, proof.Expires, now)
 	}
 	if refusal != nil {
 		return refusal

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -11,7 +12,7 @@ import (
 
 // use takes the nonce at now with a signature made at now that lives a minute.
 func use(r *Replay, key, nonce string, now time.Time) string {
-	return reasonOf(r.Use(key, nonce, now, now.Add(time.Minute), now))
+	return reasonOf(r.Use(context.Background(), Proof{Key: key, Nonce: nonce, Created: now, Expires: now.Add(time.Minute)}, now))
 }
 
 func reasonOf(err error) string {
@@ -66,7 +67,7 @@ func TestReplayUnderAnotherSpelling(t *testing.T) {
 		if i == 0 {
 			want = ""
 		}
-		if got := reasonOf(r.Use(proof.Key, proof.Nonce, proof.Created, proof.Expires, noon)); got != want {
+		if got := reasonOf(r.Use(t.Context(), proof, noon)); got != want {
 			t.Errorf("nonce under keyid %s: got %q, want %q", id, got, want)
 		}
 	}
@@ -87,7 +88,7 @@ func TestReplayBootFence(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := reasonOf(NewReplay(boot, 1).Use("a", "1", tt.created, tt.created.Add(time.Minute), boot))
+			got := reasonOf(NewReplay(boot, 1).Use(t.Context(), Proof{Key: "a", Nonce: "1", Created: tt.created, Expires: tt.created.Add(time.Minute)}, boot))
 			if got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
@@ -138,7 +139,7 @@ func TestReplayNeverAcceptsTwice(t *testing.T) {
 		if expires.Before(now) {
 			continue
 		}
-		if r.Use("a", nonce, created, expires, now) != nil {
+		if r.Use(context.Background(), Proof{Key: "a", Nonce: nonce, Created: created, Expires: expires}, now) != nil {
 			continue
 		}
 		if until, ok := accepted[nonce]; ok && !now.After(until) {
@@ -157,7 +158,7 @@ func TestReplayClock(t *testing.T) {
 	if got := use(r, "a", "1", time.Unix(-50, 0)); got != "" {
 		t.Errorf("before 1970: got %q, want room", got)
 	}
-	if got := reasonOf(r.Use("a", "1", noon, noon.Add(time.Hour), noon)); got != "malformed" {
+	if got := reasonOf(r.Use(t.Context(), Proof{Key: "a", Nonce: "1", Created: noon, Expires: noon.Add(time.Hour)}, noon)); got != "malformed" {
 		t.Errorf("a signature beyond the horizon: got %q, want malformed", got)
 	}
 }

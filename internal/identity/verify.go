@@ -20,10 +20,34 @@ const (
 	maxSkew = 10 * time.Second
 )
 
+// Signatory is whose key a keyid names.
+type Signatory struct {
+	// Public verifies signatures.
+	Public ed25519.PublicKey
+	// Agent holds the key.
+	Agent agent.ID
+	// DID is the identifier that the keyid names, without fragment.
+	DID string
+	// Role says whether the agent itself signs with the key or the sidecar in front of it.
+	Role agent.KeyRole
+}
+
+// assurance returns how strong a signature by the key is as a proof.
+func (s Signatory) assurance() Assurance {
+	switch s.Role {
+	case agent.AgentKey:
+		return AssuranceAgent
+	case agent.SidecarKey:
+		return AssuranceMesh
+	default:
+		return AssuranceNone
+	}
+}
+
 // Keys knows the keys of agents.
 type Keys interface {
-	// Key returns the public key that keyID names, the agent that holds it and the key's DID without fragment.
-	Key(keyID string) (public ed25519.PublicKey, holder agent.ID, did string, ok bool)
+	// Signatory returns whose key keyID names at the moment now; ok reports that it names one that counts then.
+	Signatory(keyID string, now time.Time) (Signatory, bool)
 }
 
 // Proof is what a verified signature proves.
@@ -56,16 +80,17 @@ func Verify(m Message, keys Keys, now time.Time) (Proof, error) {
 	if err := s.fresh(m.Method); err != nil {
 		return Proof{}, err
 	}
-	public, holder, did, ok := keys.Key(s.keyID)
-	if !ok || len(public) != ed25519.PublicKeySize {
+	signatory, ok := keys.Signatory(s.keyID, now)
+	assurance := signatory.assurance()
+	if !ok || len(signatory.Public) != ed25519.PublicKeySize || assurance == AssuranceNone {
 		return Proof{}, refuse(UnknownCaller, "the parameter keyid names no key of a known agent")
 	}
-	if err := s.verify(&m, public); err != nil {
+	if err := s.verify(&m, signatory.Public); err != nil {
 		return Proof{}, err
 	}
 	proof := Proof{
-		Caller:  Caller{Agent: holder, DID: did, KeyID: s.keyID, Assurance: AssuranceAgent},
-		Key:     string(public),
+		Caller:  Caller{Agent: signatory.Agent, DID: signatory.DID, KeyID: s.keyID, Assurance: assurance},
+		Key:     string(signatory.Public),
 		Nonce:   s.nonce,
 		Created: time.Unix(s.created, 0).UTC(),
 		Expires: time.Unix(s.expires, 0).UTC(),

@@ -313,8 +313,8 @@ func TestVerifyBoundsComponents(t *testing.T) {
 // weakKeys holds a key of the wrong size.
 type weakKeys struct{}
 
-func (weakKeys) Key(string) (ed25519.PublicKey, agent.ID, string, bool) {
-	return ed25519.PublicKey{1}, "alice", "", true
+func (weakKeys) Signatory(string, time.Time) (Signatory, bool) {
+	return Signatory{Public: ed25519.PublicKey{1}, Agent: "alice", Role: agent.AgentKey}, true
 }
 
 func TestVerifyKeyOfWrongSize(t *testing.T) {
