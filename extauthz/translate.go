@@ -1,6 +1,10 @@
 package extauthz
 
 import (
+	"strconv"
+	"strings"
+	"time"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
@@ -49,6 +53,7 @@ func request(check *authv3.CheckRequest) governance.Request {
 		Authority: http.GetHost(),
 		Path:      http.GetPath(),
 		Header:    header,
+		Peer:      peer(attributes.GetSource().GetPrincipal()),
 		Callee:    extensions[CalleeExtension],
 	}
 	switch {
@@ -77,6 +82,7 @@ func response(x *governance.Exchange) *authv3.CheckResponse {
 		return &authv3.CheckResponse{
 			Status: &status.Status{Code: int32(codes.OK)},
 			HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
+				Headers:              bounds(x),
 				ResponseHeadersToAdd: envoyhttp.Options([][2]string{{governance.DecisionHeader, x.ID}}),
 			}},
 			DynamicMetadata: envoyhttp.Passage(x.Passage().String()),
@@ -86,6 +92,30 @@ func response(x *governance.Exchange) *authv3.CheckResponse {
 		Status:       &status.Status{Code: int32(x.Verdict.Kind.Codes().GRPC)},
 		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: denied(x.Denial())},
 	}
+}
+
+// timeoutField is how Envoy's router is told, for one request, how long all of it may take. It does not reach the agent.
+const timeoutField = "x-envoy-upstream-rq-timeout-ms"
+
+// grace is how much longer than allowed the router lets a call take. The governor ends calls itself, with a last event
+// where they are streams, which the router cannot; the router's bound is for what the governor does not see.
+const grace = 3 * time.Second
+
+// bounds returns the fields that bound an allowed call. Envoy strips a client's own.
+func bounds(x *governance.Exchange) []*corev3.HeaderValueOption {
+	if x.TimeLimit <= 0 {
+		return nil
+	}
+	return envoyhttp.Options([][2]string{{timeoutField, strconv.FormatInt((x.TimeLimit + grace).Milliseconds(), 10)}})
+}
+
+// peer returns the SPIFFE ID of a connection's principal. One that is no SPIFFE ID identifies no workload; one that looks
+// like an ID and is none belongs to nobody.
+func peer(principal string) string {
+	if !strings.HasPrefix(principal, "spiffe:") {
+		return ""
+	}
+	return principal
 }
 
 func denied(r a2a.Response) *authv3.DeniedHttpResponse {

@@ -19,6 +19,7 @@ type answer struct {
 	exchange *governance.Exchange
 	relay    *governance.Relay
 	released bool // the fields have passed
+	begun    bool // Envoy has sent some of the body
 }
 
 func (a *answer) headers(ctx context.Context, governor *governance.Governor, headers *extprocv3.HttpHeaders) (replies, bool, error) {
@@ -39,6 +40,7 @@ func (a *answer) headers(ctx context.Context, governor *governance.Governor, hea
 }
 
 func (a *answer) body(ctx context.Context, body *extprocv3.HttpBody) (replies, bool, error) {
+	a.begun = true
 	end := body.GetEndOfStream()
 	return a.pass(a.relay.Next(ctx, body.GetBody(), end), end)
 }
@@ -60,6 +62,17 @@ func (a *answer) trailers(ctx context.Context, trailers *extprocv3.HttpTrailers)
 		fields = slices.DeleteFunc(a.exchange.Denial().Headers, func(f [2]string) bool { return !strings.HasPrefix(f[0], "grpc-") })
 	}
 	return append(answers, continueAnswerTrailers(fields)), true, nil
+}
+
+// cut returns what ends the answer with a verdict, whatever of it has passed. Envoy takes no body before it has sent some:
+// then, with the fields gone, all that is left is to reset the call, which an immediate response does.
+func (a *answer) cut(v governance.Verdict) replies {
+	part := a.relay.Cut(v)
+	if a.released && !a.begun {
+		part.Passing = governance.Refuse
+	}
+	answers, _, _ := a.pass(part, true)
+	return answers
 }
 
 // pass returns what tells Envoy of a part; end reports that the agent's body is complete.

@@ -20,41 +20,48 @@ import (
 type Server struct {
 	extprocv3.UnimplementedExternalProcessorServer
 	governor *governance.Governor
+	open     *governance.Open
 	logger   *slog.Logger
 }
 
-// New returns a Server that decides with the governor.
-func New(governor *governance.Governor, logger *slog.Logger) *Server {
-	return &Server{governor: governor, logger: logger}
+// New returns a Server that decides with the governor. It enters each exchange in open for as long as its answer is not
+// over, so that it can be cut off.
+func New(governor *governance.Governor, open *governance.Open, logger *slog.Logger) *Server {
+	return &Server{governor: governor, open: open, logger: logger}
 }
 
 // Process serves one HTTP request. It returns nil only after its last answer was sent: Envoy takes an early OK
 // for leave to proceed unguarded, even where it is told to fail closed. Every other end is an error.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
 	ctx := stream.Context()
-	state := exchange{governor: s.governor}
+	state := &exchange{governor: s.governor, open: s.open, send: stream.Send}
 	defer state.end()
 	for {
 		message, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return s.early(ctx, &state)
-		}
 		if err != nil {
-			return fmt.Errorf("receiving processing request: %w", err)
+			return s.ended(ctx, state, err)
 		}
-		answers, last, err := state.next(ctx, message)
-		if err != nil {
+		last, err := state.take(ctx, message)
+		if errors.Is(err, errOrder) || errors.Is(err, errBodyMode) {
 			s.logger.LogAttrs(ctx, slog.LevelWarn, "processing stream refused", slog.Any("error", err))
 			return status.Error(codes.FailedPrecondition, err.Error())
 		}
-		for _, answer := range answers {
-			if err := stream.Send(answer); err != nil {
-				return fmt.Errorf("sending processing response: %w", err)
-			}
+		if last || err != nil {
+			return err
 		}
-		if last {
-			return nil
-		}
+	}
+}
+
+// ended returns what Process does for a stream on which nothing is received any more: nil if it was cut off, which its
+// last answer has told Envoy.
+func (s *Server) ended(ctx context.Context, state *exchange, err error) error {
+	switch {
+	case state.ended():
+		return nil
+	case errors.Is(err, io.EOF):
+		return s.early(ctx, state)
+	default:
+		return fmt.Errorf("receiving processing request: %w", err)
 	}
 }
 

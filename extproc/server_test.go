@@ -26,9 +26,15 @@ import (
 // serve runs the service in memory and returns a client of it.
 func serve(t *testing.T, governor *governance.Governor) extprocv3.ExternalProcessorClient {
 	t.Helper()
+	return serveOpen(t, governor, &governance.Open{})
+}
+
+// serveOpen is serve with the exchanges under way in the hands of the test.
+func serveOpen(t *testing.T, governor *governance.Governor, open *governance.Open) extprocv3.ExternalProcessorClient {
+	t.Helper()
 	listener := bufconn.Listen(1 << 20)
 	server := grpc.NewServer()
-	extprocv3.RegisterExternalProcessorServer(server, extproc.New(governor, slog.New(slog.DiscardHandler)))
+	extprocv3.RegisterExternalProcessorServer(server, extproc.New(governor, open, slog.New(slog.DiscardHandler)))
 	go server.Serve(listener) //nolint:errcheck // Stop ends it
 	t.Cleanup(server.Stop)
 	conn, err := grpc.NewClient("passthrough:///mesh", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -62,16 +68,15 @@ func headers(c meshtest.Call, metadata *corev3.Metadata, mode filterv3.Processin
 	if method == "" {
 		method = "POST"
 	}
+	fields := fieldsOf(":method", method, ":path", c.To, ":authority", "gateway.test:10000")
+	for name, values := range c.Header {
+		fields.Headers = append(fields.Headers, &corev3.HeaderValue{Key: strings.ToLower(name), RawValue: []byte(values[0])})
+	}
 	return &extprocv3.ProcessingRequest{
 		MetadataContext: metadata,
 		ProtocolConfig:  &extprocv3.ProtocolConfiguration{RequestBodyMode: mode},
 		Request: &extprocv3.ProcessingRequest_RequestHeaders{RequestHeaders: &extprocv3.HttpHeaders{
-			EndOfStream: end,
-			Headers: &corev3.HeaderMap{Headers: []*corev3.HeaderValue{
-				{Key: ":method", RawValue: []byte(method)},
-				{Key: ":path", RawValue: []byte(c.To)},
-				{Key: ":authority", RawValue: []byte("gateway.test:10000")},
-			}},
+			EndOfStream: end, Headers: fields,
 		}},
 	}
 }

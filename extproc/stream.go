@@ -3,6 +3,9 @@ package extproc
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
@@ -20,13 +23,51 @@ var (
 )
 
 // exchange is the state of one processing stream: nothing, then headers seen, then the request decided, then the answer
-// under way.
+// under way. It may be cut off from the moment at which the request is decided (cut.go), by other goroutines than that
+// which receives: all but what never changes is guarded by mu, sending included.
 type exchange struct {
 	governor *governance.Governor
-	current  *governance.Exchange
-	decided  bool // the request is
-	answer   *answer
-	mesh     bool // the answer is Envoy's own
+	open     *governance.Open
+	send     func(*extprocv3.ProcessingResponse) error
+
+	due atomic.Pointer[judge]
+
+	mu      sync.Mutex
+	current *governance.Exchange
+	entered bool // in open
+	decided bool // the request is
+	answer  *answer
+	mesh    bool  // the answer is Envoy's own
+	over    bool  // the last answer was sent
+	failed  error // of sending that
+}
+
+// take answers one message of the stream and reports whether that was the last answer. Of a stream that was cut off
+// meanwhile, the message is one that Envoy sent before it knew.
+func (e *exchange) take(ctx context.Context, message *extprocv3.ProcessingRequest) (last bool, err error) {
+	e.mu.Lock()
+	if e.over || e.failed != nil {
+		defer e.mu.Unlock()
+		return true, e.failed
+	}
+	answers, last, err := e.next(ctx, message)
+	if err == nil {
+		err = e.say(answers)
+	}
+	e.over = last && err == nil
+	e.mu.Unlock()
+	e.settle()
+	return last, err
+}
+
+// say sends answers to Envoy.
+func (e *exchange) say(answers replies) error {
+	for _, answer := range answers {
+		if err := e.send(answer); err != nil {
+			return fmt.Errorf("sending processing response: %w", err)
+		}
+	}
+	return nil
 }
 
 // next takes one message of the stream and returns the answers to it. last reports that no message is to follow.
@@ -78,10 +119,22 @@ func (e *exchange) next(ctx context.Context, message *extprocv3.ProcessingReques
 	}
 }
 
-// end closes what the stream leaves open.
+// end closes what the stream leaves open. Afterwards nothing is sent any more.
 func (e *exchange) end() {
+	e.mu.Lock()
+	e.over = true
 	if e.answer != nil {
 		e.answer.relay.End()
+	}
+	e.mu.Unlock()
+	if e.entered {
+		e.open.Leave(e.current, e)
+	}
+	if e.current != nil {
+		e.governor.Leave(e.current)
+	}
+	if e.current != nil {
+		e.governor.Leave(e.current)
 	}
 }
 
@@ -113,6 +166,8 @@ func (e *exchange) close(ctx context.Context, body []byte, proceed *extprocv3.Pr
 	if e.current == nil || e.decided {
 		return nil, false, errOrder
 	}
+	e.open.Enter(e.current, e)
+	e.entered = true
 	e.governor.Close(ctx, e.current, body)
 	e.decided = true
 	return one(verdict(e.current, proceed)), !e.relays(), nil

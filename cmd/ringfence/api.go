@@ -17,18 +17,26 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/fx"
 
-	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/cards"
 	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/did"
+	"ringfence.dev/ringfence/internal/gate"
+	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/killswitch"
+	"ringfence.dev/ringfence/internal/nonce"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/registry/api"
 	"ringfence.dev/ringfence/internal/store"
 	"ringfence.dev/ringfence/internal/task"
+	"ringfence.dev/ringfence/internal/trust"
 )
 
-// agentsBucket is where the store keeps registrations.
-const agentsBucket = "agents"
+// Buckets of the registry in the store.
+const (
+	agentsBucket  = "agents"  // registrations
+	revokedBucket = "revoked" // what is revoked for ever
+)
 
 // registryParts are what the registry works with.
 type registryParts struct {
@@ -50,8 +58,17 @@ func newRegistry(p registryParts) (*registry.Registry, error) {
 	if err != nil {
 		return nil, err
 	}
+	revoked, err := p.Store.Bucket(ctx, revokedBucket)
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := did.ParseHosts(p.Config.Identity.Web.Hosts)
+	if err != nil {
+		return nil, fmt.Errorf("reading identity.web.hosts: %w", err)
+	}
 	r, err := registry.Open(ctx, registry.Config{
 		Bucket:   bucket,
+		Revoked:  revoked,
 		Now:      time.Now,
 		Logger:   p.Logger,
 		Fetch:    registry.NewFetcher(registry.FetchConfig{AllowedNetworks: p.Config.Registry.Networks()}),
@@ -61,6 +78,7 @@ func newRegistry(p registryParts) (*registry.Registry, error) {
 		CardsObserved:   p.Metrics.observe,
 		AllowedNetworks: p.Config.Registry.Networks(),
 		Own:             p.Listeners.owns,
+		WebDID:          webDIDCheck(hosts),
 	})
 	if err != nil {
 		return nil, err
@@ -89,6 +107,13 @@ type apiParts struct {
 	Gateway    *gateway
 	Issuer     *cards.Issuer
 	Tasks      *task.Ledger
+	Governor   *governance.Governor
+	Mesh       func() governance.Mesh
+	Guard      *nonce.Guard
+	Board      *killswitch.Board
+	Gates      *gate.Ledger
+	Documents  *did.Documents
+	Trust      *trust.Ledger
 }
 
 func newAPI(p apiParts) (*api.Server, error) {
@@ -104,11 +129,14 @@ func newAPI(p apiParts) (*api.Server, error) {
 			Issuer: p.Issuer, Verbatim: p.Config.Cards.Serve == "verbatim",
 			Addresses: func() cards.Addresses { return cardAddresses(p.Config, p.Listeners) },
 		},
+		Agents:      agentAccess(p.Mesh, p.Guard),
 		DIDDocument: didDocument(p.Registry, p.Logger),
+		Now:         time.Now,
 		NotReady: func() []string {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
-			return notReady(p.Registry.Healthy(), p.Store.Healthy(ctx), p.Gateway.notReady())
+			return notReady(p.Registry.Healthy(), p.Store.Healthy(ctx), p.Gateway.notReady(),
+				p.Board.Healthy(), p.Gates.Healthy(), p.Documents.Healthy(), p.Trust.Healthy())
 		},
 		MetricsPage: promhttp.HandlerFor(p.Gatherer, promhttp.HandlerOpts{}),
 		Metrics:     metrics,
@@ -117,6 +145,12 @@ func newAPI(p apiParts) (*api.Server, error) {
 		Extend: func(a huma.API) {
 			p.Inspection.register(a)
 			taskReview{tasks: p.Tasks, agents: p.Registry.Snapshot, now: time.Now, logger: p.Logger}.register(a)
+			trustReview{ledger: p.Trust, agents: p.Registry.Snapshot, now: time.Now, logger: p.Logger}.register(a)
+			killSwitches{board: p.Board, logger: p.Logger}.register(a)
+			gateReview{gates: p.Gates, now: time.Now, logger: p.Logger}.register(a)
+			webReview{documents: p.Documents, logger: p.Logger}.register(a)
+			peerReview{lookup: peerLookup(p.Mesh), now: time.Now}.register(a)
+			explanation{governor: p.Governor, gateway: func() string { return publicURL(p.Config, p.Listeners) }}.register(a)
 		},
 	})
 }
@@ -134,11 +168,11 @@ func notReady(problems ...error) []string {
 // didDocument returns the documents of the keys that registered agents hold.
 func didDocument(r *registry.Registry, logger *slog.Logger) func(string) (json.RawMessage, bool) {
 	return func(did string) (json.RawMessage, bool) {
-		holder, ok := r.Snapshot().Key(did)
+		hosted, ok := r.Snapshot().Hosted(did, time.Now())
 		if !ok {
 			return nil, false
 		}
-		document, err := identity.Document(agent.NewKey(holder.Public))
+		document, err := identity.Document(hosted)
 		if err != nil {
 			logger.Error("making a DID document failed", slog.Any("error", err))
 			return nil, false

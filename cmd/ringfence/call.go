@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,6 +23,7 @@ import (
 
 type callFlags struct {
 	key, keyID, task string
+	delegation, gate string
 	stream, get      bool
 	timeout          time.Duration
 }
@@ -42,7 +45,11 @@ with the key of --key. Answers are printed as JSON, one event a line with --stre
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 			defer cancel()
-			agent, err := f.dial(ctx, args[0])
+			rights, err := f.rights(cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			agent, err := f.dial(ctx, args[0], rights)
 			if err != nil {
 				return err
 			}
@@ -65,11 +72,41 @@ with the key of --key. Answers are printed as JSON, one event a line with --stre
 	flags.BoolVar(&f.stream, "stream", false, "ask for a stream of events")
 	flags.BoolVar(&f.get, "get", false, "read the task of --task instead of sending")
 	flags.StringVar(&f.task, "task", "", "task to continue or to read")
+	flags.StringVar(&f.delegation, "delegation", "", "chain of delegation under which to call; @FILE reads a file, @- reads standard input")
+	flags.StringVar(&f.gate, "gate", "", "gate through which to call")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long to wait for the whole answer")
 	return cmd
 }
 
-func (f *callFlags) dial(ctx context.Context, base string) (*a2aclient.Client, error) {
+// rights returns the header fields that say with what rights the agent calls.
+func (f *callFlags) rights(stdin io.Reader) (http.Header, error) {
+	field, err := readDelegation(stdin, f.delegation)
+	if err != nil {
+		return nil, err
+	}
+	rights := http.Header{}
+	if field != "" {
+		rights.Set("Agent-Delegation", field)
+	}
+	if f.gate != "" {
+		rights.Set("Agent-Gate", f.gate)
+	}
+	return rights, nil
+}
+
+// adding adds fields to each request, before anything signs it.
+type adding struct {
+	fields http.Header
+	base   http.RoundTripper
+}
+
+func (a adding) RoundTrip(r *http.Request) (*http.Response, error) {
+	with := r.Clone(r.Context())
+	maps.Copy(with.Header, a.fields)
+	return a.base.RoundTrip(with)
+}
+
+func (f *callFlags) dial(ctx context.Context, base string, rights http.Header) (*a2aclient.Client, error) {
 	s, err := signer(f.key, f.keyID)
 	if err != nil {
 		return nil, err
@@ -78,7 +115,7 @@ func (f *callFlags) dial(ctx context.Context, base string) (*a2aclient.Client, e
 		return nil, errors.New("AGENT-URL must be the agent's URL in the mesh, such as http://127.0.0.1:10000/agents/weather")
 	}
 	// No client timeout: it would end streams. The command's own timeout bounds everything.
-	signed := &http.Client{Transport: &identity.Transport{Signer: s, Base: http.DefaultTransport}}
+	signed := &http.Client{Transport: adding{rights, &identity.Transport{Signer: s, Base: http.DefaultTransport}}}
 	card, err := agentcard.NewResolver(signed).Resolve(ctx, base)
 	if status := (*agentcard.ErrStatusNotOK)(nil); errors.As(err, &status) && status.StatusCode == http.StatusNotFound {
 		return nil, fmt.Errorf("no agent is registered at %s: %w", base, err)

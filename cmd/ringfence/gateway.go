@@ -190,8 +190,11 @@ func runGateway(lifecycle fx.Lifecycle, g *gateway, r *registry.Registry, p *xds
 }
 
 // announce writes the ready file, last of all.
-func announce(lifecycle fx.Lifecycle, c config.Config, path readyPath, l *listeners, g *gateway, token api.Token, logger *slog.Logger) {
-	lifecycle.Append(fx.StartHook(func() error {
+func announce(lifecycle fx.Lifecycle, c config.Config, path readyPath, l *listeners, g *gateway, token api.Token, begun guardBegun, logger *slog.Logger) {
+	lifecycle.Append(fx.StartHook(func(ctx context.Context) error {
+		if err := beyond(ctx, begun); err != nil {
+			return err
+		}
 		ready := readiness{
 			Gateway:    l.gateway,
 			GatewayURL: publicURL(c, l),

@@ -12,11 +12,16 @@ import (
 	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/callback"
 	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/delegation"
+	"ringfence.dev/ringfence/internal/did"
 	"ringfence.dev/ringfence/internal/governance"
-	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/inspect"
-	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/limit"
+	"ringfence.dev/ringfence/internal/lineage"
+	"ringfence.dev/ringfence/internal/nonce"
 	"ringfence.dev/ringfence/internal/task"
+	"ringfence.dev/ringfence/internal/token"
+	"ringfence.dev/ringfence/internal/trust"
 )
 
 // contentRules compiles the shipped rules and the operator's.
@@ -36,12 +41,16 @@ type governorParts struct {
 	fx.In
 
 	Config    config.Config
-	Registry  *registry.Registry
 	Trail     *audit.Trail
 	Decisions *decisionMetrics
 	Tasks     *task.Ledger
 	Callbacks *callback.Policy
 	Cards     governance.Cards
+	Mesh      func() governance.Mesh
+	Guard     *nonce.Guard
+	Tokens    *token.Issuers
+	Documents *did.Documents
+	Trust     *trust.Ledger
 }
 
 func newGovernor(p governorParts) (*governance.Governor, error) {
@@ -54,9 +63,15 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 		return nil, err
 	}
 	return governance.New(governance.Config{
-		Snapshot:  p.Registry.Snapshot,
+		Mesh:      p.Mesh,
 		Policy:    policy,
-		Replay:    identity.NewReplay(time.Now(), p.Config.Limits.Nonces),
+		Replay:    p.Guard,
+		Tokens:    p.Tokens,
+		Unknown:   p.Documents.Miss,
+		Links:     delegation.NewVerifier(p.Config.Delegation.Links),
+		Lineage:   lineage.NewLedger(p.Config.Delegation.Linger),
+		Meter:     limit.NewMeter(time.Now()),
+		Observe:   func(o trust.Outcome) { p.Trust.Observe(trust.Classify(o)...) },
 		Scanner:   rules,
 		Tasks:     p.Tasks,
 		Callbacks: p.Callbacks,
@@ -87,7 +102,20 @@ func policyOf(c config.Config) (governance.Policy, error) {
 	if c.Tasks.Contexts == "shared" {
 		policy.Contexts = governance.SharedContexts
 	}
+	if c.Delegation.Missing == "lenient" {
+		policy.Missing = governance.LenientMissing
+	}
+	policy.Stale = c.Store.Stale
+	for ring := agent.Untrusted; ring <= agent.Kernel; ring++ {
+		l := c.Rings.Limits(ring)
+		policy.RingLimits[ring] = limit.Limits{
+			PerSecond: l.Rate, Burst: l.Burst, Concurrent: l.Concurrent, Body: l.Body, Time: l.Time, Depth: l.Depth,
+		}
+	}
 	var err error
+	if policy.Carriers, err = carriers(c); err != nil {
+		return governance.Policy{}, err
+	}
 	policy.Required, err = requiredRings(c.Rings)
 	return policy, err
 }

@@ -58,8 +58,10 @@ Give an agent an identity, register it, and call another agent through the mesh:
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %s (%w)", err, c.CommandPath(), errUsage)
 	})
-	cmd.AddCommand(upCommand(), serveCommand(), registerCommand(), identityCommand(), signCommand(), proxyCommand(), callCommand(), cardsCommand(), tasksCommand(),
+	cmd.AddCommand(upCommand(), serveCommand(), registerCommand(), identityCommand(), keysCommand(), didsCommand(), signCommand(), proxyCommand(),
+		callCommand(), delegateCommand(), gateCommand(), verifyCommand(), explainCommand(), cardsCommand(), tasksCommand(), trustCommand(), killCommand(),
 		readyCommand(), checkCommand(), versionCommand())
+	cmd.AddCommand(statusCommands()...)
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	checkArguments(cmd)
 	return cmd

@@ -27,6 +27,12 @@ type registration struct {
 	RingCeiling  *int            `json:"ringCeiling,omitempty"`
 	Effect       string          `json:"effect,omitempty"`
 
+	Sidecars      []string        `json:"sidecarDids,omitempty"`
+	Workloads     []string        `json:"spiffeIds,omitempty"`
+	Subjects      []agent.Subject `json:"subjects,omitempty"`
+	RequiredRing  *int            `json:"requiredRing,omitempty"`
+	RequiredTrust int             `json:"requiredTrust,omitempty"`
+
 	CardKeys     []json.RawMessage `json:"cardKeys,omitempty"`
 	SkillEffects map[string]string `json:"skillEffects,omitempty"`
 }
@@ -35,6 +41,7 @@ type registration struct {
 type registrationFiles struct {
 	card, key              string
 	cardKeys, skillEffects []string
+	sidecars, subjects     []string
 }
 
 func registerCommand() *cobra.Command {
@@ -42,7 +49,7 @@ func registerCommand() *cobra.Command {
 	var body registration
 	var files registrationFiles
 	var capabilities []string
-	var ceiling int
+	var ceiling, required int
 	var replace bool
 	cmd := &cobra.Command{
 		Use:   "register NAME",
@@ -52,6 +59,9 @@ func registerCommand() *cobra.Command {
 
 An agent whose ring ceiling you name is one you vouch for: it starts in that ring. Without --ring-ceiling it
 starts in ring 3, where it may only read, and can rise to ring 1 by good conduct.
+
+A call is the agent's when it is signed with one of its keys or of its sidecars', comes over a connection with one of
+its SPIFFE IDs, or carries a bearer token about one of its subjects; which of these count, the configuration says.
 
 Where you name card keys, only a signature by one of them makes the card verified; cards.verify says whether the
 mesh takes others.`,
@@ -65,6 +75,9 @@ mesh takes others.`,
 			}
 			if cmd.Flags().Changed("ring-ceiling") {
 				body.RingCeiling = &ceiling
+			}
+			if cmd.Flags().Changed("required-ring") {
+				body.RequiredRing = &required
 			}
 			if err := body.complete(files); err != nil {
 				return err
@@ -89,7 +102,12 @@ mesh takes others.`,
 	flags.StringVar(&files.card, "card", "", "AgentCard file")
 	flags.StringVar(&body.CardURL, "card-url", "", "URL of the card, or of the agent, whose well-known paths are then tried")
 	flags.StringVar(&files.key, "key", "", "key file of the agent; its did:key is registered")
-	flags.StringArrayVar(&body.DIDs, "did", nil, "DID under which the agent signs; repeat for several")
+	flags.StringArrayVar(&body.DIDs, "did", nil, "did:key or did:web under which the agent signs; repeat for several")
+	flags.StringArrayVar(&files.sidecars, "sidecar", nil, "key of a sidecar that signs for the agent: a did:key or a key file; repeat for several")
+	flags.StringArrayVar(&body.Workloads, "spiffe-id", nil, "SPIFFE ID under which the agent's connections are authenticated; repeat for several")
+	flags.StringArrayVar(&files.subjects, "subject", nil, "subject of bearer tokens that speak for the agent, as issuer#subject; repeat for several")
+	flags.IntVar(&required, "required-ring", 3, "least privileged ring, 0 to 3, that may call the agent")
+	flags.IntVar(&body.RequiredTrust, "required-trust", 0, "lowest trust score, 0 to 1000, that may call the agent")
 	flags.StringVar(&body.Owner, "owner", "", "who answers for the agent")
 	flags.StringArrayVar(&capabilities, "capability", nil, "what the agent may ask of others, as verb:resource; repeat for several")
 	flags.IntVar(&ceiling, "ring-ceiling", 1, "highest ring, 0 (kernel) to 3 (untrusted); naming it vouches for the agent")
@@ -121,11 +139,11 @@ func (r *registration) complete(files registrationFiles) error {
 		r.Card = card
 	}
 	if files.key != "" {
-		private, err := identity.LoadKey(files.key)
+		did, err := keyDID(files.key)
 		if err != nil {
 			return err
 		}
-		r.DIDs = append(r.DIDs, agent.NewKey(private.Public().(ed25519.PublicKey)).DID)
+		r.DIDs = append(r.DIDs, did)
 	}
 	for _, given := range files.cardKeys {
 		keys, err := cardKeys(given)
@@ -134,7 +152,26 @@ func (r *registration) complete(files registrationFiles) error {
 		}
 		r.CardKeys = append(r.CardKeys, keys...)
 	}
-	for _, given := range files.skillEffects {
+	for _, given := range files.sidecars {
+		did, err := keyDID(given)
+		if err != nil {
+			return err
+		}
+		r.Sidecars = append(r.Sidecars, did)
+	}
+	for _, given := range files.subjects {
+		// Issuers are URLs without a fragment (OpenID Connect Discovery section 3), subjects are anything.
+		issuer, subject, ok := strings.Cut(given, "#")
+		if !ok {
+			return fmt.Errorf("--subject must be issuer#subject, such as https://issuer.example#weather, not %q", given)
+		}
+		r.Subjects = append(r.Subjects, agent.Subject{Issuer: issuer, Name: subject})
+	}
+	return r.completeEffects(files.skillEffects)
+}
+
+func (r *registration) completeEffects(list []string) error {
+	for _, given := range list {
 		// Skill ids may have an equals sign in them, effects have none.
 		i := strings.LastIndexByte(given, '=')
 		if i < 1 {
@@ -146,6 +183,18 @@ func (r *registration) complete(files registrationFiles) error {
 		r.SkillEffects[given[:i]] = given[i+1:]
 	}
 	return nil
+}
+
+// keyDID returns the did:key that was given, or that of the key in a file.
+func keyDID(given string) (string, error) {
+	if strings.HasPrefix(given, "did:") {
+		return given, nil
+	}
+	private, err := identity.LoadKey(given)
+	if err != nil {
+		return "", err
+	}
+	return agent.NewKey(private.Public().(ed25519.PublicKey)).DID, nil
 }
 
 // cardKeys returns the keys that a --card-key names. What they are worth, the registry says.

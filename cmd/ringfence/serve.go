@@ -94,6 +94,7 @@ func modules(c config.Config, m mode, ready string, envoyBinary string) fx.Optio
 		fx.Provide(
 			newLogger, newMetrics, newDataDir, newListeners, newStore, newRegistry, newTrail, newDecisionMetrics,
 			newTasks, newCallbacks, newGovernor,
+			newReviewer, newBoard, newGates, newTrust, newMesh, newDocuments, newTokens, newGuard,
 			newGRPCServer, newXDSSettings, xds.SystemClock, newGateway, newToken, newInspection, newAPI,
 			newCardPolicy, newCardMetrics, newCardIssuer, newExtendedCards,
 		),
@@ -101,6 +102,7 @@ func modules(c config.Config, m mode, ready string, envoyBinary string) fx.Optio
 		extauthz.Module,
 		extproc.Module,
 		xds.Module,
+		fx.Invoke(followTrust, followDocuments, followTokens, reviewCalls),
 		fx.Invoke(publishSnapshots, followCards, runGateway, announce),
 	)
 }

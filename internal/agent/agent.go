@@ -46,6 +46,14 @@ const (
 	Revoked     Status = "revoked"
 )
 
+// StatusChange is the last change of an agent's status by a person.
+type StatusChange struct {
+	// At is in UTC with second precision.
+	At time.Time `json:"at"`
+	// Reason is what the person gave.
+	Reason string `json:"reason"`
+}
+
 // Effect is the strongest thing an operation may do to its callee. The zero value is EffectWrite: an
 // operation nobody classified is taken to change something.
 type Effect uint8
@@ -92,8 +100,6 @@ type Record struct {
 	Sidecars []string `json:"sidecarDids,omitempty"`
 	// Retiring says until when a key that has a successor is still accepted, by did:key.
 	Retiring map[string]time.Time `json:"retiring,omitempty"`
-	// RevokedKeys are the did:keys that are never accepted again, whoever lists them.
-	RevokedKeys []string `json:"revokedKeys,omitempty"`
 	// Workloads are the SPIFFE IDs under which the agent's connections are authenticated.
 	Workloads []string `json:"spiffeIds,omitempty"`
 	// Subjects are those of bearer tokens that speak for the agent.
@@ -106,6 +112,8 @@ type Record struct {
 	Base Trust `json:"baseTrust"`
 	// Status gates everything: only Active agents call or are called.
 	Status Status `json:"status"`
+	// StatusChange says since when and why the agent has its status; nil while it has the one of its registration.
+	StatusChange *StatusChange `json:"statusChange,omitempty"`
 	// RequiredRing is the least privileged ring that may call the agent, whatever the operation; ring 3 asks for none.
 	RequiredRing Ring `json:"requiredRing"`
 	// RequiredTrust is the lowest score that may call the agent, 0 to 1000.
@@ -129,9 +137,12 @@ type Record struct {
 	Pending *PendingCard `json:"pendingCard,omitempty"`
 	// Rejected is the digest of the changed card that a person rejected last, and that is not asked about again.
 	Rejected string `json:"rejectedCard,omitempty"`
-	// Created and Updated are in UTC with second precision.
+	// Created, Registered and Updated are in UTC with second precision.
 	Created time.Time `json:"createdAt"`
-	Updated time.Time `json:"updatedAt"`
+	// Registered is when a person registered the agent, the last time; it rises with each registration, and with
+	// nothing else.
+	Registered time.Time `json:"registeredAt,omitzero"`
+	Updated    time.Time `json:"updatedAt"`
 	// Revision is the store's revision of this record; its ETag derives from it.
 	Revision uint64 `json:"-"`
 }

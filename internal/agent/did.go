@@ -5,16 +5,19 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/mr-tron/base58"
 )
 
-// Prefixes of the DID methods built in.
+// Prefixes of the DIDs by which the mesh knows agents.
 const (
-	keyMethod  = "did:key:"
+	// KeyMethod begins every did:key; the key in multibase follows.
+	KeyMethod = "did:key:"
+	// WebMethod begins every did:web.
+	WebMethod = "did:web:"
+
 	meshMethod = "did:mesh:"
 )
 
@@ -32,12 +35,12 @@ type Key struct {
 // NewKey returns the names of an Ed25519 public key.
 func NewKey(public ed25519.PublicKey) Key {
 	multibase := keyMultibase(public)
-	return Key{Public: public, DID: keyMethod + multibase, Mesh: MeshDID(public)}
+	return Key{Public: public, DID: KeyMethod + multibase, Mesh: MeshDID(public)}
 }
 
 // ParseKeyDID returns the key a did:key carries. Only Ed25519 keys are accepted (did:key method, section 3.1).
 func ParseKeyDID(did string) (Key, error) {
-	multibase, ok := strings.CutPrefix(did, keyMethod)
+	multibase, ok := strings.CutPrefix(did, KeyMethod)
 	if !ok {
 		return Key{}, errors.New("must begin with did:key and a colon")
 	}
@@ -86,15 +89,18 @@ func MeshDID(public ed25519.PublicKey) string {
 	return meshMethod + base58.Encode(sum[:])
 }
 
-// ValidateDID returns an error unless did is a did:key or did:mesh in canonical form.
+// ValidateDID returns an error unless did is a did:key or did:mesh in canonical form, or has the form of a did:web.
 func ValidateDID(did string) error {
-	if strings.HasPrefix(did, keyMethod) {
+	switch {
+	case strings.HasPrefix(did, KeyMethod):
 		_, err := ParseKeyDID(did)
 		return err
+	case strings.HasPrefix(did, WebMethod):
+		return checkWebDID(did)
 	}
 	encoded, ok := strings.CutPrefix(did, meshMethod)
 	if !ok {
-		return fmt.Errorf("must be a did:key or a did:mesh")
+		return errors.New("must be a did:key, a did:mesh or a did:web")
 	}
 	if len(encoded) > 64 {
 		return errors.New("is too long for a did:mesh")
@@ -107,7 +113,7 @@ func ValidateDID(did string) error {
 }
 
 // Fragment is the fragment of the key's DID URLs: the key in multibase, for both methods.
-func (k Key) Fragment() string { return strings.TrimPrefix(k.DID, keyMethod) }
+func (k Key) Fragment() string { return strings.TrimPrefix(k.DID, KeyMethod) }
 
 // IDs returns every keyid by which a signature may name the key: both DIDs, bare and as DID URL.
 func (k Key) IDs() []string {

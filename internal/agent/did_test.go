@@ -123,7 +123,7 @@ func TestValidateMeshDID(t *testing.T) {
 		t.Fatalf("ValidateDID(%s): %v", mesh, err)
 	}
 	for _, did := range []string{
-		"", "did:mesh:", "did:web:example.com", mesh + "1", strings.Replace(mesh, "mesh:", "mesh:1", 1), mesh[:len(mesh)-2], mesh + "#x",
+		"", "did:mesh:", "did:example:123", mesh + "1", strings.Replace(mesh, "mesh:", "mesh:1", 1), mesh[:len(mesh)-2], mesh + "#x",
 		"did:mesh:" + base58.Encode(make([]byte, 31)), "did:mesh:" + strings.Repeat("2", 1<<20),
 	} {
 		if ValidateDID(did) == nil {

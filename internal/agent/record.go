@@ -57,35 +57,9 @@ func DecodeRecord(data []byte, revision uint64) (*Record, error) {
 	if err := record.validate(); err != nil {
 		return nil, fmt.Errorf("decoding agent record: %w", err)
 	}
+	if record.Registered.IsZero() {
+		record.Registered = record.Created
+	}
 	record.Revision = revision
 	return record, nil
-}
-
-func (r *Record) validate() error {
-	if _, err := ParseID(string(r.Name)); err != nil {
-		return FieldError{"name", err.Error()}
-	}
-	if len(r.Card.Raw) == 0 {
-		return FieldError{"card", "is required"}
-	}
-	if r.Pending != nil && (len(r.Pending.Card.Raw) == 0 || r.Pending.Digest == "") {
-		return FieldError{"pendingCard", "must have a card and a digest"}
-	}
-	if r.Base < 0 || r.Base > MaxTrust {
-		return FieldError{"baseTrust", "must be 0 to 1000"}
-	}
-	if r.Status != Active && r.Status != Quarantined && r.Status != Revoked {
-		return FieldError{"status", "must be active, quarantined or revoked"}
-	}
-	for i, did := range r.DIDs {
-		if err := ValidateDID(did); err != nil {
-			return FieldError{fmt.Sprintf("dids[%d]", i), err.Error()}
-		}
-	}
-	for i, capability := range r.Capabilities {
-		if _, err := ParseCapability(string(capability)); err != nil {
-			return FieldError{fmt.Sprintf("capabilities[%d]", i), err.Error()}
-		}
-	}
-	return nil
 }

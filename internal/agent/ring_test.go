@@ -64,6 +64,29 @@ func TestStanding(t *testing.T) {
 	}
 }
 
+// TestScoreCeiling holds that a ceiling of the score and one of the ring allow the same rings.
+func TestScoreCeiling(t *testing.T) {
+	t.Parallel()
+	for number, want := range []agent.Trust{1000, 899, 699, 399} {
+		ceiling, _ := agent.RingFromNumber(number)
+		if got := agent.ScoreCeiling(ceiling); got != want {
+			t.Errorf("ring %d has the ceiling %d, want %d", number, got, want)
+		}
+		for score := agent.Trust(0); score <= agent.MaxTrust; score++ {
+			if got, want := min(score, agent.ScoreCeiling(ceiling)).Ring(), min(ceiling, score.Ring()); got != want {
+				t.Fatalf("score %d below ring %d gives ring %v, want %v", score, number, got, want)
+			}
+		}
+		trust, ring := (&agent.Record{Ceiling: ceiling, Base: agent.MaxTrust}).Standing()
+		if trust != want || ring != ceiling {
+			t.Errorf("an agent of ring %d vouched for without end stands at %d, ring %v", number, trust, ring)
+		}
+	}
+	if got := agent.ScoreCeiling(agent.Ring(200)); got != 399 {
+		t.Errorf("a ring that does not exist has the ceiling %d, want that of ring 3", got)
+	}
+}
+
 func TestTrustAndRingsAgree(t *testing.T) {
 	t.Parallel()
 	previous := agent.Untrusted

@@ -26,11 +26,14 @@ type Record struct {
 	// Caller is the registered name of the verified caller; empty when none was proved.
 	Caller agent.ID `json:"caller,omitempty"`
 	// DID is the identifier the caller signed as.
-	DID       string      `json:"did,omitempty"`
-	Assurance string      `json:"assurance"`
-	Ring      agent.Ring  `json:"ring"`
-	Trust     agent.Trust `json:"trust"`
-	Callee    agent.ID    `json:"callee,omitempty"`
+	DID       string `json:"did,omitempty"`
+	Assurance string `json:"assurance"`
+	// Ring and Trust are those of the effective authority.
+	Ring  agent.Ring  `json:"ring"`
+	Trust agent.Trust `json:"trust"`
+	// Authority is the rest of it, and where it comes from; nil when no caller was proved.
+	Authority *Authority `json:"authority,omitempty"`
+	Callee    agent.ID   `json:"callee,omitempty"`
 	// Method is the canonical A2A method; empty when the exchange ended before it was known.
 	Method  string `json:"method,omitempty"`
 	Binding string `json:"binding,omitempty"`
@@ -46,6 +49,33 @@ type Record struct {
 	Evidence []string `json:"evidence,omitempty"`
 	// Micros is Took in microseconds, for readers of the record.
 	Micros int64 `json:"tookMicros"`
+}
+
+// Authority is with what rights a caller acted.
+type Authority struct {
+	// Descent is own, delegated, linked, low-water or gated.
+	Descent string `json:"descent"`
+	// Chain are the agents on whose behalf the caller acted, root first, and the caller last; empty when there is none.
+	Chain []agent.ID `json:"chain,omitempty"`
+	// Unchained reports that the caller served others, and that the request did not say for which of them it was.
+	Unchained bool `json:"unchained,omitempty"`
+	// Gate is the id of the gate through which the caller acted.
+	Gate string `json:"gate,omitempty"`
+	// Until is when the authority ends, UTC; nil when it does not.
+	Until *time.Time `json:"until,omitempty"`
+	// Depth is how many links may still follow.
+	Depth int `json:"depth"`
+	// Witness says what bounds each component.
+	Witness Witness `json:"witness"`
+}
+
+// Witness names, for each component of an authority, which part of a chain bounds it.
+type Witness struct {
+	Ring  string `json:"ring"`
+	Trust string `json:"trust"`
+	Scope string `json:"scope"`
+	Until string `json:"until,omitempty"`
+	Depth string `json:"depth"`
 }
 
 // LogValue groups the fields people search logs by.

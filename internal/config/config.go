@@ -12,20 +12,23 @@ import (
 // Config is the whole configuration. Default returns its defaults; docs/configuration.md lists every key.
 type Config struct {
 	// DataDir holds the store, the token and the decision log.
-	DataDir  string   `yaml:"dataDir"`
-	Listen   Listen   `yaml:"listen"`
-	Mesh     Mesh     `yaml:"mesh"`
-	Registry Registry `yaml:"registry"`
-	Cards    Cards    `yaml:"cards"`
-	Store    Store    `yaml:"store"`
-	Rings    Rings    `yaml:"rings"`
-	Content  Content  `yaml:"content"`
-	Tasks    Tasks    `yaml:"tasks"`
-	Push     Push     `yaml:"push"`
-	Limits   Limits   `yaml:"limits"`
-	Envoy    Envoy    `yaml:"envoy"`
-	Log      Log      `yaml:"log"`
-	Audit    Audit    `yaml:"audit"`
+	DataDir    string     `yaml:"dataDir"`
+	Listen     Listen     `yaml:"listen"`
+	Mesh       Mesh       `yaml:"mesh"`
+	Registry   Registry   `yaml:"registry"`
+	Cards      Cards      `yaml:"cards"`
+	Store      Store      `yaml:"store"`
+	Identity   Identity   `yaml:"identity"`
+	Trust      Trust      `yaml:"trust"`
+	Rings      Rings      `yaml:"rings"`
+	Delegation Delegation `yaml:"delegation"`
+	Content    Content    `yaml:"content"`
+	Tasks      Tasks      `yaml:"tasks"`
+	Push       Push       `yaml:"push"`
+	Limits     Limits     `yaml:"limits"`
+	Envoy      Envoy      `yaml:"envoy"`
+	Log        Log        `yaml:"log"`
+	Audit      Audit      `yaml:"audit"`
 }
 
 // Listen is where the parts listen, each host:port. Port 0 takes a free port.
@@ -122,16 +125,8 @@ type Store struct {
 	CredentialsFile string `yaml:"credentialsFile"`
 	// Replicas is how many servers of the cluster keep each key, 1 to 5.
 	Replicas int `yaml:"replicas"`
-}
-
-// Rings is the ring each effect needs, as people number rings: 0 is the most privileged.
-type Rings struct {
-	// Read is for operations that only read.
-	Read int `yaml:"read"`
-	// Write is for operations that change something, and for all whose effect nobody declared.
-	Write int `yaml:"write"`
-	// Admin is for operations registered as administrative.
-	Admin int `yaml:"admin"`
+	// Stale is for how long what was known last counts while the store cannot be followed, 1s to 24h; afterwards nothing is let through.
+	Stale time.Duration `yaml:"stale"`
 }
 
 // Content is what content rules do.

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -62,6 +63,11 @@ func rows(page *strings.Builder, comments map[string]string, v reflect.Value, pr
 			rows(page, comments, v.Field(i), key+".")
 			continue
 		}
+		if field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct {
+			fmt.Fprintf(page, "| `%s` | `empty` | %s |\n", key, comments[v.Type().Name()+"."+field.Name])
+			rows(page, comments, reflect.Zero(field.Type.Elem()), key+"[].")
+			continue
+		}
 		value := fmt.Sprint(v.Field(i).Interface())
 		if d, ok := v.Field(i).Interface().(time.Duration); ok {
 			value = d.String()
@@ -76,11 +82,22 @@ func rows(page *strings.Builder, comments map[string]string, v reflect.Value, pr
 // fieldComments returns the comments of the structs' fields by Type.Field, on one line each.
 func fieldComments(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
+	comments := map[string]string{}
+	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	comments := map[string]string{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addComments(comments, file)
+	}
+	return comments
+}
+
+func addComments(comments map[string]string, file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
 		if !ok {
@@ -98,7 +115,6 @@ func fieldComments(t *testing.T) map[string]string {
 		}
 		return false
 	})
-	return comments
 }
 
 func TestEveryFieldIsExplained(t *testing.T) {

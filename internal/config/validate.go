@@ -33,10 +33,11 @@ func (c Config) Validate() error {
 	v.check(c.Store.Replicas >= 1 && c.Store.Replicas <= 5, "store.replicas", "must be 1 to 5")
 	v.check(c.Store.URL != "" || c.Store.Replicas == 1, "store.replicas", "needs store.url: the embedded store is one server")
 	v.check(c.Store.URL == "" || validURL(c.Store.URL, "nats", "tls", "ws", "wss"), "store.url", "must be a NATS URL, such as nats://nats.example:4222")
-	for key, n := range map[string]int{"rings.read": c.Rings.Read, "rings.write": c.Rings.Write, "rings.admin": c.Rings.Admin} {
-		_, err := agent.RingFromNumber(n)
-		v.wrap(err, key)
-	}
+	v.check(c.Store.Stale >= time.Second && c.Store.Stale <= 24*time.Hour, "store.stale", "must be 1s to 24h")
+	c.Identity.validate(&v)
+	c.Trust.validate(&v)
+	c.Rings.validate(&v)
+	c.Delegation.validate(&v)
 	v.check(slices.Contains([]string{"enforce", "flag"}, c.Content.Mode), "content.mode", "must be enforce or flag")
 	v.check(slices.Contains([]string{"enforce", "flag", "off"}, c.Content.Answers), "content.answers", "must be enforce, flag or off")
 	c.Tasks.validate(&v)

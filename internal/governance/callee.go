@@ -29,7 +29,7 @@ func (s calleeStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if !ok {
 		return deny(NotFound, GatewaySide, "callee-unknown", "no agent is addressed by this host and path")
 	}
-	callee, ok := x.Snapshot.Agent(name)
+	callee, ok := x.Mesh.Agents.Agent(name)
 	if !ok {
 		return deny(NotFound, GatewaySide, "callee-unknown", "no agent of this name is registered")
 	}

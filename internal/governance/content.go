@@ -58,9 +58,12 @@ func judgeContent(scanner Scanner, mode ContentMode, texts []a2a.Text, direction
 	if len(texts) == 0 || mode == ContentOff {
 		return verdict
 	}
+	worst := inspect.Low
 	for _, finding := range scanner.Scan(texts, inspect.Options{Direction: direction}) {
 		if finding.Action == inspect.Block && mode == ContentEnforce {
 			verdict = verdict.Meet(deny(Forbidden, GatewaySide, "content-"+finding.Class, "the message holds content that is not let through"))
+			worst = max(worst, finding.Severity)
+			verdict.Severity = worst.String()
 		}
 		verdict.Evidence = append(verdict.Evidence, finding.Rule)
 	}

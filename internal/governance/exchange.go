@@ -10,7 +10,7 @@ import (
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/identity"
-	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/lineage"
 )
 
 // Form says how the route that the proxy chose names the callee. Only the proxy knows which route it took, so the
@@ -39,6 +39,9 @@ type Request struct {
 	Path string
 	// Header holds all other fields, names in lower case, duplicates kept.
 	Header identity.Header
+	// Peer is the SPIFFE ID of the connection that brought the request, as the proxy authenticated it; empty when it has
+	// none.
+	Peer string
 	// Form says what names the callee.
 	Form Form
 	// Callee is the agent that the route's configuration names, for RouteForm and RootForm.
@@ -53,10 +56,10 @@ type Request struct {
 type Exchange struct {
 	// ID names the decision in the denial, the record and the logs.
 	ID string
-	// Time is when the exchange began; every stage judges at this moment.
-	Time time.Time
-	// Snapshot is the mesh as the exchange sees it, from start to end.
-	Snapshot *registry.Snapshot
+	// Time is when the exchange began, and Moment the one at which stages judge: that of the phase's begin.
+	Time, Moment time.Time
+	// Mesh is what is known of the mesh at Moment.
+	Mesh Mesh
 	// Request is the request as the proxy saw it.
 	Request Request
 
@@ -71,10 +74,17 @@ type Exchange struct {
 	// Caller is what evidence proves; CallerRecord is its registration, nil for the anonymous caller.
 	Caller       identity.Caller
 	CallerRecord *agent.Record
-	// Proof is the signature's window and nonce, for the replay stage.
+	// Proof is the evidence's window and nonce, for the replay stage. Once reports that it was one that is good for a
+	// single request.
 	Proof identity.Proof
-	// Authority bounds what the caller may do.
+	Once  bool
+	// Own is what the caller holds by itself, Chain on whose behalf it acts, and Authority what it may do there.
+	Own       authority.Authority
+	Chain     Chain
 	Authority authority.Authority
+
+	// TimeLimit is how long the call may take, its answer included; 0 when nothing bounds it.
+	TimeLimit time.Duration
 
 	// Operation is what is asked for, once known; Effect is the strongest thing it may do.
 	Operation a2a.Operation
@@ -88,6 +98,16 @@ type Exchange struct {
 	Rewritten []byte
 	// learned are the tasks that the answer has started so far.
 	learned []string
+
+	// holding is what the standing stage found that the caller holds.
+	holding authority.Holding
+	// carried reports that the end of the exchange will be told with Leave; inside that it is counted as under way, in
+	// insideRing. serving is the call as the callee's, running which of its tasks go on.
+	carried    bool
+	inside     bool
+	insideRing agent.Ring
+	serving    *lineage.Call
+	running    []string
 
 	// Verdict is the meet of all factors that were judged.
 	Verdict Verdict

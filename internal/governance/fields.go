@@ -10,6 +10,7 @@ import (
 // a list of all counts. Host and content-length are Envoy's to hold to one.
 var single = []string{
 	"content-type", "content-encoding", "authorization", versionField, "traceparent", "te", "grpc-encoding", "grpc-timeout",
+	delegationField, gateField,
 }
 
 const versionField = "a2a-version"

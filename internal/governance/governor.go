@@ -7,18 +7,31 @@ import (
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/audit"
-	"ringfence.dev/ringfence/internal/authority"
-	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/delegation"
+	"ringfence.dev/ringfence/internal/lineage"
+	"ringfence.dev/ringfence/internal/trust"
 )
 
 // Config is what a Governor decides with. All fields are required but those that say what nil means.
 type Config struct {
-	// Snapshot returns the mesh as it is now.
-	Snapshot func() *registry.Snapshot
+	// Mesh returns what is known of the mesh now.
+	Mesh func() Mesh
 	// Policy is the operator's.
 	Policy Policy
 	// Replay remembers nonces.
 	Replay Guard
+	// Tokens verifies bearer tokens; nil takes none.
+	Tokens Tokens
+	// Unknown is told of keyids that name no known key; nil tells nobody. It must not block.
+	Unknown func(keyID string)
+	// Links verifies delegations.
+	Links *delegation.Verifier
+	// Lineage knows what agents serve; nil lets each request stand for itself.
+	Lineage *lineage.Ledger
+	// Meter counts what agents use.
+	Meter Meter
+	// Observe is told what exchanges came to, for the agents' trust; nil tells nobody. It must not block.
+	Observe func(trust.Outcome)
 	// Scanner finds forbidden content.
 	Scanner Scanner
 	// Tasks remembers whose tasks are whose; nil lets agents alone decide who may see a task.
@@ -51,13 +64,16 @@ func New(c Config) *Governor {
 // body phase must still decide: hand Passage to it.
 func (g *Governor) Open(ctx context.Context, r Request) *Exchange {
 	x := &Exchange{
-		ID:       g.config.NewID(),
-		Time:     g.config.Now(),
-		Snapshot: g.config.Snapshot(),
-		Request:  r,
-		Verdict:  allow(),
+		ID:      g.config.NewID(),
+		Time:    g.config.Now(),
+		Mesh:    g.config.Mesh(),
+		Request: r,
+		Verdict: allow(),
 	}
+	x.Moment = x.Time
 	g.run(ctx, x, onHeaders)
+	x.Once = x.Proof.Nonce != ""
+	x.TimeLimit = g.timeLimit(x)
 	// A card has no body to judge, and a complete request brings its own.
 	if !x.denied() && (x.Operation.Method == a2a.GetAgentCard || r.Complete) {
 		g.run(ctx, x, onBody)
@@ -75,21 +91,27 @@ func (g *Governor) Open(ctx context.Context, r Request) *Exchange {
 func (g *Governor) Resume(p Passage, r Request) *Exchange {
 	r.Form = p.Form
 	x := &Exchange{
-		ID:       p.ID,
-		Time:     p.Time,
-		Snapshot: g.config.Snapshot(),
-		Request:  r,
-		Binding:  p.Binding,
-		Below:    p.Below,
-		Caller:   p.Caller,
-		Verdict:  allow(),
-		Final:    p.Final,
+		ID:      p.ID,
+		Time:    p.Time,
+		Request: r,
+		Binding: p.Binding,
+		Below:   p.Below,
+		Caller:  p.Caller,
+		Once:    p.Once,
+		Verdict: allow(),
+		Final:   p.Final,
+		carried: true,
 	}
-	x.Callee, _ = x.Snapshot.Agent(p.Callee)
+	g.renew(x, p.Callee)
 	x.Entrance = entranceAt(x.Callee, p.Entrance)
-	x.CallerRecord, _ = x.Snapshot.Agent(p.Caller.Agent)
-	x.Authority = authority.Of(x.CallerRecord)
 	return x
+}
+
+// renew lets the exchange see the mesh as it is now.
+func (g *Governor) renew(x *Exchange, callee agent.ID) {
+	x.Moment, x.Mesh = g.config.Now(), g.config.Mesh()
+	x.Callee, _ = x.Mesh.Agents.Agent(callee)
+	x.CallerRecord, _ = x.Mesh.Agents.Agent(x.Caller.Agent)
 }
 
 // entranceAt returns the entrance of the interface with the index; the zero entrance when the card has lost it since.
@@ -100,12 +122,58 @@ func entranceAt(callee *agent.Record, index int) agent.Entrance {
 	return agent.Entrance{Index: index, Interface: callee.Card.Interfaces[index]}
 }
 
-// Close judges the body and ends the exchange.
+// Close judges the body and ends the exchange. A body may take long: what changed in the mesh meanwhile counts.
 func (g *Governor) Close(ctx context.Context, x *Exchange, body []byte) {
 	x.Request.Body, x.Request.Complete = body, true
+	if x.Callee != nil {
+		g.renew(x, x.Callee.Name)
+	}
 	g.run(ctx, x, onBody)
+	x.TimeLimit = g.timeLimit(x)
 	x.Final = true
 	g.finish(x, "")
+	g.serve(x)
+}
+
+// serve notes that the callee acts for the caller from now on, if the request is one that makes it act.
+func (g *Governor) serve(x *Exchange) {
+	if x.denied() || !x.carried || g.config.Lineage == nil || x.Caller.Anonymous() || x.Operation.Method.ReadOnly() {
+		return
+	}
+	holders := x.Chain.Holders
+	if len(holders) == 0 {
+		holders = []agent.ID{x.Caller.Agent}
+	}
+	parent, _ := x.Request.Header.Get("traceparent")
+	x.serving = g.config.Lineage.Begin(x.Callee.Name, lineage.Served{
+		Trace: lineage.TraceID(parent), Holders: holders, Authority: x.Authority,
+	}, x.Moment)
+}
+
+// Leave ends an exchange that Resume began; it has to be called once, when nothing more of its answer will pass.
+func (g *Governor) Leave(x *Exchange) {
+	if x.inside {
+		x.inside = false
+		g.config.Meter.Leave(x.Caller.Agent, x.insideRing)
+	}
+	if x.serving != nil {
+		x.serving.End(x.running, g.config.Now())
+		x.serving = nil
+	}
+}
+
+// Review judges an exchange under way by what is known of the mesh now, and returns the verdict. It changes nothing.
+func (g *Governor) Review(ctx context.Context, x *Exchange) Verdict {
+	if x.Callee == nil {
+		return deny(Internal, GatewaySide, "undecided", "the call could not be decided anew")
+	}
+	again := &Exchange{
+		ID: x.ID, Time: x.Time, Request: Request{Header: x.Request.Header}, Caller: x.Caller, Once: x.Once, Binding: x.Binding,
+		Operation: x.Operation, Effect: x.Effect, TimeLimit: x.TimeLimit, Verdict: allow(),
+	}
+	g.renew(again, x.Callee.Name)
+	g.run(ctx, again, onReview)
+	return again.Verdict
 }
 
 func (g *Governor) run(ctx context.Context, x *Exchange, when phase) {
@@ -139,29 +207,6 @@ func (g *Governor) run(ctx context.Context, x *Exchange, when phase) {
 func (x *Exchange) denied() bool { return x.Verdict.Decision != Allow }
 
 func (g *Governor) finish(x *Exchange, phase string) {
-	record := audit.Record{
-		ID:        x.ID,
-		Phase:     phase,
-		Time:      x.Time,
-		Took:      g.config.Now().Sub(x.Time),
-		Revision:  x.Snapshot.Revision(),
-		Caller:    x.Caller.Agent,
-		DID:       x.Caller.DID,
-		Assurance: x.Caller.Assurance.String(),
-		Ring:      x.Authority.Ring,
-		Trust:     x.Authority.Trust,
-		Method:    string(x.Operation.Method),
-		Binding:   x.Binding.String(),
-		Effect:    x.Effect.String(),
-		Skill:     x.Operation.Skill,
-		Decision:  x.Verdict.Decision.String(),
-		Factor:    x.Verdict.Factor,
-		Party:     string(x.Verdict.Party),
-		Reason:    x.Verdict.Reason,
-		Evidence:  x.Verdict.Evidence,
-	}
-	if x.Callee != nil {
-		record.Callee = x.Callee.Name
-	}
-	g.config.Record(record)
+	g.config.Record(x.Record(phase, g.config.Now()))
+	g.observe(x, phase)
 }

@@ -12,8 +12,14 @@ import (
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/delegation"
+	"ringfence.dev/ringfence/internal/gate"
 	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/killswitch"
+	"ringfence.dev/ringfence/internal/limit"
+	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/meshtest"
+	"ringfence.dev/ringfence/internal/trust"
 )
 
 // fixture is the shared mesh with a governor whose parts a test may change first.
@@ -26,6 +32,29 @@ type fixture struct {
 	cards   Cards
 	calls   Callbacks
 	kept    []audit.Record
+
+	switches []killswitch.Switch
+	gates    gate.Image
+	evidence *trust.Image
+	behind   time.Duration
+	now      time.Time   // meshtest.Noon when zero
+	header   http.Header // of the call, where a test sets it up
+	lineage  *lineage.Ledger
+	tokens   Tokens
+	observe  func(trust.Outcome)
+}
+
+func (f *fixture) clock() time.Time {
+	if f.now.IsZero() {
+		return meshtest.Noon
+	}
+	return f.now
+}
+
+func (f *fixture) mesh() Mesh {
+	return Mesh{
+		Agents: f.Snapshot(), Switches: killswitch.ImageOf(f.switches...), Gates: f.gates, Trust: f.evidence, Behind: f.behind,
+	}
 }
 
 func newFixture() *fixture {
@@ -34,21 +63,28 @@ func newFixture() *fixture {
 		policy: Policy{
 			Domain: meshtest.Domain, Limits: a2a.DefaultLimits(), Required: DefaultRings(),
 			AnswerLimits: a2a.DefaultLimits(), AnswersHeld: 1 << 20, UnknownTasks: AskAgent,
+			RingLimits: limit.Defaults(),
 		},
-		replay:  identity.NewReplay(meshtest.Noon, 1024),
-		scanner: meshtest.Phrases{"ignore all previous instructions": "injection"},
+		replay:   identity.NewReplay(meshtest.Noon.Add(-time.Minute), 1024),
+		scanner:  meshtest.Phrases{"ignore all previous instructions": "injection"},
+		evidence: trust.Silent(trust.DefaultRules()),
 	}
 }
 
 func (f *fixture) governor() *Governor {
 	config := Config{
-		Snapshot: f.Snapshot,
-		Policy:   f.policy,
-		Replay:   f.replay,
-		Scanner:  f.scanner,
-		Now:      func() time.Time { return meshtest.Noon },
-		NewID:    func() string { return "decision-1" },
-		Record:   func(r audit.Record) { f.kept = append(f.kept, r) },
+		Mesh:    f.mesh,
+		Policy:  f.policy,
+		Links:   delegation.NewVerifier(1024),
+		Lineage: f.lineage,
+		Meter:   limit.NewMeter(meshtest.Noon),
+		Tokens:  f.tokens,
+		Observe: f.observe,
+		Replay:  f.replay,
+		Scanner: f.scanner,
+		Now:     f.clock,
+		NewID:   func() string { return "decision-1" },
+		Record:  func(r audit.Record) { f.kept = append(f.kept, r) },
 
 		Cards: f.cards, Callbacks: f.calls,
 	}

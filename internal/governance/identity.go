@@ -8,37 +8,98 @@ import (
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
-	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/identity"
-	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/token"
 )
 
-// identityStage turns evidence into the caller. A claim that does not verify is refused, never taken for no
-// claim; no claim at all suffices to read a card, and for nothing else.
-type identityStage struct{}
+// Tokens verifies bearer tokens.
+type Tokens interface {
+	// IsFor reports whether a token claims to be one of an issuer whose tokens speak for agents.
+	IsFor(raw string) bool
+	// Verify returns what a token proves, or why it proves nothing.
+	Verify(raw string, now time.Time) (token.Claims, *identity.Refusal)
+}
 
-func (identityStage) Judge(_ context.Context, x *Exchange) Verdict {
-	proof, err := identity.Verify(message(x.Request), keys{x.Snapshot}, x.Time)
+// identityStage turns evidence into the caller: a signature, a bearer token or the connection's own identity, of which
+// the first that is there counts. A claim that does not verify is refused, never taken for no claim; no claim at all
+// suffices to read a card, and for nothing else.
+type identityStage struct {
+	tokens Tokens
+	// unknown is told of keyids that name no known key, so that the control plane can look for them; nil tells nobody.
+	unknown func(keyID string)
+}
+
+func (s identityStage) Judge(_ context.Context, x *Exchange) Verdict {
+	proof, err := s.prove(x)
 	var refusal *identity.Refusal
 	switch {
+	case err == nil && proof.Caller.Anonymous():
+		return allow()
 	case err == nil:
-	case errors.As(err, &refusal) && refusal.Reason == identity.Missing:
-		if x.Operation.Method == a2a.GetAgentCard {
-			return allow()
-		}
-		return refused(refusal)
 	case errors.As(err, &refusal):
 		return refused(refusal)
 	default:
 		return deny(Internal, GatewaySide, "identity-undecided", "the identity of the caller could not be decided")
 	}
-	record, ok := x.Snapshot.Agent(proof.Caller.Agent)
+	record, ok := x.Mesh.Agents.Agent(proof.Caller.Agent)
 	if !ok {
-		return deny(Unauthenticated, GatewaySide, "unknown-caller", "the signing key belongs to no registered agent")
+		return deny(Unauthenticated, GatewaySide, "unknown-caller", "the evidence belongs to no registered agent")
 	}
 	x.Proof, x.Caller, x.CallerRecord = proof, proof.Caller, record
-	x.Authority = authority.Of(record)
 	return allow()
+}
+
+// prove returns what the evidence proves. The proof of nobody is an anonymous caller that may do what it asks for.
+func (s identityStage) prove(x *Exchange) (identity.Proof, error) {
+	proof, err := identity.Verify(message(x.Request), watchful{x.Mesh, s.unknown}, x.Moment)
+	var refusal *identity.Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != identity.Missing {
+		return proof, err
+	}
+	if raw, ok := bearer(x.Request.Header); ok && s.tokens != nil && s.tokens.IsFor(raw) {
+		return s.byToken(x, raw)
+	}
+	if record, ok := x.Mesh.Agents.Workload(x.Request.Peer); ok {
+		return identity.Proof{Caller: identity.WorkloadCaller(record.Name, x.Request.Peer)}, nil
+	}
+	if x.Operation.Method == a2a.GetAgentCard {
+		return identity.Proof{}, nil
+	}
+	return identity.Proof{}, err
+}
+
+// watchful tells of keyids that name no key.
+type watchful struct {
+	keys    identity.Keys
+	unknown func(keyID string)
+}
+
+func (w watchful) Signatory(keyID string, now time.Time) (identity.Signatory, bool) {
+	signatory, ok := w.keys.Signatory(keyID, now)
+	if !ok && w.unknown != nil {
+		w.unknown(keyID)
+	}
+	return signatory, ok
+}
+
+func (s identityStage) byToken(x *Exchange, raw string) (identity.Proof, error) {
+	claims, refusal := s.tokens.Verify(raw, x.Moment)
+	if refusal != nil {
+		return identity.Proof{}, refusal
+	}
+	record, ok := x.Mesh.Agents.Subject(claims.Issuer, claims.Subject)
+	if !ok {
+		return identity.Proof{}, &identity.Refusal{Reason: identity.UnknownCaller, Detail: "the token's subject is no registered agent"}
+	}
+	proof := claims.Proof(record.Name)
+	proof.Caller.Subject = claims.Subject
+	return proof, nil
+}
+
+// bearer returns the bearer token of a request. The fields stage has seen to it that there is one field at most.
+func bearer(h identity.Header) (string, bool) {
+	value, _ := h.Get("authorization")
+	return token.Bearer(value)
 }
 
 func refused(r *identity.Refusal) Verdict {
@@ -62,40 +123,23 @@ func message(r Request) identity.Message {
 	}
 }
 
-// keys lets signatures be verified with the keys of registered agents.
-type keys struct{ snapshot *registry.Snapshot }
+// asserted takes the place of evidence where an administrator asks what would become of an agent's request.
+type asserted struct {
+	name agent.ID
+}
 
-func (k keys) Signatory(keyID string, now time.Time) (identity.Signatory, bool) {
-	holder, ok := k.snapshot.Key(keyID)
+func (s asserted) Judge(_ context.Context, x *Exchange) Verdict {
+	record, ok := x.Mesh.Agents.Agent(s.name)
 	if !ok {
-		return identity.Signatory{}, false
+		return deny(Unauthenticated, GatewaySide, "unknown-caller", "no agent of this name is registered")
 	}
-	return identity.Signatory{Public: holder.Public, Agent: holder.Agent.Name, DID: holder.DID, Role: agent.AgentKey}, true
-}
-
-// Guard remembers nonces. Use returns nil the first time the key of a proof uses its nonce, and a *identity.Refusal after.
-// Any other error says that this could not be decided.
-type Guard interface {
-	Use(ctx context.Context, proof identity.Proof, now time.Time) error
-}
-
-// replayStage lets each signature with a nonce through once. The profile demands a nonce on everything but GET.
-type replayStage struct {
-	guard Guard
-}
-
-func (s replayStage) Judge(ctx context.Context, x *Exchange) Verdict {
-	if x.Caller.Anonymous() || x.Proof.Nonce == "" {
-		return allow()
+	x.CallerRecord = record
+	x.Caller = identity.Caller{Agent: s.name, Assurance: identity.AssuranceAgent}
+	for _, id := range record.DIDs {
+		if signatory, ok := x.Mesh.Signatory(id, x.Moment); ok && signatory.Agent == s.name {
+			x.Caller.DID, x.Caller.KeyID = signatory.DID, id
+			return allow()
+		}
 	}
-	err := s.guard.Use(ctx, x.Proof, x.Time)
-	var refusal *identity.Refusal
-	switch {
-	case err == nil:
-		return allow()
-	case errors.As(err, &refusal):
-		return refused(refusal)
-	default:
-		return deny(Internal, GatewaySide, "replay-undecided", "whether the request is new could not be decided")
-	}
+	return deny(Unauthenticated, GatewaySide, "no-key", "the agent has no key that counts at present")
 }

@@ -15,6 +15,8 @@ const (
 	BadAnswer                   // the agent's answer cannot be judged
 	TooOften                    // the caller asks more often than it may
 	BadMedia                    // the body is of a type, or coded in a way, that is not read
+	Unavailable                 // the mesh cannot decide at present, and may again
+	TooLong                     // the call takes longer than the caller's ring allows
 )
 
 // Codes are what a kind is on each wire.
@@ -42,6 +44,9 @@ var codes = [...]Codes{
 	BadAnswer: {HTTP: 502, JSONRPC: -32006, GRPC: 13},
 	BadMedia:  {HTTP: 415, JSONRPC: -32005, GRPC: 3},
 	TooOften:  {HTTP: 429, JSONRPC: -31429, GRPC: 8},
+	// 14 is UNAVAILABLE, which clients may try again.
+	TooLong:     {HTTP: 504, JSONRPC: -31504, GRPC: 4},
+	Unavailable: {HTTP: 503, JSONRPC: -31503, GRPC: 14, Transport: true},
 }
 
 // Codes returns the wire codes of the kind.

@@ -23,6 +23,8 @@ type Passage struct {
 	Binding  a2a.Binding
 	Below    string
 	Caller   identity.Caller
+	// Once reports that the caller's proof is good for this one request alone.
+	Once bool
 	// Final reports that the header phase decided everything.
 	Final bool
 }
@@ -33,7 +35,7 @@ func (x *Exchange) Passage() Passage {
 	if x.denied() {
 		return Passage{}
 	}
-	p := Passage{ID: x.ID, Time: x.Time, Form: x.Request.Form, Entrance: x.Entrance.Index, Binding: x.Binding, Below: x.Below, Caller: x.Caller, Final: x.Final}
+	p := Passage{ID: x.ID, Time: x.Time, Form: x.Request.Form, Entrance: x.Entrance.Index, Binding: x.Binding, Below: x.Below, Caller: x.Caller, Once: x.Once, Final: x.Final}
 	if x.Callee != nil {
 		p.Callee = x.Callee.Name
 	}
@@ -41,10 +43,10 @@ func (x *Exchange) Passage() Passage {
 }
 
 // passageVersion changes whenever a field changes its meaning or place.
-const passageVersion = "2"
+const passageVersion = "3"
 
 // passageFields is how many fields String writes.
-const passageFields = 14
+const passageFields = 16
 
 // String returns the passage as one line per field, in a fixed order: one value is much cheaper for a proxy to
 // carry than a map of them. The zero passage is the empty string.
@@ -52,9 +54,12 @@ func (p Passage) String() string {
 	if p.ID == "" {
 		return ""
 	}
-	final := ""
+	final, once := "", ""
 	if p.Final {
 		final = "final"
+	}
+	if p.Once {
+		once = "once"
 	}
 	return strings.Join([]string{
 		passageVersion,
@@ -71,6 +76,8 @@ func (p Passage) String() string {
 		final,
 		strconv.Itoa(p.Entrance),
 		strconv.Itoa(int(p.Form)),
+		once,
+		p.Caller.Subject,
 	}, "\n")
 }
 
@@ -119,7 +126,9 @@ func ParsePassage(text string) (Passage, error) {
 			KeyID:         fields[8],
 			Assurance:     identity.Assurance(assurance),
 			ContentDigest: fields[10],
+			Subject:       fields[15],
 		},
+		Once:  fields[14] == "once",
 		Final: fields[11] == "final",
 	}, nil
 }

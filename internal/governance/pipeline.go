@@ -2,9 +2,13 @@ package governance
 
 import (
 	"context"
+	"time"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/authority"
+	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/limit"
 )
 
 // Stage judges one factor of an exchange. It may fill in fields of the exchange that later stages read, and
@@ -14,7 +18,8 @@ type Stage interface {
 }
 
 // phase says when a stage can judge: once headers are known, once the body is, for each part of the answer that is
-// judged at once, and for the words of an agent that stand in header fields of its answer.
+// judged at once, for the words of an agent that stand in header fields of its answer, and again while the answer is
+// under way, whenever something in the mesh has changed.
 type phase uint8
 
 const (
@@ -22,6 +27,7 @@ const (
 	onBody
 	onAnswer
 	onFields
+	onReview
 )
 
 type step struct {
@@ -37,20 +43,29 @@ func pipeline(c Config) []step {
 	return []step{
 		{"callee", onHeaders, calleeStage{domain: p.Domain}},
 		{"fields", onHeaders, fieldsStage{}},
-		{"identity", onHeaders, identityStage{}},
+		{"identity", onHeaders, identityStage{tokens: c.Tokens, unknown: c.Unknown}},
+		{"hop", onHeaders, hopStage{carriers: p.Carriers}},
 		{"replay", onHeaders, replayStage{guard: c.Replay}},
-		{"standing", onHeaders | onBody, standingStage{}},
+		{"freshness", onHeaders | onBody | onReview, freshnessStage{bound: p.Stale}},
+		{"standing", onHeaders | onBody | onReview, standingStage{}},
+		{"delegation", onHeaders | onBody | onReview, chainStage{links: c.Links, lineage: c.Lineage, missing: p.Missing, depths: depths(p.RingLimits)}},
+		{"expiry", onHeaders | onBody | onReview, expiryStage{}},
+		{"duration", onReview, durationStage{}},
+		{"rate", onHeaders, rateStage{meter: c.Meter, limits: p.RingLimits}},
+		{"concurrency", onBody, concurrencyStage{meter: c.Meter, limits: p.RingLimits}},
+		{"size", onHeaders | onBody, sizeStage{limits: p.RingLimits}},
 		{"digest", onBody, digestStage{}},
 		{"operation", onBody, operationStage{limits: p.Limits}},
 		{"tenant", onBody, tenantStage{}},
-		{"ring", onHeaders | onBody, ringStage{required: p.Required}},
-		{"scope", onBody, scopeStage{}},
+		{"ring", onHeaders | onBody | onReview, ringStage{required: p.Required}},
+		{"trust", onHeaders | onBody | onReview, trustStage{}},
+		{"scope", onBody | onReview, scopeStage{}},
 		{"task", onBody, taskStage{ledger: c.Tasks, unknown: p.UnknownTasks, contexts: p.Contexts}},
 		{"callback", onBody, callbackStage{callbacks: c.Callbacks}},
 		{"content", onBody, contentStage{scanner: c.Scanner, mode: p.Content}},
 
 		{"answer", onAnswer, answerStage{limits: p.AnswerLimits}},
-		{"answered-tasks", onAnswer, answeredTasksStage{ledger: c.Tasks, unknown: p.UnknownTasks, contexts: p.Contexts}},
+		{"answered-tasks", onAnswer, answeredTasksStage{ledger: c.Tasks, lineage: c.Lineage, unknown: p.UnknownTasks, contexts: p.Contexts}},
 		{"extended-card", onAnswer, extendedCardStage{cards: c.Cards}},
 		{"answered-content", onAnswer | onFields, answeredContentStage{scanner: c.Scanner, mode: p.AnswerContent}},
 	}
@@ -76,6 +91,23 @@ type Policy struct {
 	UnknownTasks UnknownTasks
 	// Contexts says who may use a context that an agent gave to one caller.
 	Contexts Contexts
+	// RingLimits are what agents may use, by the ring in which they act.
+	RingLimits limit.Table
+	// Missing says what becomes of requests that do not tell on whose behalf they are.
+	Missing Missing
+	// Carriers are the proxies that may carry the requests of every agent.
+	Carriers []identity.WorkloadPattern
+	// Stale is for how long what was known last may count while changes cannot be followed.
+	Stale time.Duration
+}
+
+// depths returns how deep each ring may delegate.
+func depths(limits limit.Table) authority.Depths {
+	var d authority.Depths
+	for ring := agent.Untrusted; ring <= agent.Kernel; ring++ {
+		d[ring.Number()] = limits.Of(ring).Depth
+	}
+	return d
 }
 
 // Rings is the least privileged ring that may cause each effect. An unset field is ring 3, so every field has to be

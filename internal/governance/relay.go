@@ -66,6 +66,7 @@ type Relay struct {
 	noted    int  // how much of the answer the governor counts as held
 	passed   bool // something of the answer has passed
 	over     bool // stopped, refused or ended
+	whole    bool // ended, and all of it has passed
 	evidence []string
 }
 
@@ -149,6 +150,7 @@ func (r *Relay) Next(ctx context.Context, chunk []byte, end bool) Part {
 	if !r.note() {
 		part = r.stop(part.Body, crowded(), "answer")
 	}
+	r.whole = end && part.Passing == Pass
 	return part
 }
 
@@ -329,9 +331,13 @@ func (r *Relay) finish() {
 // End records what was found in the answer; it has to be called once, when the answer is over or broke off. An answer in
 // which nothing was found leaves no record of its own: that of the request says that the call took place.
 func (r *Relay) End() {
+	whole := r.whole
 	r.finish()
-	if r.x.denied() || len(r.evidence) > 0 {
+	switch {
+	case r.x.denied() || len(r.evidence) > 0:
 		r.x.Verdict.Evidence = r.evidence
 		r.governor.finish(r.x, audit.AnswerPhase)
+	case whole:
+		r.governor.completed(r.x)
 	}
 }

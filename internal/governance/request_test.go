@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -92,7 +93,7 @@ func TestTenants(t *testing.T) {
 			if got := x.Verdict.Factor == "tenant"; got != c.denied {
 				t.Errorf("interface %q, request %q by %s: %+v", c.own, c.named, sent.To, x.Verdict)
 			}
-			f.replay = identity.NewReplay(meshtest.Noon, 16)
+			f.replay = identity.NewReplay(meshtest.Noon.Add(-time.Minute), 16)
 		}
 	}
 }

@@ -15,8 +15,18 @@ func (scopeStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if x.Operation.Method == a2a.GetAgentCard {
 		return allow()
 	}
-	if x.Authority.Covers(string(x.Callee.Name), x.Effect.String(), string(x.Operation.Method), "call") {
+	if x.Authority.Covers(string(x.Callee.Name), verbs(x)...) {
 		return allow()
 	}
-	return deny(Forbidden, CallerSide, "out-of-scope", "the caller holds no capability for this operation")
+	v := deny(Forbidden, CallerSide, "out-of-scope", "the caller holds no capability for this operation")
+	if x.Chain.Descent == Delegated {
+		refusing, _ := x.Chain.Witness.Refusing(x.Authority, string(x.Callee.Name), verbs(x)...)
+		v.Evidence = []string{"scope of " + x.Chain.name(refusing)}
+	}
+	return v
+}
+
+// verbs are those that describe the operation, each of which a capability may grant.
+func verbs(x *Exchange) []string {
+	return []string{x.Effect.String(), string(x.Operation.Method), "call"}
 }

@@ -2,26 +2,75 @@ package governance
 
 import (
 	"context"
+	"strings"
+	"time"
 
-	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/identity"
 )
 
-// standingStage refuses agents that do not take part: quarantined or revoked, calling or called.
+// freshnessStage lets nothing through when what is known of the mesh may be too old: what was revoked, killed or demoted
+// meanwhile would still be let through.
+type freshnessStage struct {
+	bound time.Duration
+}
+
+func (s freshnessStage) Judge(_ context.Context, x *Exchange) Verdict {
+	if x.Mesh.Behind <= s.bound {
+		return allow()
+	}
+	v := deny(Unavailable, GatewaySide, "state-stale", "the mesh cannot tell what has changed lately; try again later")
+	v.Evidence = []string{"behind by " + x.Mesh.Behind.Truncate(time.Second).String()}
+	return v
+}
+
+// standingStage refuses agents that take no part, calling or called: killed by an operator, quarantined or revoked.
 type standingStage struct{}
 
 func (standingStage) Judge(_ context.Context, x *Exchange) Verdict {
-	if x.Callee == nil || x.Callee.Status != agent.Active {
-		return deny(NotFound, GatewaySide, "callee-inactive", "the agent takes no calls at present")
+	if holding, absence := x.Mesh.Standing(x.Callee, x.Moment); !holding.Active {
+		v := deny(NotFound, GatewaySide, "callee-inactive", "the agent takes no calls at present")
+		v.Evidence = []string{"callee: " + absence}
+		return v
 	}
 	if x.Caller.Anonymous() {
 		return allow()
 	}
-	if x.CallerRecord == nil || x.CallerRecord.Status != agent.Active {
-		return deny(Forbidden, GatewaySide, "caller-inactive", "the calling agent is suspended")
+	holding, absence := x.Mesh.Standing(x.CallerRecord, x.Moment)
+	if !holding.Active {
+		v := deny(Forbidden, GatewaySide, "caller-inactive", "the calling agent is suspended")
+		v.Evidence = []string{"caller: " + absence}
+		return v
 	}
-	// The key may have been withdrawn since the headers were judged.
-	if holder, ok := x.Snapshot.Key(x.Caller.KeyID); !ok || holder.Agent.Name != x.CallerRecord.Name {
-		return deny(Unauthenticated, GatewaySide, "unknown-caller", "the signing key belongs to no registered agent")
+	if !x.proven() {
+		return deny(Unauthenticated, GatewaySide, "unknown-caller", "what proved the caller belongs to no registered agent any more")
 	}
+	x.holding = holding
 	return allow()
+}
+
+// proven reports whether what proved the caller still names it: a key may have been withdrawn since.
+func (x *Exchange) proven() bool {
+	switch x.Caller.Assurance {
+	case identity.AssuranceAgent, identity.AssuranceMesh:
+		signatory, ok := x.Mesh.Signatory(x.Caller.KeyID, x.Moment)
+		return ok && signatory.Agent == x.CallerRecord.Name
+	case identity.AssuranceWorkload:
+		record, ok := x.Mesh.Agents.Workload(x.Caller.KeyID)
+		return ok && record.Name == x.CallerRecord.Name
+	case identity.AssuranceBearer:
+		issuer, _, _ := cutLast(x.Caller.KeyID, "#")
+		record, ok := x.Mesh.Agents.Subject(issuer, x.Caller.Subject)
+		return ok && record.Name == x.CallerRecord.Name
+	default:
+		return false
+	}
+}
+
+// cutLast cuts s around the last separator.
+func cutLast(s, separator string) (before, after string, found bool) {
+	i := strings.LastIndex(s, separator)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(separator):], true
 }

@@ -9,6 +9,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/task"
 )
 
@@ -142,15 +143,40 @@ func ownerUndecided(err error) Verdict {
 	return v
 }
 
-// actsFor reports whether the caller may act on the owner's tasks.
+// actsFor reports whether the caller may act on the owner's tasks: they are its own, or those of an agent that delegated
+// to it. What a trace or a gate tells makes nobody a delegate.
 func (x *Exchange) actsFor(owner task.Owner) bool {
-	return x.CallerRecord != nil && owner.Admits(x.CallerRecord.Name, x.CallerRecord.Created)
+	if x.CallerRecord == nil {
+		return false
+	}
+	if owner.Admits(x.CallerRecord.Name, x.CallerRecord.Created) {
+		return true
+	}
+	if x.Chain.Descent != Delegated {
+		return false
+	}
+	for _, name := range x.Chain.Holders {
+		if record, ok := x.Mesh.Agents.Agent(name); ok && owner.Admits(name, record.Created) {
+			return true
+		}
+	}
+	return false
+}
+
+// owner returns whose a task is that the exchange starts.
+func (x *Exchange) owner(contextID string) task.Owner {
+	owner := task.Owner{Agent: x.Caller.Agent, DID: x.Caller.DID, Context: contextID, Created: x.Time}
+	if x.Chain.Descent == Delegated && x.Chain.Holders[0] != x.Caller.Agent {
+		owner.For = x.Chain.Holders[0]
+	}
+	return owner
 }
 
 // answeredTasksStage learns whose the tasks of an answer are, and lets no caller see a task of somebody else's: from a
 // list it is taken out, any other answer about it is withheld.
 type answeredTasksStage struct {
 	ledger   Ledger
+	lineage  *lineage.Ledger
 	unknown  UnknownTasks
 	contexts Contexts
 }
@@ -173,9 +199,7 @@ func (s answeredTasksStage) Judge(ctx context.Context, x *Exchange) Verdict {
 		case err != nil && !errors.Is(err, task.ErrUnowned):
 			return ownerUndecided(err)
 		case x.actsFor(owner):
-			if told.State == a2a.TaskTerminal {
-				s.ledger.Finish(task.Ref{Callee: x.Callee.Name, Task: told.ID})
-			}
+			s.follow(x, told)
 		case x.Answer.Kind != a2a.AnswerTaskList:
 			return noTask(owner.Agent, told.ID)
 		default:
@@ -196,6 +220,30 @@ func (s answeredTasksStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	return v
 }
 
+// follow notes whether a task goes on after the answer.
+func (s answeredTasksStage) follow(x *Exchange, told a2a.TaskRef) {
+	if told.State != a2a.TaskTerminal {
+		x.goesOn(told.ID)
+		return
+	}
+	x.ended(told.ID)
+	s.ledger.Finish(task.Ref{Callee: x.Callee.Name, Task: told.ID})
+	if s.lineage != nil {
+		s.lineage.Finished(x.Callee.Name, told.ID, x.Moment)
+	}
+}
+
+// goesOn notes that a task which the call works on has not ended.
+func (x *Exchange) goesOn(id string) {
+	if x.serving != nil && !slices.Contains(x.running, id) && len(x.running) < maxLearned {
+		x.running = append(x.running, strings.Clone(id))
+	}
+}
+
+func (x *Exchange) ended(id string) {
+	x.running = slices.DeleteFunc(x.running, func(other string) bool { return other == id })
+}
+
 // owner returns whose task an answer is about. A task that first appears in the answer to a message is its sender's,
 // unless the sender named it itself: who can guess the id of a task that nobody is known to own must not come to own it.
 func (s answeredTasksStage) owner(ctx context.Context, x *Exchange, told a2a.TaskRef) (task.Owner, error) {
@@ -212,7 +260,7 @@ func (s answeredTasksStage) owner(ctx context.Context, x *Exchange, told a2a.Tas
 	if !known && len(x.learned) == maxLearned {
 		return task.Owner{}, errManyTasks
 	}
-	sender := task.Owner{Agent: x.Caller.Agent, DID: x.Caller.DID, Context: told.ContextID, Created: x.Time}
+	sender := x.owner(told.ContextID)
 	owner, err := s.ledger.Learn(ctx, ref, sender, state)
 	if err != nil || known {
 		return owner, err

@@ -1,5 +1,7 @@
 package governance
 
+import "slices"
+
 // Decision is what a factor, or the whole exchange, comes to. The zero value denies.
 type Decision uint8
 
@@ -51,16 +53,32 @@ type Verdict struct {
 	Evidence []string
 	// RetryAfterSeconds tells the caller when a repeat may succeed; 0 says nothing.
 	RetryAfterSeconds int
+	// Severity is that of what was found in content: low, medium, high or critical; empty for other factors.
+	Severity string
+	// Forged reports that the caller itself made what was refused, in a way that nobody does by mistake.
+	Forged bool
+	// Quorums are the approvals that an Approve waits for, sorted, each once.
+	Quorums []string
 	// Code overrides the JSON-RPC code of Kind where A2A or JSON-RPC defines one; 0 keeps the kind's.
 	Code int
 }
 
-// Meet returns the lower of two verdicts; of two equal ones the first, so that the witness is the earliest.
+// Meet returns the lower of two verdicts; of two equal ones the first, so that the witness is the earliest. Two that
+// wait for approvals wait for those of both.
 func (v Verdict) Meet(w Verdict) Verdict {
 	if w.Decision < v.Decision {
 		return w
 	}
+	if v.Decision == Approve && w.Decision == Approve {
+		v.Quorums = union(v.Quorums, w.Quorums)
+	}
 	return v
+}
+
+func union(a, b []string) []string {
+	both := append(append(make([]string, 0, len(a)+len(b)), a...), b...)
+	slices.Sort(both)
+	return slices.Compact(both)
 }
 
 func allow() Verdict { return Verdict{Decision: Allow} }

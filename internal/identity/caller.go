@@ -34,12 +34,15 @@ func (a Assurance) String() string {
 
 // Caller is who sent a request, as far as evidence proves it. The zero value is the anonymous caller.
 type Caller struct {
-	// Agent is the registered agent that holds DID.
+	// Agent is the registered agent that holds what was proved.
 	Agent agent.ID
-	// DID is the identifier whose key signed, without a fragment.
+	// DID is the identifier whose key signed, without a fragment; empty when the proof is no signature.
 	DID string
-	// KeyID is the DID URL of the key, as the signature named it.
+	// KeyID names what the proof was made with: the DID URL of the key, as the signature named it; the SPIFFE ID of the
+	// connection's peer; or the issuer of a token, a #, and the key id.
 	KeyID string
+	// Subject is whom a token is about, as its issuer names it; empty when the proof is no token.
+	Subject string
 	// Assurance is how strong the proof is.
 	Assurance Assurance
 	// ContentDigest is the raw Content-Digest field the signature covers; empty when it covers none.

@@ -57,6 +57,7 @@ func sample() Message {
 			{"a2a-extensions", "https://two.example"},
 			{"x-a2a-extensions", "https://old.example"},
 			{"agent-delegation", "a.b.c~d.e.f"},
+			{"agent-gate", "reports.publish"},
 		},
 	}
 }

@@ -2,7 +2,10 @@ package identity
 
 import (
 	"errors"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // seeds are Signature-Input and Signature fields: the examples of RFC 9421 sections 4.1, 4.2 and appendix B.2,
@@ -64,6 +67,60 @@ func FuzzCheckDigest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, field string) {
 		if CheckDigest(field, body) == nil && CheckDigest(field, []byte("other")) == nil {
 			t.Fatalf("%q names two bodies", field)
+		}
+	})
+}
+
+// Law: what readPlain reads, the reader of everything reads the same.
+func FuzzReadPlain(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add(seed[0], seed[1])
+	}
+	m := sample()
+	signed := newDraft(m).apply(m)
+	input, _ := signed.Header.Get("signature-input")
+	value, _ := signed.Header.Get("signature")
+	f.Add(input, value)
+	for _, edit := range [][2]string{
+		{";created=", ";created=0"},
+		{`"1.0"`, `"\"1.0"`},
+		{"sig=", "*-.9="},
+		{`("`, `( "`},
+		{`")`, `" )`},
+		{";tag", ";alg=\"ed25519\";tag"},
+		{";tag", ";later=1;tag"},
+		{";tag", "; tag"},
+		{";expires=1", ";expires=-1"},
+		{";expires=1", ";expires=1.0;x=1"},
+		{";expires=1", ";expires=999999999999999;x=1"},
+		{`"@method"`, `"@method" "@method"`},
+		{`;nonce="`, `;nonce="\\`},
+		{";keyid=", ";keyid=\"\";keyid="},
+		{`"@method"`, `"@method";req`},
+		{"sig=", " sig="},
+		{"sig=", "sig=,sig="},
+	} {
+		f.Add(strings.Replace(input, edit[0], edit[1], 1), value)
+	}
+	f.Add(input, strings.Replace(value, "=:", "=:\n", 1))
+	f.Add(input, value+" ")
+	f.Fuzz(func(t *testing.T, input, value string) {
+		h := Header{{"signature-input", input}, {"signature", value}}
+		inputs, _ := h.combined("signature-input")
+		values, _ := h.combined("signature")
+		plain, ok := readPlain(inputs, values)
+		if !ok {
+			return
+		}
+		label, want, err := readInput(inputs)
+		if err != nil {
+			t.Fatalf("only readPlain reads %q: %v", input, err)
+		}
+		if want.value, err = readValue(values, label); err != nil {
+			t.Fatalf("only readPlain reads %q: %v", value, err)
+		}
+		if diff := cmp.Diff(want, plain, cmp.AllowUnexported(signature{})); diff != "" {
+			t.Fatalf("readPlain reads %q differently (-want +got):\n%s", input, diff)
 		}
 	})
 }

@@ -151,7 +151,7 @@ func (m *Message) required() iter.Seq[string] {
 // message is read or what it may do.
 func mustCover(name string) bool {
 	switch name {
-	case contentDigest, "authorization", "agent-delegation", "x-a2a-extensions":
+	case contentDigest, "authorization", "agent-delegation", "agent-gate", "x-a2a-extensions":
 		return true
 	}
 	return strings.HasPrefix(name, "a2a-")

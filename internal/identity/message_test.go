@@ -1,10 +1,8 @@
 package identity
 
 import (
-	"encoding/base64"
 	"testing"
 
-	"github.com/dunglas/httpsfv"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -109,58 +107,4 @@ func TestDerivedComponents(t *testing.T) {
 			}
 		})
 	}
-}
-
-// RFC 9421 appendix B.2.6, with the key of appendix B.1.4.
-func TestAppendixB26(t *testing.T) {
-	t.Parallel()
-	const (
-		key   = "JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs="
-		input = `sig-b26=("date" "@method" "@path" "@authority" "content-type" "content-length");created=1618884473;keyid="test-key-ed25519"`
-		value = `sig-b26=:wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==:`
-		base  = `"date": Tue, 20 Apr 2021 02:07:55 GMT` + "\n" +
-			`"@method": POST` + "\n" +
-			`"@path": /foo` + "\n" +
-			`"@authority": example.com` + "\n" +
-			`"content-type": application/json` + "\n" +
-			`"content-length": 18` + "\n" +
-			`"@signature-params": ("date" "@method" "@path" "@authority" "content-type" "content-length");created=1618884473;keyid="test-key-ed25519"`
-	)
-	m := Message{
-		Method: "POST", Authority: "example.com", Path: "/foo", RawQuery: "param=Value&Pet=dog", HasQuery: true,
-		Header: Header{
-			{"host", "example.com"},
-			{"date", "Tue, 20 Apr 2021 02:07:55 GMT"},
-			{"content-type", "application/json"},
-			{"content-length", "18"},
-		},
-		HasBody: true,
-	}
-	public, err := base64.StdEncoding.DecodeString(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	members, ok := parseMembers(input, 1)
-	if !ok {
-		t.Fatal("the Signature-Input of the appendix was not read")
-	}
-	s, err := newSignature(members[0].value.(httpsfv.InnerList), members[0].text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.value, err = readValue(value, "sig-b26"); err != nil {
-		t.Fatal(err)
-	}
-	got, err := appendBase(nil, &m, s.components, s.params)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(base, string(got)); diff != "" {
-		t.Errorf("signature base (-want +got):\n%s", diff)
-	}
-	if err := s.verify(&m, public); err != nil {
-		t.Errorf("verifying the signature of the appendix: %v", err)
-	}
-	m.Path = "/bar"
-	wantRefusal(t, s.verify(&m, public), BadSignature)
 }

@@ -9,11 +9,18 @@ import (
 	"time"
 )
 
-// The shape of the replay memory. Entries leave a bucket at a time, once everything in it has expired, so the
-// ring of buckets has to reach over MaxLifetime, the skew ahead, the margin after expiry and one bucket begun.
+// MaxRemembered is the longest time from the use of a nonce until its proof expires. It is far beyond the life of a
+// signature, for the sake of tokens that count once.
+const MaxRemembered = 24*time.Hour + time.Minute
+
+// The shape of the replay memory, in seconds. Entries leave a bucket at a time, once everything in it has expired:
+// those of signatures soon, those of tokens within a quarter of an hour. Each ring of buckets has to reach over the
+// longest life it is for, the skew ahead, the margin after expiry and one bucket begun.
 const (
-	bucketWidth  = 10 // seconds
-	bucketCount  = 10
+	nearWidth    = 10
+	nearCount    = 10
+	farWidth     = 900
+	farCount     = 99
 	replayShards = 64
 	replayMargin = int64(maxSkew / time.Second)
 )
@@ -24,33 +31,58 @@ type nonceID [16]byte
 // Replay is an exact memory of the nonces that were used, bounded in entries and in time. It is safe for
 // concurrent use.
 type Replay struct {
-	boot     int64
+	fence    atomic.Int64 // the second up to which nothing is known about what was used
 	capacity int64
 	entries  atomic.Int64
 	shards   [replayShards]replayShard
 }
 
 type replayShard struct {
-	mu      sync.Mutex
-	tick    int64 // the latest bucket number seen; it never goes back
-	buckets [bucketCount]map[nonceID]struct{}
-	_       [64]byte // keeps neighbours off one cache line
+	mu   sync.Mutex
+	last int64 // the latest second seen; it never goes back
+	used map[nonceID]struct{}
+	near [nearCount][]nonceID
+	far  [farCount][]nonceID
+	_    [64]byte // keeps neighbours off one cache line
 }
 
-// NewReplay returns an empty memory of at most capacity nonces. What was used before boot is not in it, so
-// signatures created before that second are refused. A sender whose clock runs ahead, by 10 seconds at most,
-// can have sent a signature before boot that is created after it; only a memory that outlives the process
-// catches that one.
+// NewReplay returns an empty memory of at most capacity nonces. What was used before boot is not in it, so proofs that
+// were made in that second or earlier are refused. A sender whose clock runs ahead, by 10 seconds at most, can have
+// used one before boot that is made after it; only a memory that outlives the process catches that one.
 func NewReplay(boot time.Time, capacity int) *Replay {
-	return &Replay{boot: boot.Unix(), capacity: int64(capacity)}
+	r := &Replay{capacity: int64(capacity)}
+	r.fence.Store(boot.Unix())
+	return r
 }
 
-// Use returns nil the first time the key of a verified signature uses its nonce and a *Refusal every other time, until
-// the signature has expired. Now is the moment of the verification; when the clock goes back, signatures that the memory
+// Fence refuses, from now on, every proof that was made up to the second of the given time. It is for memories that
+// several processes share, when they lose what they held. It never goes back.
+func (r *Replay) Fence(until time.Time) {
+	for {
+		fence := r.fence.Load()
+		if until.Unix() <= fence || r.fence.CompareAndSwap(fence, until.Unix()) {
+			return
+		}
+	}
+}
+
+// Fenced returns the time up to which proofs are refused.
+func (r *Replay) Fenced() time.Time { return time.Unix(r.fence.Load(), 0) }
+
+// Admits returns a *Refusal when the proof was made so early that it may have been used unnoticed.
+func (r *Replay) Admits(proof Proof) error {
+	if proof.Created.Unix() <= r.fence.Load() {
+		return refuse(BeforeBoot, "the proof was made before the replay memory began; make a new one")
+	}
+	return nil
+}
+
+// Use returns nil the first time the key of a verified proof uses its nonce and a *Refusal every other time, until
+// the proof has expired. Now is the moment of the verification; when the clock goes back, proofs that the memory
 // may have forgotten are refused. A full memory refuses everything.
 func (r *Replay) Use(_ context.Context, proof Proof, now time.Time) error {
-	if proof.Created.Unix() < r.boot {
-		return refuse(BeforeBoot, "the signature was made before the replay memory began; sign again")
+	if err := r.Admits(proof); err != nil {
+		return err
 	}
 	id := newNonceID(proof.Key, proof.Nonce)
 	shard := &r.shards[id[0]%replayShards]
@@ -79,42 +111,61 @@ func (s *replayShard) use(r *Replay, id nonceID, expires, now time.Time) *Refusa
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.advance(r, now)
-	tick := (expires.Unix() + replayMargin) / bucketWidth
-	switch {
-	case tick < s.tick:
-		return refuse(Expired, "the signature has expired")
-	case tick >= s.tick+bucketCount:
-		return refuse(Malformed, "the signature expires later than it can be remembered")
+	bucket, refusal := s.bucket(expires.Unix() + replayMargin)
+	if refusal != nil {
+		return refusal
 	}
-	for i := range s.buckets {
-		if _, used := s.buckets[i][id]; used {
-			return refuse(Replayed, "the nonce was used before; sign again with a new one")
-		}
+	if _, used := s.used[id]; used {
+		return refuse(Replayed, "the nonce was used before; make a new proof with another one")
 	}
 	if r.entries.Add(1) > r.capacity {
 		r.entries.Add(-1)
-		return refuse(Overloaded, "too many signatures are remembered to take one more; retry later")
+		return refuse(Overloaded, "too many nonces are remembered to take one more; retry later")
 	}
-	bucket := &s.buckets[tick%bucketCount]
-	if *bucket == nil {
-		*bucket = make(map[nonceID]struct{})
+	if s.used == nil {
+		s.used = make(map[nonceID]struct{})
 	}
-	(*bucket)[id] = struct{}{}
+	s.used[id] = struct{}{}
+	*bucket = append(*bucket, id)
 	return nil
+}
+
+// bucket returns where entries are kept that leave at the given second.
+func (s *replayShard) bucket(leave int64) (*[]nonceID, *Refusal) {
+	near, far := leave/nearWidth, leave/farWidth
+	switch {
+	case near < s.last/nearWidth:
+		return nil, refuse(Expired, "the proof has expired")
+	case near < s.last/nearWidth+nearCount:
+		return &s.near[near%nearCount], nil
+	case far < s.last/farWidth+farCount:
+		return &s.far[far%farCount], nil
+	default:
+		return nil, refuse(Malformed, "the proof expires later than it can be remembered")
+	}
 }
 
 // advance drops the buckets that lie before now.
 func (s *replayShard) advance(r *Replay, now time.Time) {
-	tick := now.Unix() / bucketWidth
-	if tick <= s.tick {
+	before, after := s.last, now.Unix()
+	if after <= before {
 		return
 	}
-	for old := s.tick; old < min(tick, s.tick+bucketCount); old++ {
-		bucket := &s.buckets[old%bucketCount]
-		r.entries.Add(-int64(len(*bucket)))
-		*bucket = nil
+	s.last = after
+	for tick := before / nearWidth; tick < min(after/nearWidth, before/nearWidth+nearCount); tick++ {
+		s.drop(r, &s.near[tick%nearCount])
 	}
-	s.tick = tick
+	for tick := before / farWidth; tick < min(after/farWidth, before/farWidth+farCount); tick++ {
+		s.drop(r, &s.far[tick%farCount])
+	}
+}
+
+func (s *replayShard) drop(r *Replay, bucket *[]nonceID) {
+	r.entries.Add(-int64(len(*bucket)))
+	for _, id := range *bucket {
+		delete(s.used, id)
+	}
+	*bucket = nil
 }
 
 func newNonceID(key, nonce string) nonceID {

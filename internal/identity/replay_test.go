@@ -24,7 +24,7 @@ func reasonOf(err error) string {
 
 func TestReplayUse(t *testing.T) {
 	t.Parallel()
-	r := NewReplay(noon, 100)
+	r := NewReplay(noon.Add(-time.Second), 100)
 	steps := []struct {
 		name, key, nonce string
 		after            time.Duration
@@ -53,7 +53,7 @@ func TestReplayUse(t *testing.T) {
 // that: it goes by the key.
 func TestReplayUnderAnotherSpelling(t *testing.T) {
 	t.Parallel()
-	r := NewReplay(noon, 10)
+	r := NewReplay(noon.Add(-time.Second), 10)
 	for i, id := range names(alice).IDs() {
 		m := sample()
 		d := newDraft(m)
@@ -82,7 +82,7 @@ func TestReplayBootFence(t *testing.T) {
 		want    string
 	}{
 		{"second-before", noon.Add(-time.Second), "before-boot"},
-		{"same-second", noon, ""},
+		{"same-second", noon, "before-boot"},
 		{"after", noon.Add(time.Second), ""},
 	}
 	for _, tt := range tests {
@@ -96,10 +96,63 @@ func TestReplayBootFence(t *testing.T) {
 	}
 }
 
+func TestReplayFence(t *testing.T) {
+	t.Parallel()
+	r := NewReplay(noon.Add(-time.Hour), 10)
+	if got := use(r, "a", "1", noon); got != "" {
+		t.Fatalf("before the fence: got %q", got)
+	}
+	r.Fence(noon.Add(500 * time.Millisecond))
+	r.Fence(noon.Add(-time.Minute))
+	for after, want := range map[time.Duration]string{0: "before-boot", time.Second: ""} {
+		if got := use(r, "a", "2", noon.Add(after)); got != want {
+			t.Errorf("made %s after the fence: got %q, want %q", after, got, want)
+		}
+	}
+	if got := r.Fenced(); !got.Equal(noon) {
+		t.Errorf("the fence is at %s, want the last second that is refused, %s", got, noon)
+	}
+}
+
+// A token that counts once lives for hours. Its nonce is remembered as long, and so are those of signatures meanwhile.
+func TestReplayLongLives(t *testing.T) {
+	t.Parallel()
+	for _, life := range []time.Duration{90 * time.Second, 10 * time.Minute, time.Hour, 24*time.Hour + 10*time.Second} {
+		t.Run(life.String(), func(t *testing.T) {
+			t.Parallel()
+			r := NewReplay(noon.Add(-time.Second), 1000)
+			token := Proof{Key: "issuer", Nonce: "id", Created: noon, Expires: noon.Add(life)}
+			if err := r.Use(t.Context(), token, noon); err != nil {
+				t.Fatal(err)
+			}
+			for after := time.Duration(0); after <= life; after += max(life/50, time.Second) {
+				if got := reasonOf(r.Use(t.Context(), token, noon.Add(after))); got != "replayed" {
+					t.Fatalf("after %s: got %q, want replayed", after, got)
+				}
+				if got := use(r, "a", after.String(), noon.Add(after)); got != "" {
+					t.Fatalf("a signature after %s: got %q", after, got)
+				}
+			}
+			end := noon.Add(life + time.Duration(replayMargin+farWidth)*time.Second)
+			if got := reasonOf(r.Use(t.Context(), token, end)); got != "expired" {
+				t.Errorf("after its life: got %q, want expired", got)
+			}
+			r.sweep(end.Add(time.Hour))
+			if got := r.entries.Load(); got != 0 {
+				t.Errorf("%d entries are left when all have expired", got)
+			}
+		})
+	}
+	if got := reasonOf(NewReplay(noon.Add(-time.Second), 1).Use(t.Context(),
+		Proof{Key: "a", Nonce: "1", Created: noon, Expires: noon.Add(MaxRemembered)}, noon)); got != "" {
+		t.Errorf("the longest life: got %q", got)
+	}
+}
+
 func TestReplayFull(t *testing.T) {
 	t.Parallel()
 	const capacity = 100
-	r := NewReplay(noon, capacity)
+	r := NewReplay(noon.Add(-time.Second), capacity)
 	for i := range capacity {
 		if got := use(r, "a", fmt.Sprint(i), noon); got != "" {
 			t.Fatalf("nonce %d of %d: got %q", i, capacity, got)
@@ -136,6 +189,12 @@ func TestReplayNeverAcceptsTwice(t *testing.T) {
 		nonce := fmt.Sprint(random.IntN(300))
 		created := now.Add(time.Duration(random.IntN(71)-60) * time.Second).Truncate(time.Second)
 		expires := created.Add(time.Duration(1+random.IntN(60)) * time.Second)
+		if random.IntN(50) == 0 {
+			expires = created.Add(time.Duration(random.Int64N(int64(24 * time.Hour))).Truncate(time.Second))
+		}
+		if random.IntN(5000) == 0 {
+			now = now.Add(time.Duration(random.Int64N(int64(20 * time.Hour))))
+		}
 		if expires.Before(now) {
 			continue
 		}
@@ -158,7 +217,7 @@ func TestReplayClock(t *testing.T) {
 	if got := use(r, "a", "1", time.Unix(-50, 0)); got != "" {
 		t.Errorf("before 1970: got %q, want room", got)
 	}
-	if got := reasonOf(r.Use(t.Context(), Proof{Key: "a", Nonce: "1", Created: noon, Expires: noon.Add(time.Hour)}, noon)); got != "malformed" {
+	if got := reasonOf(r.Use(t.Context(), Proof{Key: "a", Nonce: "1", Created: noon, Expires: noon.Add(26 * time.Hour)}, noon)); got != "malformed" {
 		t.Errorf("a signature beyond the horizon: got %q, want malformed", got)
 	}
 }
@@ -166,7 +225,7 @@ func TestReplayClock(t *testing.T) {
 // Law: what a jump of the clock made the memory forget is refused once the clock is back.
 func TestReplayClockBack(t *testing.T) {
 	t.Parallel()
-	r := NewReplay(noon, 10_000)
+	r := NewReplay(noon.Add(-time.Second), 10_000)
 	const nonces = 300
 	for i := range nonces {
 		if got := use(r, "a", fmt.Sprint(i), noon); got != "" {
@@ -188,7 +247,7 @@ func TestReplayClockBack(t *testing.T) {
 func TestReplayConcurrently(t *testing.T) {
 	t.Parallel()
 	const goroutines, nonces = 16, 200
-	r := NewReplay(noon, 1000)
+	r := NewReplay(noon.Add(-time.Second), 1000)
 	var wins [nonces]atomic.Int32
 	var wg sync.WaitGroup
 	for g := range goroutines {

@@ -45,6 +45,9 @@ func readSignature(h Header) (*signature, error) {
 	case len(inputs)+len(values) > maxSignatureBytes:
 		return nil, refuse(Malformed, "the fields Signature and Signature-Input exceed 8 KiB")
 	}
+	if s, ok := readPlain(inputs, values); ok {
+		return s, nil
+	}
 	label, s, err := readInput(inputs)
 	if err != nil {
 		return nil, err
@@ -119,13 +122,9 @@ func newSignature(list httpsfv.InnerList, params string) (*signature, error) {
 		if len(item.Params.Names()) > 0 {
 			return nil, refuse(Unsupported, "component %d of the signature has a parameter; none is supported", i+1)
 		}
-		if err := validComponent(i, name); err != nil {
+		if err := s.list(i, name); err != nil {
 			return nil, err
 		}
-		if slices.Contains(s.components, name) {
-			return nil, refuse(Malformed, "the signature lists the component %q twice", name)
-		}
-		s.components = append(s.components, name)
 	}
 	for _, name := range list.Params.Names() {
 		value, _ := list.Params.Get(name)
@@ -133,13 +132,36 @@ func newSignature(list httpsfv.InnerList, params string) (*signature, error) {
 			return nil, refuse(Malformed, "the parameter %s has the wrong type or length", name)
 		}
 	}
-	if s.alg != algorithm {
-		return nil, refuse(Unsupported, "the parameter alg must be absent or %q", algorithm)
-	}
-	if s.keyID == "" {
-		return nil, refuse(Malformed, "the parameter keyid is required")
+	if err := s.complete(); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// list takes the name of component i.
+func (s *signature) list(i int, name string) error {
+	if i >= maxComponents {
+		return refuse(Malformed, "the signature lists more than %d components", maxComponents)
+	}
+	if err := validComponent(i, name); err != nil {
+		return err
+	}
+	if slices.Contains(s.components, name) {
+		return refuse(Malformed, "the signature lists the component %q twice", name)
+	}
+	s.components = append(s.components, name)
+	return nil
+}
+
+// complete checks what all parameters together say.
+func (s *signature) complete() error {
+	if s.alg != algorithm {
+		return refuse(Unsupported, "the parameter alg must be absent or %q", algorithm)
+	}
+	if s.keyID == "" {
+		return refuse(Malformed, "the parameter keyid is required")
+	}
+	return nil
 }
 
 // set takes one signature parameter (RFC 9421 section 2.3). Unknown ones are covered by the signature and say

@@ -123,7 +123,7 @@ func TestAdditionsAreUncovered(t *testing.T) {
 		"empty-query": func(m *Message) { m.HasQuery = true },
 		"body":        func(m *Message) { m.HasBody = true },
 	}
-	for _, name := range []string{"content-digest", "authorization", "agent-delegation", "a2a-version", "a2a-x", "x-a2a-extensions"} {
+	for _, name := range []string{"content-digest", "authorization", "agent-delegation", "agent-gate", "a2a-version", "a2a-x", "x-a2a-extensions"} {
 		additions[name] = func(m *Message) { m.Header = append(slices.Clone(m.Header), Field{name, ""}) }
 	}
 	for name, add := range additions {

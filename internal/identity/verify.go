@@ -50,15 +50,15 @@ type Keys interface {
 	Signatory(keyID string, now time.Time) (Signatory, bool)
 }
 
-// Proof is what a verified signature proves.
+// Proof is what a verified signature proves, or other evidence that was made at one moment, such as a token.
 type Proof struct {
-	// Caller is who signed.
+	// Caller is who made it.
 	Caller Caller
 	// Key is the signing key, the same however the signature spelled its keyid: nonces are remembered by it.
 	Key string
-	// Nonce is empty only for GET.
+	// Nonce counts once for the key. Of signatures it is empty only for GET; other evidence that counts often has none.
 	Nonce string
-	// Created and Expires bound the signature's life, in whole seconds.
+	// Created and Expires bound the proof's life, in whole seconds.
 	Created, Expires time.Time
 }
 

@@ -150,6 +150,7 @@ func TestVerifyRefusesComponents(t *testing.T) {
 		{"a2a-extensions-uncovered", without("a2a-extensions"), Uncovered},
 		{"old-extensions-uncovered", without("x-a2a-extensions"), Uncovered},
 		{"delegation-uncovered", without("agent-delegation"), Uncovered},
+		{"gate-uncovered", without("agent-gate"), Uncovered},
 		{"nothing-covered", func(d *draft) { d.components = nil }, Uncovered},
 
 		{"component-twice", with("@method"), Malformed},
@@ -157,8 +158,14 @@ func TestVerifyRefusesComponents(t *testing.T) {
 		{"component-upper-case", with("X-Upper"), Malformed},
 		{"component-empty", with(""), Malformed},
 		{"component-long", with(strings.Repeat("x", maxComponentName+1)), Malformed},
-		{"component-not-supported", with("@target-uri"), Unsupported},
+		{"component-target-uri", with("@target-uri"), Unsupported},
+		{"component-request-target", with("@request-target"), Unsupported},
+		{"component-scheme", with("@scheme"), Unsupported},
+		{"component-query-param", with("@query-param"), Unsupported},
 		{"component-status", with("@status"), Unsupported},
+		{"component-signature-params", with("@signature-params"), Unsupported},
+		{"component-unknown-derived", with("@later"), Unsupported},
+		{"component-derived-upper-case", with("@Method"), Malformed},
 	}.run(t)
 }
 
@@ -327,13 +334,13 @@ func TestVerifyKeyOfWrongSize(t *testing.T) {
 func TestReasonNames(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
-	for r := Malformed; r <= DigestMismatch; r++ {
+	for r := Malformed; r <= KeysUnavailable; r++ {
 		if r.String() == "" || seen[r.String()] {
 			t.Errorf("reason %d has no name of its own: %q", r, r)
 		}
 		seen[r.String()] = true
 	}
-	if got := (DigestMismatch + 1).String(); got != "malformed" {
+	if got := (KeysUnavailable + 1).String(); got != "malformed" {
 		t.Errorf("an unknown reason is %q, want malformed", got)
 	}
 	if (Refusal{}).Reason == Missing {

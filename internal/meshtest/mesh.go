@@ -40,21 +40,32 @@ type Mesh struct {
 func New() *Mesh {
 	m := &Mesh{Records: map[agent.ID]*agent.Record{}, keys: map[agent.ID]ed25519.PrivateKey{}}
 	for _, name := range []agent.ID{"caller", "weather", "ledger"} {
-		seed := sha256.Sum256([]byte(name))
-		private := ed25519.NewKeyFromSeed(seed[:])
-		key := Public(private)
-		m.keys[name] = private
-		m.Records[name] = &agent.Record{
-			Name: name, Status: agent.Active, DIDs: []string{key.DID, key.Mesh},
-			Capabilities: []agent.Capability{"call:*"}, Ceiling: agent.User, Base: agent.TrustUser,
-			Card: agent.Card{Interfaces: []agent.Interface{
-				{URL: "http://10.0.0.1:9000/rpc", Binding: agent.JSONRPC, Version: "1.0"},
-				{URL: "http://10.0.0.1:9000/rest", Binding: agent.HTTPJSON, Version: "1.0"},
-			}},
-		}
+		m.Add(name, agent.User)
 	}
 	m.Records["weather"].Effect = agent.EffectRead
 	return m
+}
+
+// Add registers one more agent, vouched for up to a ring, and returns its record.
+func (m *Mesh) Add(name agent.ID, ring agent.Ring) *agent.Record {
+	private := Private(name)
+	key := Public(private)
+	m.keys[name] = private
+	m.Records[name] = &agent.Record{
+		Name: name, Status: agent.Active, DIDs: []string{key.DID, key.Mesh},
+		Capabilities: []agent.Capability{"call:*"}, Ceiling: ring, Base: agent.VouchedTrust(ring),
+		Card: agent.Card{Interfaces: []agent.Interface{
+			{URL: "http://10.0.0.1:9000/rpc", Binding: agent.JSONRPC, Version: "1.0"},
+			{URL: "http://10.0.0.1:9000/rest", Binding: agent.HTTPJSON, Version: "1.0"},
+		}},
+	}
+	return m.Records[name]
+}
+
+// Private returns the key of the agent of a name, in every mesh.
+func Private(name agent.ID) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(name))
+	return ed25519.NewKeyFromSeed(seed[:])
 }
 
 // Public returns the names of a private key's public half.

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"ringfence.dev/ringfence/internal/agent"
@@ -37,27 +36,14 @@ func (r *Registry) RejectCard(ctx context.Context, name agent.ID, digest string)
 
 // resolve changes a record whose pending card has the digest, on whatever revision it is.
 func (r *Registry) resolve(ctx context.Context, name agent.ID, digest, word string, change func(*agent.Record) error) (*agent.Record, error) {
-	for range writeAttempts {
-		record, err := r.current(ctx, name, 0)
-		if err != nil {
-			return nil, err
+	stored, err := r.revise(ctx, name, func(next *agent.Record) (bool, error) {
+		if next.Pending == nil || next.Pending.Digest != digest {
+			return false, ErrNotPending
 		}
-		if record.Pending == nil || record.Pending.Digest != digest {
-			return nil, ErrNotPending
-		}
-		next := *record
-		if err := change(&next); err != nil {
-			return nil, err
-		}
-		stored, err := r.replaceCard(ctx, &next)
-		if errors.Is(err, ErrChanged) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
+		return true, change(next)
+	})
+	if stored != nil {
 		r.config.Logger.Info("a changed card was "+word, slog.String("agent", string(name)), slog.String("digest", digest))
-		return stored, r.awaitWrite(ctx, name, stored.Revision)
 	}
-	return nil, ErrChanged
+	return stored, err
 }

@@ -11,10 +11,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/network"
 )
 
 // fetchTimeout bounds the fetch of one card, all attempts together.
@@ -65,13 +65,7 @@ var _ CardFetcher = (*Fetcher)(nil)
 func NewFetcher(config FetchConfig) *Fetcher {
 	dialer := net.Dialer{
 		Resolver: config.Resolver,
-		Control: func(_, address string, _ syscall.RawConn) error {
-			peer, err := netip.ParseAddrPort(address)
-			if err != nil {
-				return errors.New("the address cannot be judged")
-			}
-			return checkAddr(peer.Addr(), config.AllowedNetworks)
-		},
+		Control:  network.Guard(config.AllowedNetworks),
 	}
 	return &Fetcher{client: http.Client{
 		Transport: &http.Transport{
@@ -191,6 +185,9 @@ func (f *Fetcher) get(ctx context.Context, place, tag string) (answer, error) {
 		return answer{}, &answerError{"answers with a content encoding that was not asked for"}
 	}
 	raw, err := io.ReadAll(io.LimitReader(response.Body, agent.MaxCardBytes+1))
+	if err == nil {
+		err = ctx.Err() // an answer that is cut short by the deadline may look like one that ended
+	}
 	if err != nil {
 		return answer{}, transportProblem(err)
 	}
@@ -206,12 +203,12 @@ func (f *Fetcher) get(ctx context.Context, place, tag string) (answer, error) {
 
 // transportProblem completes the sentence "URL …" for a request that got no answer.
 func transportProblem(err error) error {
-	var denied *deniedError
+	var denied *network.ForbiddenError
 	var timeout interface{ Timeout() bool }
 	var wrapped *url.Error
 	switch {
 	case errors.As(err, &denied):
-		return fmt.Errorf("cannot be fetched: %w", denied)
+		return fmt.Errorf("cannot be fetched: %w", &deniedError{denied.Addr})
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("did not answer within %s", fetchTimeout)
 	case errors.As(err, &wrapped):

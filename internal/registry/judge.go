@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/cards"
@@ -34,7 +35,8 @@ func (r *Registry) verify(ctx context.Context, record *agent.Record, raw []byte)
 	if r.config.Cards.Mode == cards.Off || verifier == nil {
 		return agent.CardVerification{}, nil
 	}
-	keys := cards.KeysOf(record)
+	now := r.config.Now()
+	keys := cards.KeysOf(r.signing(record, now))
 	keys.Sets = map[string][]cards.Key{}
 	var problems []error
 	for _, url := range verifier.Wanted(raw, keys) {
@@ -45,7 +47,19 @@ func (r *Registry) verify(ctx context.Context, record *agent.Record, raw []byte)
 		}
 		keys.Sets[url] = set
 	}
-	return verifier.Verify(raw, keys, r.config.Now()), errors.Join(problems...)
+	return verifier.Verify(raw, keys, now), errors.Join(problems...)
+}
+
+// signing returns the record without those of its keys that are not accepted now.
+func (r *Registry) signing(record *agent.Record, now time.Time) *agent.Record {
+	e := newEntry(record)
+	accepted := *record
+	for i := range e.keys {
+		if _, revoked := r.Snapshot().Revoked(e.keys[i].fragment); revoked || e.keys[i].retired(now) {
+			accepted.DIDs = without(accepted.DIDs, e.keys[i].Key)
+		}
+	}
+	return &accepted
 }
 
 func (r *Registry) keySet(ctx context.Context, url string) ([]cards.Key, error) {

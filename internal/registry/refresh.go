@@ -128,7 +128,7 @@ func (r *Registry) settle(ctx context.Context, fetchedFor *agent.Record, card ag
 			// changes are no news.
 			return record, decision{outcome: d.outcome}, errors.Join(d.problem, r.awaitWrite(ctx, record.Name, record.Revision))
 		}
-		stored, err := r.replaceCard(ctx, &d.next)
+		stored, err := r.replaceRecord(ctx, &d.next)
 		if errors.Is(err, ErrChanged) {
 			continue
 		}
@@ -207,21 +207,6 @@ func (r *Registry) putInForce(record *agent.Record, card agent.PendingCard, appr
 	record.Pending, record.Rejected = nil, ""
 	record.Updated = r.now()
 	record.CardUpdate = &agent.CardUpdate{At: record.Updated, Changes: card.Changes, Approved: approved}
-}
-
-// replaceCard stores the record over the revision it has, or returns ErrChanged. The snapshot shows it later.
-func (r *Registry) replaceCard(ctx context.Context, record *agent.Record) (*agent.Record, error) {
-	encoded, err := record.Encode()
-	if err != nil {
-		return nil, err
-	}
-	revision, err := r.config.Bucket.CompareAndSet(ctx, string(record.Name), encoded, record.Revision)
-	if err != nil {
-		return nil, storeError("replacing card", err)
-	}
-	stored := *record
-	stored.Revision = revision
-	return &stored, nil
 }
 
 // report logs a change that was decided about, once: what is found again and again is only counted.

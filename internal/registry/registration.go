@@ -15,10 +15,14 @@ import (
 
 // Bounds of one registration.
 const (
-	maxDIDs         = 32
+	maxDIDs         = 32 // those that are given, without what is minted
+	maxSidecars     = 32
+	maxWorkloads    = 32
+	maxSubjects     = 64
 	maxCapabilities = 256
 	maxCardKeys     = 16
 	maxOwner        = 256 // bytes
+	maxReason       = 256 // bytes
 )
 
 // Registration is what an administrator says about an agent. Exactly one of Card and CardURL is given.
@@ -32,8 +36,14 @@ type Registration struct {
 	// CardKeys are the keys that may sign the card, each a JWK or a did:key as JSON. Where there are any, no other
 	// key may.
 	CardKeys []json.RawMessage
-	// DIDs are the agent's did:key identifiers; a did:mesh may stand beside the did:key it was minted from.
+	// DIDs are the agent's did:key and did:web identifiers; a did:mesh may stand beside the did:key it was minted from.
 	DIDs []string
+	// Sidecars are the did:keys of the sidecars that sign for the agent.
+	Sidecars []string
+	// Workloads are the SPIFFE IDs under which the agent's connections are authenticated.
+	Workloads []string
+	// Subjects are those of bearer tokens that speak for the agent.
+	Subjects []agent.Subject
 	// Owner answers for the agent.
 	Owner string
 	// Capabilities bound what the agent may ask of others. Nil takes the configured default, empty grants none.
@@ -41,6 +51,10 @@ type Registration struct {
 	// RingCeiling is the ring, 0 to 3, up to which the administrator vouches for the agent: it starts there.
 	// Nil vouches for nothing: the agent starts in ring 3 and can rise to ring 1.
 	RingCeiling *int
+	// RequiredRing is the least privileged ring, 0 to 3, that may call the agent; nil is 3, which asks for none.
+	RequiredRing *int
+	// RequiredTrust is the lowest score, 0 to 1000, that may call the agent.
+	RequiredTrust int
 	// Effect is what an operation on the agent does: read, write or admin; empty means write.
 	Effect string
 	// SkillEffects overrides Effect by skill id of the card.
@@ -69,8 +83,12 @@ func (g Registration) record(defaults Defaults) (*agent.Record, error) {
 	d.card(g)
 	d.cardKeys(g.CardKeys)
 	d.dids(g.DIDs)
+	d.sidecars(g.Sidecars)
+	d.workloads(g.Workloads)
+	d.subjects(g.Subjects)
 	d.capabilities(g.Capabilities)
 	d.ceiling(g.RingCeiling)
+	d.requirements(g.RequiredRing, g.RequiredTrust)
 	d.record.Effect = d.effect("effect", g.Effect)
 	d.skillEffects(g.SkillEffects)
 	if g.Card != nil && d.record.Card.Raw != nil {
@@ -132,36 +150,6 @@ func (d *draft) cardKeys(given []json.RawMessage) {
 	d.record.CardKeys = slices.Clone(given)
 }
 
-// dids mints the did:mesh of every did:key, so that both are among the agent's identifiers.
-func (d *draft) dids(given []string) {
-	if len(given) > maxDIDs {
-		d.fail("dids", fmt.Sprintf("must list at most %d identifiers", maxDIDs))
-		return
-	}
-	minted := map[string]bool{}
-	seen := map[string]bool{}
-	for _, did := range given {
-		if key, err := agent.ParseKeyDID(did); err == nil && !minted[key.Mesh] {
-			minted[key.Mesh] = true
-			d.record.DIDs = append(d.record.DIDs, key.DID, key.Mesh)
-		}
-	}
-	for i, did := range given {
-		path := fmt.Sprintf("dids[%d]", i)
-		_, keyProblem := agent.ParseKeyDID(did)
-		err := agent.ValidateDID(did)
-		switch {
-		case err != nil:
-			d.fail(path, err.Error())
-		case seen[did]:
-			d.fail(path, "is listed twice")
-		case keyProblem != nil && !minted[did]:
-			d.fail(path, "needs the did:key it was minted from beside it: a did:mesh alone carries no key")
-		}
-		seen[did] = true
-	}
-}
-
 func (d *draft) capabilities(given []string) {
 	if given == nil {
 		return
@@ -190,6 +178,20 @@ func (d *draft) ceiling(given *int) {
 		d.fail("ringCeiling", "must be 0, 1, 2 or 3")
 	}
 	d.record.Ceiling, d.record.Base = ring, agent.VouchedTrust(ring)
+}
+
+func (d *draft) requirements(ring *int, trust int) {
+	if ring != nil {
+		required, err := agent.RingFromNumber(*ring)
+		if err != nil {
+			d.fail("requiredRing", "must be 0, 1, 2 or 3")
+		}
+		d.record.RequiredRing = required
+	}
+	if trust < 0 || trust > int(agent.MaxTrust) {
+		d.fail("requiredTrust", "must be 0 to 1000")
+	}
+	d.record.RequiredTrust = agent.Trust(trust)
 }
 
 func (d *draft) effect(path, given string) agent.Effect {

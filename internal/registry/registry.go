@@ -12,6 +12,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/cards"
+	"ringfence.dev/ringfence/internal/mirror"
 	"ringfence.dev/ringfence/internal/store"
 )
 
@@ -32,6 +33,8 @@ func StandardDefaults() Defaults { return Defaults{Capabilities: []agent.Capabil
 type Config struct {
 	// Bucket holds the agents and nothing else.
 	Bucket store.Bucket
+	// Revoked holds what is revoked for ever and nothing else.
+	Revoked store.Bucket
 	// Now is the clock; records keep whole seconds.
 	Now func() time.Time
 	// Logger is told about entries that cannot be used and about lost watches.
@@ -45,6 +48,8 @@ type Config struct {
 	CardsObserved func(outcome CardOutcome, changes []agent.CardChange)
 	// AllowedNetworks are the private networks in which agents may live whose cards are fetched.
 	AllowedNetworks []netip.Prefix
+	// WebDID returns why the document of a did:web cannot be had, in a few words; nil checks the form alone.
+	WebDID func(did string) error
 	// Own reports whether a host and port are the mesh's own, to which no card may lead; nil knows none.
 	Own func(host, port string) bool
 	// Defaults fill what registrations leave out.
@@ -57,10 +62,14 @@ type Config struct {
 type Registry struct {
 	config   Config
 	snapshot atomic.Pointer[Snapshot]
+	revoked  atomic.Pointer[mirror.Mirror[Revocation]] // nil until it is loaded
+	lostAt   atomic.Int64                              // Unix nanoseconds since when agents are not followed; 0 while they are
 	stop     context.CancelFunc
 	done     chan struct{}
 
 	versions cardVersions
+
+	publishing sync.Mutex // held from reading a snapshot to storing its successor; taken before mu
 
 	mu          sync.Mutex
 	claims      map[string]*pendingClaim
@@ -89,6 +98,11 @@ func Open(ctx context.Context, config Config) (*Registry, error) {
 		claims: map[string]*pendingClaim{}, subscribers: map[*subscriber]struct{}{}, changed: make(chan struct{}),
 	}
 	r.snapshot.Store(NewSnapshot(0, nil))
+	r.lostAt.Store(config.Now().UnixNano())
+	if err := r.mirrorRevoked(ctx); err != nil {
+		stop()
+		return nil, err
+	}
 	go r.follow(background)
 	if err := r.await(ctx, func() bool { return r.watch.synced > 0 }); err != nil {
 		r.Close()
@@ -101,6 +115,7 @@ func Open(ctx context.Context, config Config) (*Registry, error) {
 func (r *Registry) Close() {
 	r.stop()
 	<-r.done
+	r.revoked.Load().Close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -132,7 +147,16 @@ func (r *Registry) Healthy() error {
 	if r.closed || !r.watch.live {
 		return fmt.Errorf("following agents: %w", store.ErrUnavailable)
 	}
-	return nil
+	return r.revoked.Load().Healthy()
+}
+
+// Behind returns for how long the snapshot may have missed changes at the moment now: zero while the store is followed.
+func (r *Registry) Behind(now time.Time) time.Duration {
+	behind := r.revoked.Load().Behind(now)
+	if lost := r.lostAt.Load(); lost != 0 {
+		behind = max(behind, now.Sub(time.Unix(0, lost)), 1)
+	}
+	return behind
 }
 
 // await returns nil as soon as reached does. It is called with r.mu held, first at once and then at every change.

@@ -78,10 +78,11 @@ func (b *bucket) Create(ctx context.Context, key string, value []byte, ttl time.
 	return b.Bucket.Create(ctx, key, value, ttl)
 }
 
+// open returns a registry over the bucket and, unless a change shares one, over a bucket of revocations of its own.
 func open(t testing.TB, b store.Bucket, change ...func(*registry.Config)) *registry.Registry {
 	t.Helper()
 	config := registry.Config{
-		Bucket: b, Now: fixedNow, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Defaults: registry.StandardDefaults(),
+		Bucket: b, Revoked: newBucket(t), Now: fixedNow, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Defaults: registry.StandardDefaults(),
 		Cards: cards.Policy{Mode: cards.Off},
 	}
 	for _, c := range change {
@@ -158,7 +159,7 @@ func TestRegisterFillsIn(t *testing.T) {
 			now := start.UTC().Truncate(time.Second)
 			want := &agent.Record{
 				Name: agent.ID(test.name), Capabilities: []agent.Capability{"call:*"}, Ceiling: agent.Supervisor, Base: 250,
-				Status: agent.Active, Effect: agent.EffectWrite, Card: parsed, Created: now, Updated: now, Revision: got.Revision,
+				Status: agent.Active, Effect: agent.EffectWrite, Card: parsed, Created: now, Registered: now, Updated: now, Revision: got.Revision,
 			}
 			test.want(want)
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -187,7 +188,7 @@ func TestRegistrationProblems(t *testing.T) {
 		{"good", func(*registry.Registration) {}, nil},
 		{"everything-at-once", func(g *registry.Registration) {
 			*g = registry.Registration{
-				Name: "Bad Name", Card: []byte(`{"skills":[{}]}`), CardURL: "ftp://h", DIDs: []string{"did:web:h", k.DID, k.DID, other.Mesh},
+				Name: "Bad Name", Card: []byte(`{"skills":[{}]}`), CardURL: "ftp://h", DIDs: []string{"did:web:", k.DID, k.DID, other.Mesh},
 				Owner: "a\nb", Capabilities: []string{"read:*", "read"}, RingCeiling: &four, Effect: "root", SkillEffects: map[string]string{"x": "y"},
 			}
 		}, []string{
@@ -198,7 +199,7 @@ func TestRegistrationProblems(t *testing.T) {
 			"card.name: is required",
 			"card.supportedInterfaces: is required: it says where the agent listens",
 			"card.skills[0].id: is required",
-			"dids[0]: must be a did:key or a did:mesh",
+			"dids[0]: must have a host in lower case after did:web, with %3A and a number where it has a port",
 			"dids[2]: is listed twice",
 			"dids[3]: needs the did:key it was minted from beside it: a did:mesh alone carries no key",
 			"capabilities[1]: must be verb:resource, such as read:* or write:ledger",
@@ -273,6 +274,9 @@ func TestReplaceAndDeleteAreConditional(t *testing.T) {
 	if err != nil || second.Revision <= first.Revision {
 		t.Fatalf("%+v, %v", second, err)
 	}
+	if !second.Created.Equal(first.Created) || !second.Registered.After(first.Registered) {
+		t.Errorf("registered anew in one second: %v after %v", second.Registered, first.Registered)
+	}
 	if _, ok := r.Snapshot().Key(key(1).DID); ok {
 		t.Error("the replaced key is still held")
 	}
@@ -317,8 +321,8 @@ func TestStoreFailures(t *testing.T) {
 	b.setFail(store.ErrUnavailable)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	config := registry.Config{Bucket: b, Now: fixedNow, Logger: slog.New(slog.DiscardHandler)}
-	if _, err := registry.Open(ctx, config); !errors.Is(err, store.ErrUnavailable) || !strings.HasPrefix(err.Error(), "loading agents") {
+	config := registry.Config{Bucket: b, Revoked: newBucket(t), Now: fixedNow, Logger: slog.New(slog.DiscardHandler)}
+	if _, err := registry.Open(ctx, config); !errors.Is(err, store.ErrUnavailable) || !strings.HasPrefix(err.Error(), "loading ") {
 		t.Errorf("opening: %v", err)
 	}
 }
@@ -371,9 +375,20 @@ func TestLostWatchIsListedAgain(t *testing.T) {
 	if _, err := r.Register(t.Context(), registration("barrier")); err != nil {
 		t.Fatal(err)
 	}
+	if behind := r.Behind(start.Add(time.Minute)); behind != 0 || r.Healthy() != nil {
+		t.Errorf("it follows, and says it is %v behind: %v", behind, r.Healthy())
+	}
 	changes := r.Subscribe(t.Context())
 	b.setFail(store.ErrUnavailable)
 	b.cutWatch()
+	for r.Healthy() == nil {
+		if t.Context().Err() != nil {
+			t.Fatal("the loss was not noticed")
+		}
+	}
+	if behind := r.Behind(start.Add(time.Minute)); behind != time.Minute {
+		t.Errorf("a minute after the loss it is %v behind", behind)
+	}
 	if err := writer.Delete(t.Context(), "goes", 0); err != nil {
 		t.Fatal(err)
 	}
@@ -388,6 +403,9 @@ func TestLostWatchIsListedAgain(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]bool{"deleted goes": true, "replaced changes": true}, got); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	if behind := r.Behind(start.Add(time.Minute)); behind != 0 {
+		t.Errorf("it follows again, and says it is %v behind", behind)
 	}
 	if diff := cmp.Diff(writer.Snapshot().Agents(), r.Snapshot().Agents()); diff != "" {
 		t.Errorf("agents (-writer +reader):\n%s", diff)

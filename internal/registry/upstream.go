@@ -11,6 +11,24 @@ import (
 	"ringfence.dev/ringfence/internal/agent"
 )
 
+// checkWebDIDs returns an error for each did:web among the identifiers whose document cannot be had: its agent could
+// never prove who it is.
+func (r *Registry) checkWebDIDs(dids []string) error {
+	if r.config.WebDID == nil {
+		return nil
+	}
+	var problems []error
+	for i, did := range dids {
+		if !strings.HasPrefix(did, agent.WebMethod) {
+			continue
+		}
+		if err := r.config.WebDID(did); err != nil {
+			problems = append(problems, agent.FieldError{Path: fmt.Sprintf("dids[%d]", i), Problem: err.Error()})
+		}
+	}
+	return errors.Join(problems...)
+}
+
 // checkUpstreams returns an error for each interface that calls must not be routed to. A proxy connects to what a
 // card names, so a card could lead callers to the mesh's own ports; and a card that was fetched was written by
 // whoever serves it, so it may name private addresses only where the administrator allows fetching from.

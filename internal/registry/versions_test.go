@@ -29,12 +29,16 @@ func TestVersionsAreForgotten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	revoked, err := memory.Bucket(t.Context(), "revoked")
+	if err != nil {
+		t.Fatal(err)
+	}
 	card, err := agent.ParseCard([]byte(`{"name":"W","version":"1","skills":[],"supportedInterfaces":[{"url":"http://agent.example/","protocolBinding":"JSONRPC","protocolVersion":"1.0"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r, err := Open(t.Context(), Config{
-		Bucket: bucket, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Fetch: tagged{card}, Cards: cards.Policy{Mode: cards.Off},
+		Bucket: bucket, Revoked: revoked, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Fetch: tagged{card}, Cards: cards.Policy{Mode: cards.Off},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,7 @@ func (r *Registry) follow(ctx context.Context) {
 }
 
 func (r *Registry) lost(ctx context.Context) {
+	r.lostAt.CompareAndSwap(0, r.config.Now().UnixNano())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.watch.live = false
@@ -118,6 +119,8 @@ func (r *Registry) read(event store.Event) change {
 // publish makes the changes visible, then tells writers and subscribers. A number above zero says which watch's
 // listing they complete.
 func (r *Registry) publish(revision uint64, changes []change, number uint64) {
+	r.publishing.Lock()
+	defer r.publishing.Unlock()
 	before := r.Snapshot()
 	after := before.with(revision, changes)
 	r.mu.Lock()
@@ -125,6 +128,7 @@ func (r *Registry) publish(revision uint64, changes []change, number uint64) {
 	r.snapshot.Store(after)
 	if number > 0 {
 		r.watch.synced, r.watch.live = number, true
+		r.lostAt.Store(0)
 	}
 	told := map[agent.ID]bool{}
 	for _, c := range changes {

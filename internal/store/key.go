@@ -11,6 +11,7 @@ var (
 	errClosed       = fmt.Errorf("%w: the store is closed", ErrUnavailable)
 	errDisconnected = fmt.Errorf("%w: the connection was lost", ErrUnavailable)
 	errNoAnswer     = fmt.Errorf("%w: no answer within %v", ErrUnavailable, requestTimeout)
+	errOtherKind    = fmt.Errorf("%w: it is kept in memory alone where a durable one is asked for, or the other way round", ErrUnavailable)
 	errNegativeTTL  = errors.New("ttl is negative")
 )
 

@@ -34,6 +34,15 @@ func NewMemory(now func() time.Time) *Memory {
 
 // Bucket opens the named bucket.
 func (m *Memory) Bucket(ctx context.Context, name string) (Bucket, error) {
+	return m.bucket(ctx, name, false)
+}
+
+// Volatile opens the named bucket; here it lives as long as any other.
+func (m *Memory) Volatile(ctx context.Context, name string) (Bucket, error) {
+	return m.bucket(ctx, name, true)
+}
+
+func (m *Memory) bucket(ctx context.Context, name string, volatile bool) (Bucket, error) {
 	if err := checkBucketName(name); err != nil {
 		return nil, err
 	}
@@ -47,8 +56,11 @@ func (m *Memory) Bucket(ctx context.Context, name string) (Bucket, error) {
 	}
 	b, ok := m.buckets[name]
 	if !ok {
-		b = &memoryBucket{store: m, entries: map[string]memoryEntry{}, watches: map[*memoryWatch]struct{}{}}
+		b = &memoryBucket{store: m, volatile: volatile, entries: map[string]memoryEntry{}, watches: map[*memoryWatch]struct{}{}}
 		m.buckets[name] = b
+	}
+	if b.volatile != volatile {
+		return nil, fmt.Errorf("opening bucket %s: %w", name, errOtherKind)
 	}
 	return b, nil
 }
@@ -85,7 +97,8 @@ type memoryEntry struct {
 }
 
 type memoryBucket struct {
-	store *Memory
+	store    *Memory
+	volatile bool
 
 	mu      sync.Mutex
 	closed  bool

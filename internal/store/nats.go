@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -241,17 +243,14 @@ func (s *NATS) Healthy(ctx context.Context) error {
 		}
 	}
 	s.mu.Lock()
-	streams := make([]jetstream.Stream, 0, len(s.buckets))
-	for _, b := range s.buckets {
-		streams = append(streams, b.stream)
-	}
+	buckets := slices.Collect(maps.Values(s.buckets))
 	s.mu.Unlock()
 	if _, err := s.js.AccountInfo(ctx); err != nil {
 		return s.failure(ctx, "asking the store "+s.place, err)
 	}
-	for _, stream := range streams {
-		if _, err := stream.Info(ctx); err != nil {
-			return s.failure(ctx, "asking the store "+s.place, err)
+	for _, b := range buckets {
+		if _, err := b.stream.Info(ctx); err != nil {
+			return b.failure(ctx, "asking the store "+s.place, err)
 		}
 	}
 	return nil

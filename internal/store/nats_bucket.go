@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -13,20 +14,28 @@ const (
 	// markerTTL is how long the trace of a removed key stays for watchers that lag. It is well above
 	// readerPatience, so no watcher can miss a removal, and short enough for buckets of many short-lived keys.
 	markerTTL = 5 * time.Minute
+	// volatileMarkerTTL is that of buckets in memory, where every expired key costs a trace as large as itself.
+	volatileMarkerTTL = 2 * time.Minute
 	// raceAttempts bounds the retries of an unconditional change that other writers keep overtaking.
 	raceAttempts = 64
 	openAttempts = 3
 )
 
 type natsBucket struct {
-	store  *NATS
-	name   string
-	stream jetstream.Stream
-	kv     jetstream.KeyValue
+	store    *NATS
+	name     string
+	volatile bool
+	stream   jetstream.Stream
+	kv       jetstream.KeyValue
+	reviving atomic.Bool
 }
 
 // Bucket opens the named bucket.
 func (s *NATS) Bucket(ctx context.Context, name string) (Bucket, error) {
+	return s.bucket(ctx, name, false)
+}
+
+func (s *NATS) bucket(ctx context.Context, name string, volatile bool) (Bucket, error) {
 	if err := checkBucketName(name); err != nil {
 		return nil, err
 	}
@@ -44,11 +53,14 @@ func (s *NATS) Bucket(ctx context.Context, name string) (Bucket, error) {
 	s.mu.Lock()
 	b := s.buckets[name]
 	s.mu.Unlock()
-	if b != nil {
+	switch {
+	case b != nil && b.volatile != volatile:
+		return nil, fmt.Errorf("opening bucket %s: %w", name, errOtherKind)
+	case b != nil:
 		return b, nil
 	}
 	for range openAttempts {
-		if b, err = s.openBucket(ctx, name); !errors.Is(err, errNoAnswer) {
+		if b, err = s.openBucket(ctx, name, volatile); !errors.Is(err, errNoAnswer) {
 			break
 		}
 	}
@@ -61,13 +73,13 @@ func (s *NATS) Bucket(ctx context.Context, name string) (Bucket, error) {
 	return b, nil
 }
 
-func (s *NATS) openBucket(ctx context.Context, name string) (*natsBucket, error) {
+func (s *NATS) openBucket(ctx context.Context, name string, volatile bool) (*natsBucket, error) {
 	ctx, release, err := s.begin(ctx, s.open)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	stream, err := s.openStream(ctx, name)
+	stream, err := s.openStream(ctx, name, volatile)
 	if err != nil {
 		return nil, s.failure(ctx, "opening bucket "+name, err)
 	}
@@ -75,11 +87,11 @@ func (s *NATS) openBucket(ctx context.Context, name string) (*natsBucket, error)
 	if err != nil {
 		return nil, s.failure(ctx, "opening bucket "+name, err)
 	}
-	return &natsBucket{store: s, name: name, stream: stream, kv: kv}, nil
+	return &natsBucket{store: s, name: name, volatile: volatile, stream: stream, kv: kv}, nil
 }
 
 // openStream creates the stream behind a bucket, as a NATS key-value store of history 1.
-func (s *NATS) openStream(ctx context.Context, name string) (jetstream.Stream, error) {
+func (s *NATS) openStream(ctx context.Context, name string, volatile bool) (jetstream.Stream, error) {
 	want := jetstream.StreamConfig{
 		Name:                   "KV_" + name,
 		Subjects:               []string{"$KV." + name + ".>"},
@@ -97,6 +109,9 @@ func (s *NATS) openStream(ctx context.Context, name string) (jetstream.Stream, e
 		SubjectDeleteMarkerTTL: markerTTL,
 		// With replicas a direct read may be answered by one that lags, and a caller would not see its own write.
 		AllowDirect: s.replicas == 1,
+	}
+	if volatile {
+		want.Storage, want.SubjectDeleteMarkerTTL = jetstream.MemoryStorage, volatileMarkerTTL
 	}
 	stream, err := s.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -118,6 +133,8 @@ func (s *NATS) openStream(ctx context.Context, name string) (jetstream.Stream, e
 	switch {
 	case have.MaxMsgsPerSubject != 1 || !have.AllowMsgTTL || have.SubjectDeleteMarkerTTL == 0:
 		return nil, fmt.Errorf("%w: stream %s was made by another program: use another NATS account, or remove it", ErrUnavailable, want.Name)
+	case have.Storage != want.Storage:
+		return nil, errOtherKind
 	case have.Replicas < want.Replicas:
 		return s.js.UpdateStream(ctx, want)
 	default:
@@ -136,7 +153,7 @@ func (b *natsBucket) Get(ctx context.Context, key string) (Entry, error) {
 	defer release()
 	e, err := b.kv.Get(ctx, key)
 	if err != nil {
-		return Entry{}, b.store.failure(ctx, "reading "+key, err)
+		return Entry{}, b.failure(ctx, "reading "+key, err)
 	}
 	return Entry{Key: key, Value: e.Value(), Revision: e.Revision()}, nil
 }
@@ -151,7 +168,7 @@ func (b *natsBucket) Put(ctx context.Context, key string, value []byte) (uint64,
 	}
 	defer release()
 	revision, err := b.kv.Put(ctx, key, value)
-	return revision, b.store.failure(ctx, "writing "+key, err)
+	return revision, b.failure(ctx, "writing "+key, err)
 }
 
 func (b *natsBucket) Create(ctx context.Context, key string, value []byte, ttl time.Duration) (uint64, error) {
@@ -175,7 +192,7 @@ func (b *natsBucket) Create(ctx context.Context, key string, value []byte, ttl t
 		var revision uint64
 		revision, err = b.kv.Create(ctx, key, value, options...)
 		if !conflicting(err) {
-			return revision, b.store.failure(ctx, "creating "+key, err)
+			return revision, b.failure(ctx, "creating "+key, err)
 		}
 		// The trace of a removed key can vanish, or change, while Create looks at it; only a value counts.
 		_, readErr := b.kv.Get(ctx, key)
@@ -183,10 +200,10 @@ func (b *natsBucket) Create(ctx context.Context, key string, value []byte, ttl t
 			break
 		}
 		if !errors.Is(readErr, jetstream.ErrKeyNotFound) {
-			return 0, b.store.failure(ctx, "creating "+key, readErr)
+			return 0, b.failure(ctx, "creating "+key, readErr)
 		}
 	}
-	return 0, b.store.failure(ctx, "creating "+key, err)
+	return 0, b.failure(ctx, "creating "+key, err)
 }
 
 func (b *natsBucket) CompareAndSet(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
@@ -207,10 +224,10 @@ func (b *natsBucket) CompareAndSet(ctx context.Context, key string, value []byte
 	case errors.Is(err, jetstream.ErrKeyNotFound):
 		return 0, fmt.Errorf("writing %s: %w", key, ErrConflict)
 	case err != nil:
-		return 0, b.store.failure(ctx, "writing "+key, err)
+		return 0, b.failure(ctx, "writing "+key, err)
 	}
 	next, err := b.kv.Update(ctx, key, value, revision)
-	return next, b.store.failure(ctx, "writing "+key, err)
+	return next, b.failure(ctx, "writing "+key, err)
 }
 
 func (b *natsBucket) Delete(ctx context.Context, key string, revision uint64) error {
@@ -225,14 +242,14 @@ func (b *natsBucket) Delete(ctx context.Context, key string, revision uint64) er
 	for range raceAttempts {
 		e, err := b.kv.Get(ctx, key)
 		if err != nil {
-			return b.store.failure(ctx, "deleting "+key, err)
+			return b.failure(ctx, "deleting "+key, err)
 		}
 		if revision != 0 && revision != e.Revision() {
 			break
 		}
 		err = b.kv.Purge(ctx, key, jetstream.LastRevision(e.Revision()), jetstream.PurgeTTL(markerTTL))
 		if !conflicting(err) {
-			return b.store.failure(ctx, "deleting "+key, err)
+			return b.failure(ctx, "deleting "+key, err)
 		}
 	}
 	return fmt.Errorf("deleting %s: %w", key, ErrConflict)

@@ -86,6 +86,11 @@ type Store interface {
 	// Bucket opens the named bucket, creating it when needed. Names are A-Z a-z 0-9 - _. Every call with one
 	// name reaches the same keys.
 	Bucket(ctx context.Context, name string) (Bucket, error)
+	// Volatile is Bucket for keys that are worth a memory alone: those of the embedded server end with the process,
+	// those of a cluster when the servers that keep them are lost together. Writes do not wait for a disk. Nothing
+	// tells a bucket that lost its keys from one that never had any; a key that was written when the bucket was opened
+	// does. A name is either volatile or not: to open it the other way is ErrUnavailable.
+	Volatile(ctx context.Context, name string) (Bucket, error)
 	// Healthy returns nil when a write can be expected to succeed, else ErrUnavailable with what to do.
 	Healthy(ctx context.Context) error
 	// Close flushes and releases everything; when it returns, all watches have ended. Buckets are unusable

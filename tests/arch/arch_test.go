@@ -26,6 +26,8 @@ var domain = []string{
 	"internal/a2a", "internal/agent", "internal/identity", "internal/authority", "internal/inspect",
 	"internal/registry", "internal/audit", "internal/governance", "internal/config", "internal/store",
 	"internal/network", "internal/task", "internal/callback", "internal/cards", "internal/shards", "internal/mirror",
+	"internal/delegation", "internal/did", "internal/gate", "internal/killswitch", "internal/limit", "internal/lineage",
+	"internal/nonce", "internal/token", "internal/trust", "internal/vouch", "trustbridge",
 }
 
 // allowed lists which of the module's own packages each package may import directly. A package without an entry
@@ -42,17 +44,32 @@ var allowed = map[string][]string{
 	"internal/callback":   {"internal/network"},
 	"internal/store":      {},
 	"internal/identity":   {"internal/a2a", "internal/agent"},
-	"internal/authority":  {"internal/agent", "internal/identity"},
+	"internal/authority":  {"internal/agent"},
+	"internal/delegation": {"internal/agent", "internal/authority", "internal/identity", "internal/strictjson"},
+	"internal/did":        {"internal/agent", "internal/mirror", "internal/network", "internal/store", "internal/strictjson"},
+	"internal/gate":       {"internal/agent", "internal/authority", "internal/mirror", "internal/store"},
+	"internal/killswitch": {"internal/agent", "internal/mirror", "internal/store"},
+	"internal/limit":      {"internal/agent"},
+	"internal/lineage":    {"internal/agent", "internal/authority"},
+	"internal/nonce":      {"internal/identity", "internal/store"},
+	"internal/token":      {"internal/agent", "internal/identity", "internal/strictjson"},
+	"internal/trust":      {"internal/agent", "internal/mirror", "internal/store"},
+	"internal/vouch":      {"internal/agent", "internal/authority"},
 	"internal/inspect":    {"internal/a2a"},
 	"internal/audit":      {"internal/agent"},
-	"internal/registry":   {"internal/a2a", "internal/agent", "internal/cards", "internal/network", "internal/shards", "internal/store"},
-	"internal/config":     {"internal/a2a", "internal/agent", "internal/callback"},
+	"internal/registry":   {"internal/a2a", "internal/agent", "internal/cards", "internal/mirror", "internal/network", "internal/shards", "internal/store"},
+	"internal/config":     {"internal/a2a", "internal/agent", "internal/callback", "internal/identity"},
 	"internal/envoyhttp":  {"internal/identity"},
-	"internal/governance": {"internal/a2a", "internal/agent", "internal/audit", "internal/authority", "internal/callback", "internal/identity", "internal/inspect", "internal/registry", "internal/task"},
-	"extauthz":            {"internal/a2a", "internal/envoyhttp", "internal/governance"},
-	"extproc":             {"internal/a2a", "internal/envoyhttp", "internal/governance"},
-	"xds":                 {"internal/agent", "internal/config", "internal/registry"},
-	"envoy":               {},
+	"internal/governance": {
+		"internal/a2a", "internal/agent", "internal/audit", "internal/authority", "internal/callback", "internal/delegation", "internal/did",
+		"internal/gate", "internal/identity", "internal/inspect", "internal/killswitch", "internal/limit", "internal/lineage",
+		"internal/registry", "internal/task", "internal/token", "internal/trust",
+	},
+	"trustbridge": {"internal/agent", "internal/delegation", "internal/identity"},
+	"extauthz":    {"internal/a2a", "internal/envoyhttp", "internal/governance"},
+	"extproc":     {"internal/a2a", "internal/envoyhttp", "internal/governance"},
+	"xds":         {"internal/agent", "internal/config", "internal/registry"},
+	"envoy":       {},
 }
 
 type goPackage struct {
@@ -180,7 +197,9 @@ func TestDecisionsArePure(t *testing.T) {
 	sources(t, func(path string, file *ast.File, set *token.FileSet, _ int) {
 		decides := slices.ContainsFunc([]string{
 			"internal/a2a/", "internal/agent/", "internal/identity/", "internal/authority/", "internal/inspect/", "internal/governance/",
-			"internal/task/", "internal/callback/", "internal/cards/",
+			"internal/task/", "internal/callback/", "internal/cards/", "internal/delegation/", "internal/did/", "internal/gate/",
+			"internal/killswitch/", "internal/limit/", "internal/lineage/", "internal/mirror/", "internal/nonce/", "internal/token/",
+			"internal/trust/", "internal/vouch/",
 		}, func(d string) bool { return strings.HasPrefix(path, d) })
 		if !decides || strings.HasSuffix(path, "_test.go") {
 			return

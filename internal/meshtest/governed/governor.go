@@ -7,9 +7,13 @@ import (
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/delegation"
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/killswitch"
+	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/meshtest"
+	"ringfence.dev/ringfence/internal/trust"
 )
 
 // Records collects decision records.
@@ -32,16 +36,26 @@ func (r *Records) All() []audit.Record {
 	return append([]audit.Record(nil), r.kept...)
 }
 
+// Mesh returns what is known of a test mesh: its agents, and that no kill switch is pulled.
+func Mesh(m *meshtest.Mesh) func() governance.Mesh {
+	return func() governance.Mesh {
+		return governance.Mesh{Agents: m.Snapshot(), Switches: killswitch.ImageOf(), Trust: trust.Silent(trust.DefaultRules())}
+	}
+}
+
 // Governor returns a governor of the mesh with default policy, at meshtest.Noon, and where its records go.
 func Governor(m *meshtest.Mesh) (*governance.Governor, *Records) {
 	records := &Records{}
 	return governance.New(governance.Config{
-		Snapshot: m.Snapshot,
+		Mesh: Mesh(m),
 		Policy: governance.Policy{
 			Domain: meshtest.Domain, Limits: a2a.DefaultLimits(), Required: governance.DefaultRings(),
 			AnswerLimits: a2a.DefaultLimits(), AnswersHeld: 1 << 30, UnknownTasks: governance.AskAgent,
+			RingLimits: limit.Defaults(),
 		},
-		Replay:  identity.NewReplay(meshtest.Noon, 1024),
+		Replay:  identity.NewReplay(meshtest.Noon.Add(-time.Minute), 1024),
+		Links:   delegation.NewVerifier(1024),
+		Meter:   limit.NewMeter(meshtest.Noon),
 		Scanner: meshtest.Phrases{"ignore all previous instructions": "injection"},
 		Now:     func() time.Time { return meshtest.Noon },
 		NewID:   func() string { return "decision-1" },

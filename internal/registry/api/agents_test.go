@@ -17,7 +17,7 @@ func TestRegisterAnswersTheAgent(t *testing.T) {
 	got := content(t, answer)
 	want := `{"name":"weather","card":` + card + `,"cardKeys":["` + key(2).DID + `"],"cardVerification":{"status":"unsigned",` +
 		`"reason":"the card has no signature"},"dids":["` + key(1).DID + `","` + key(1).Mesh + `"],"owner":"team","capabilities":["read:*"],` +
-		`"ringCeiling":2,"effect":"read","skillEffects":{"forecast":"write"},"meshUrl":"https://mesh.test/agents/weather","ring":2,"trust":400,` +
+		`"ringCeiling":2,"requiredRing":3,"requiredTrust":0,"effect":"read","skillEffects":{"forecast":"write"},"meshUrl":"https://mesh.test/agents/weather","ring":2,"trust":400,` +
 		`"status":"active","createdAt":"2026-03-04T05:06:07Z","updatedAt":"2026-03-04T05:06:07Z"}` + "\n"
 	same(t, "body", want, got)
 	same(t, "status", http.StatusCreated, answer.StatusCode)
@@ -108,6 +108,19 @@ func TestRegisterRefuses(t *testing.T) {
 		}},
 		{"card-of-wrong-type", `{"name":"a","card":"x"}`, []string{"422", "body.card: must be a JSON object"}},
 		{"null-unknown", body("a", `,"x":null`), []string{"422", "body.x: is not a field of a registration"}},
+		{"evidence", body("a", `,"sidecarDids":["did:web:a.example",7],"spiffeIds":"x","subjects":[{"issuer":"i","name":"a"},{"issuer":1,"subject":"a"},[]],"requiredRing":9,"requiredTrust":"0"`), []string{
+			"422",
+			"body.sidecarDids[1]: must be a string",
+			"body.spiffeIds: must be an array of strings",
+			"body.subjects[0].name: is not a field of a subject",
+			"body.subjects[1].issuer: must be a string",
+			"body.subjects[2]: must be an object with issuer and subject",
+			"body.requiredTrust: must be an integer",
+			"body.sidecarDids[0]: must begin with did:key and a colon",
+			"body.subjects[0].subject: must have 1 to 512 bytes and no control characters",
+			"body.requiredRing: must be 0, 1, 2 or 3",
+		}},
+		{"subjects-of-wrong-type", body("a", `,"subjects":{}`), []string{"422", "body.subjects: must be an array of objects with issuer and subject"}},
 		{"fractional-ring", body("a", `,"ringCeiling":1.0`), []string{"422", "body.ringCeiling: must be an integer"}},
 		{"ring-out-of-range", body("a", `,"ringCeiling":4`), []string{"422", "body.ringCeiling: must be 0, 1, 2 or 3"}},
 		{"mesh-without-key", body("a", `,"dids":["`+key(2).Mesh+`"]`), []string{
@@ -129,6 +142,35 @@ func TestRegisterRefuses(t *testing.T) {
 			same(t, "problems", test.want, refusals(t, answer))
 		})
 	}
+}
+
+// TestRegisterEvidence holds that everything by which an agent may be known comes back as it was registered.
+func TestRegisterEvidence(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.register(t, body("weather", `,"dids":["`+key(1).DID+`","did:web:agents.example.com%3A8443:weather"],"sidecarDids":["`+key(2).DID+`"],
+		"spiffeIds":["spiffe://example.org/weather"],"subjects":[{"issuer":"https://issuer.example","subject":"weather"}],
+		"requiredRing":1,"requiredTrust":700`))
+	var got struct {
+		DIDs, SidecarDIDs, SpiffeIDs []string
+		Subjects                     []map[string]string
+		RequiredRing, RequiredTrust  int
+	}
+	answer := content(t, f.do(t, request{method: "GET", path: "/v1/agents/weather"}))
+	if err := json.Unmarshal([]byte(answer), &got); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "dids", []string{key(1).DID, key(1).Mesh, "did:web:agents.example.com%3A8443:weather"}, got.DIDs)
+	same(t, "sidecars", []string{key(2).DID}, got.SidecarDIDs)
+	same(t, "workloads", []string{"spiffe://example.org/weather"}, got.SpiffeIDs)
+	same(t, "subjects", []map[string]string{{"issuer": "https://issuer.example", "subject": "weather"}}, got.Subjects)
+	same(t, "requirements", []int{1, 700}, []int{got.RequiredRing, got.RequiredTrust})
+	taken := f.do(t, request{method: "POST", path: "/v1/agents", body: body("other", `,"dids":["did:web:agents.example.com%3A8443:weather","`+key(2).DID+`"],
+		"sidecarDids":["`+key(1).DID+`"],"spiffeIds":["spiffe://example.org/weather"],"subjects":[{"issuer":"https://issuer.example","subject":"weather"}]`)})
+	same(t, "conflicts", []string{
+		"409", "body.dids[0]: belongs to another agent", "body.dids[1]: belongs to another agent", "body.sidecarDids[0]: belongs to another agent",
+		"body.spiffeIds[0]: belongs to another agent", "body.subjects[0]: belongs to another agent",
+	}, refusals(t, taken))
 }
 
 func TestRegisterByURL(t *testing.T) {

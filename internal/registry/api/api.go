@@ -38,6 +38,11 @@ type Config struct {
 	Cards CardConfig
 	// DIDDocument returns the document of a DID the mesh hosts.
 	DIDDocument func(did string) (json.RawMessage, bool)
+	// Agents returns nil for a request with the body that a registered agent has signed, and that is new; a nil Agents
+	// admits none, on any route.
+	Agents func(r *http.Request, body []byte) error
+	// Now is the clock, by which keys retire.
+	Now func() time.Time
 	// NotReady returns why the process cannot do its work, one sentence for each reason; nothing when it can.
 	NotReady func() []string
 	// MetricsPage serves the process's metrics.
@@ -87,6 +92,8 @@ func New(config Config) (*Server, error) {
 	s.api = humago.New(s.mux, document(config.Version))
 	s.registerAgents()
 	s.registerCards()
+	s.registerKeys()
+	s.registerStatus()
 	s.registerEvents()
 	s.registerOperations()
 	if config.Extend != nil {

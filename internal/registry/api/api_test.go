@@ -83,10 +83,14 @@ func newFixture(t testing.TB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	revoked, err := memory.Bucket(t.Context(), "revoked")
+	if err != nil {
+		t.Fatal(err)
+	}
 	f := &fixture{bucket: &faultyBucket{Bucket: bucket}, ticks: make(chan time.Time)}
 	logger := slog.New(slog.DiscardHandler)
 	f.registry, err = registry.Open(t.Context(), registry.Config{
-		Bucket: f.bucket, Now: fixedNow, Logger: logger, Defaults: registry.StandardDefaults(),
+		Bucket: f.bucket, Revoked: revoked, Now: fixedNow, Logger: logger, Defaults: registry.StandardDefaults(),
 		Cards:           cards.Policy{Mode: cards.Warn, Verifier: cards.NewVerifier(cards.VerifierConfig{Algorithms: []string{"EdDSA"}}), Accepted: []agent.CardChange{agent.SkillsChange}},
 		AllowedNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Fetch: fetchFunc(func(_ context.Context, url string) (agent.Card, error) {
@@ -116,7 +120,7 @@ func newFixture(t testing.TB) *fixture {
 		DIDDocument: func(did string) (json.RawMessage, bool) {
 			return json.RawMessage(`{"id":"` + did + `"}`), did == key(1).Mesh
 		},
-		NotReady: func() []string { return f.notReady }, MetricsPage: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
+		Now: fixedNow, NotReady: func() []string { return f.notReady }, MetricsPage: promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}),
 		Metrics: counters, Logger: logger, Version: "1.2.3", MaxWatchers: 2,
 		KeepAlive: func() (<-chan time.Time, func()) { return f.ticks, func() {} },
 	})

@@ -90,12 +90,24 @@ func (d *bodyReader) member(member strictjson.Member) {
 		d.registration.CardKeys = d.values("cardKeys", member.Value)
 	case "dids":
 		d.registration.DIDs = d.texts("dids", member.Value)
+	case "sidecarDids":
+		d.registration.Sidecars = d.texts("sidecarDids", member.Value)
+	case "spiffeIds":
+		d.registration.Workloads = d.texts("spiffeIds", member.Value)
+	case "subjects":
+		d.registration.Subjects = d.subjects("subjects", member.Value)
 	case "owner":
 		d.registration.Owner = d.text("owner", member.Value)
 	case "capabilities":
 		d.registration.Capabilities = d.texts("capabilities", member.Value)
 	case "ringCeiling":
 		d.registration.RingCeiling = d.integer("ringCeiling", member.Value)
+	case "requiredRing":
+		d.registration.RequiredRing = d.integer("requiredRing", member.Value)
+	case "requiredTrust":
+		if trust := d.integer("requiredTrust", member.Value); trust != nil {
+			d.registration.RequiredTrust = *trust
+		}
 	case "effect":
 		d.registration.Effect = d.text("effect", member.Value)
 	case "skillEffects":
@@ -108,7 +120,7 @@ func (d *bodyReader) member(member strictjson.Member) {
 // known are the members of a registration.
 var known = map[string]bool{
 	"name": true, "card": true, "cardUrl": true, "dids": true, "owner": true, "capabilities": true, "ringCeiling": true, "effect": true,
-	"skillEffects": true, "cardKeys": true,
+	"skillEffects": true, "cardKeys": true, "sidecarDids": true, "spiffeIds": true, "subjects": true, "requiredRing": true, "requiredTrust": true,
 }
 
 func bounded(name string) string {
@@ -145,6 +157,37 @@ func (d *bodyReader) values(path string, value strictjson.Value) []json.RawMessa
 		list = append(list, json.RawMessage(element))
 	}
 	return list
+}
+
+func (d *bodyReader) subjects(path string, value strictjson.Value) []agent.Subject {
+	if value.Kind() != strictjson.Array {
+		d.fail(path, "must be an array of objects with issuer and subject")
+		return nil
+	}
+	var list []agent.Subject
+	for i, element := range value.Elements() {
+		list = append(list, d.subject(fmt.Sprintf("%s[%d]", path, i), element))
+	}
+	return list
+}
+
+func (d *bodyReader) subject(path string, value strictjson.Value) agent.Subject {
+	var subject agent.Subject
+	if value.Kind() != strictjson.Object {
+		d.fail(path, "must be an object with issuer and subject")
+		return subject
+	}
+	for _, member := range value.Members() {
+		switch member.Name {
+		case "issuer":
+			subject.Issuer = d.text(path+".issuer", member.Value)
+		case "subject":
+			subject.Name = d.text(path+".subject", member.Value)
+		default:
+			d.fail(path+"."+bounded(member.Name), "is not a field of a subject")
+		}
+	}
+	return subject
 }
 
 func (d *bodyReader) textMap(path string, value strictjson.Value) map[string]string {

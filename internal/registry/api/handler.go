@@ -15,7 +15,7 @@ import (
 func (s *Server) Handler() http.Handler {
 	routes := problemMux(s.mux.ServeMux)
 	return s.observe(s.mux.ServeMux, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !open[r.URL.Path] && !s.config.Token.admits(r.Header.Values("Authorization")) {
+		if !open[r.URL.Path] && !s.config.Token.admits(r.Header.Values("Authorization")) && !s.admitsAgent(r) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="ringfence"`)
 			writeProblem(w, http.StatusUnauthorized, "send the administrator's token as Authorization: Bearer <token>")
 			return

@@ -22,13 +22,15 @@ func (s *Server) problem(err error) error {
 	case len(fields) > 0:
 		return huma.NewError(http.StatusUnprocessableEntity, "validation failed", details(fields)...)
 	case errors.As(err, &conflict):
-		return huma.NewError(http.StatusConflict, "another agent is in the way", details(conflict.Fields)...)
+		return huma.NewError(http.StatusConflict, "another agent, or a revocation, is in the way", details(conflict.Fields)...)
 	case errors.Is(err, registry.ErrNotFound):
 		return noSuchAgent()
 	case errors.Is(err, registry.ErrChanged):
 		return huma.NewError(http.StatusPreconditionFailed, "the agent has changed: get it again and decide anew",
 			&huma.ErrorDetail{Location: "header.If-Match", Message: "is not the agent's present ETag"})
-	case errors.Is(err, registry.ErrNoCardURL), errors.Is(err, registry.ErrNotPending):
+	case errors.Is(err, registry.ErrNoKey):
+		return huma.NewError(http.StatusNotFound, err.Error(), &huma.ErrorDetail{Location: "path.did", Message: "names no key of the agent"})
+	case errors.Is(err, registry.ErrNoCardURL), errors.Is(err, registry.ErrNotPending), errors.Is(err, registry.ErrRevoked):
 		return huma.NewError(http.StatusConflict, err.Error())
 	case errors.Is(err, store.ErrUnavailable):
 		s.config.Logger.Error("store failed", slog.Any("error", err))

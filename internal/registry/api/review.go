@@ -95,10 +95,9 @@ func (s *Server) registerCards() {
 		Errors: []int{401, 404, 409, 412, 503},
 	}, s.refreshCard)
 	decision := func(id, word, summary string) huma.Operation {
-		return huma.Operation{
-			OperationID: id, Method: http.MethodPost, Path: path + ":" + word, Summary: summary, MaxBodyBytes: 4 << 10, BodyReadTimeout: bodyTimeout,
-			Middlewares: huma.Middlewares{s.requireJSON}, Errors: []int{400, 401, 404, 408, 409, 412, 413, 415, 503},
-		}
+		return s.withSmallBody(huma.Operation{
+			OperationID: id, Method: http.MethodPost, Path: path + ":" + word, Summary: summary, Errors: []int{400, 401, 404, 408, 409, 412, 413, 415, 503},
+		})
 	}
 	huma.Register(s.api, decision("approve-card", "approve", "Put the changed card that waits in force"), s.decide((*registry.Registry).ApproveCard))
 	huma.Register(s.api, decision("reject-card", "reject", "Forget the changed card that waits"), s.decide((*registry.Registry).RejectCard))

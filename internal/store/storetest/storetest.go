@@ -38,6 +38,19 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
+// RunVolatile is Run for the buckets that Volatile opens.
+func RunVolatile(t *testing.T, open func(t *testing.T) store.Store) {
+	t.Helper()
+	Run(t, func(t *testing.T) store.Store { return volatile{open(t)} })
+}
+
+// volatile opens every bucket in memory.
+type volatile struct{ store.Store }
+
+func (v volatile) Bucket(ctx context.Context, name string) (store.Bucket, error) {
+	return v.Volatile(ctx, name)
+}
+
 // fixture is one open store with one bucket.
 type fixture struct {
 	ctx    context.Context

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/fx"
+
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/did"
+	"ringfence.dev/ringfence/internal/gate"
+	"ringfence.dev/ringfence/internal/governance"
+	"ringfence.dev/ringfence/internal/killswitch"
+	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/store"
+	"ringfence.dev/ringfence/internal/trust"
+)
+
+const (
+	trustBucket = "trust"
+	trustFile   = "trust.jsonl"
+	// openWithin bounds how long loading one part of the mesh's state may take.
+	openWithin = 30 * time.Second
+	// trustFlush bounds how long a stop waits until what was seen last is stored.
+	trustFlush = 5 * time.Second
+)
+
+func openBucket(s store.Store, name string) (store.Bucket, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
+	defer cancel()
+	return s.Bucket(ctx, name)
+}
+
+// reviewer is told that something changed by which calls under way have to be judged anew.
+type reviewer struct{ due chan struct{} }
+
+func newReviewer() *reviewer { return &reviewer{due: make(chan struct{}, 1)} }
+
+// ask has what is under way judged anew soon. It does not block.
+func (r *reviewer) ask() {
+	select {
+	case r.due <- struct{}{}:
+	default: // it will be, and sees this change too
+	}
+}
+
+func newBoard(lifecycle fx.Lifecycle, s store.Store, r *reviewer, logger *slog.Logger) (*killswitch.Board, error) {
+	bucket, err := openBucket(s, killswitch.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
+	defer cancel()
+	board, err := killswitch.Open(ctx, killswitch.Config{Bucket: bucket, Now: time.Now, Logger: logger, Changed: r.ask})
+	if err != nil {
+		return nil, err
+	}
+	lifecycle.Append(fx.StopHook(board.Close))
+	return board, nil
+}
+
+func newGates(lifecycle fx.Lifecycle, s store.Store, agents *registry.Registry, logger *slog.Logger) (*gate.Ledger, error) {
+	bucket, err := openBucket(s, gate.BucketName)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
+	defer cancel()
+	gates, err := gate.Open(ctx, gate.Config{Bucket: bucket, Agent: registered(agents), Now: time.Now, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	lifecycle.Append(fx.StopHook(gates.Close))
+	return gates, nil
+}
+
+func registered(agents *registry.Registry) func(agent.ID) (*agent.Record, bool) {
+	return func(name agent.ID) (*agent.Record, bool) { return agents.Snapshot().Agent(name) }
+}
+
+// trustParts are what scores are kept with.
+type trustParts struct {
+	fx.In
+
+	Lifecycle fx.Lifecycle
+	Config    config.Config
+	Dir       lockedDir
+	Store     store.Store
+	Registry  *registry.Registry
+	Review    *reviewer
+	Logger    *slog.Logger
+	Metrics   prometheus.Registerer
+}
+
+func newTrust(p trustParts) (*trust.Ledger, error) {
+	bucket, err := openBucket(p.Store, trustBucket)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(filepath.Join(string(p.Dir), trustFile), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the log of trust: %w", err)
+	}
+	journal := audit.NewJournal[trust.Entry](audit.JournalConfig{Out: file, Queue: 1 << 12, Kind: "trust events", Logger: p.Logger})
+	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
+	defer cancel()
+	ledger, err := trust.Open(ctx, trust.Config{
+		Bucket: bucket, Now: time.Now, Logger: p.Logger, Rules: trustRules(p.Config.Trust),
+		Quarantine: p.Config.Trust.Quarantine, Agent: registered(p.Registry), Recorded: journal.Write,
+		Changed: p.Review.ask,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, trustFlush)
+		defer cancel()
+		problem := ledger.Close(ctx)
+		if err := journal.Close(); problem == nil {
+			problem = err
+		}
+		if err := file.Close(); problem == nil {
+			problem = err
+		}
+		return problem
+	}))
+	p.Metrics.MustRegister(trustMetrics(ledger)...)
+	return ledger, nil
+}
+
+func trustRules(c config.Trust) trust.Rules {
+	rules := trust.DefaultRules()
+	rules.Weight, rules.GoodCap = trust.Evidence(c.Weight)*trust.Point, trust.Evidence(c.GoodCap)*trust.Point
+	rules.GoodHalfLife, rules.BadHalfLife = int64(c.GoodHalfLife/time.Second), int64(c.BadHalfLife/time.Second)
+	rules.BadFactor, rules.Dwell = int64(c.BadFactor), int64(c.Dwell/time.Second)
+	return rules
+}
+
+// followTrust admits each new agent, so that its history begins when the mesh came to know it, and has calls under way
+// judged anew when the agents change.
+func followTrust(lifecycle fx.Lifecycle, agents *registry.Registry, ledger *trust.Ledger, r *reviewer) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	lifecycle.Append(fx.Hook{
+		OnStart: func(context.Context) error {
+			changes := agents.Subscribe(ctx)
+			admitAll(agents, ledger)
+			go func() {
+				defer close(done)
+				for change := range changes {
+					switch change.Kind {
+					case registry.Registered, registry.Replaced:
+						ledger.Admit(change.Name)
+					case registry.Resync:
+						admitAll(agents, ledger)
+					}
+					r.ask()
+				}
+			}()
+			return nil
+		},
+		OnStop: func(context.Context) error {
+			cancel()
+			<-done
+			return nil
+		},
+	})
+}
+
+func admitAll(agents *registry.Registry, ledger *trust.Ledger) {
+	for _, record := range agents.Snapshot().Agents() {
+		ledger.Admit(record.Name)
+	}
+}
+
+// newMesh returns what decisions know of the mesh at each moment.
+func newMesh(agents *registry.Registry, ledger *trust.Ledger, board *killswitch.Board, gates *gate.Ledger, documents *did.Documents) func() governance.Mesh {
+	return func() governance.Mesh {
+		now := time.Now()
+		return governance.Mesh{
+			Agents: agents.Snapshot(), Trust: ledger.Image(), Switches: board.Image(), Gates: gates.Image(), Documents: documents.Image(),
+			Behind: max(agents.Behind(now), ledger.Behind(now), board.Behind(now), gates.Behind(now), documents.Behind(now)),
+		}
+	}
+}
+
+// reviewEvery is how often calls under way are judged anew though nothing has changed: what a delegation allows ends with
+// time alone, and so do scores.
+const reviewEvery = time.Second
+
+// reviewCalls judges calls under way anew when something changes, and now and then.
+func reviewCalls(lifecycle fx.Lifecycle, g *governance.Governor, open *governance.Open, r *reviewer) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	// A stop lets calls under way come to their end: that the review ends is no reason to cut them.
+	judge := func(x *governance.Exchange) governance.Verdict { return g.Review(context.WithoutCancel(ctx), x) }
+	lifecycle.Append(fx.Hook{
+		OnStart: func(context.Context) error {
+			go func() {
+				defer close(done)
+				ticker := time.NewTicker(reviewEvery)
+				defer ticker.Stop()
+				for {
+					select {
+					case <-r.due:
+					case <-ticker.C:
+					case <-ctx.Done():
+						return
+					}
+					open.Review(judge)
+				}
+			}()
+			return nil
+		},
+		OnStop: func(context.Context) error {
+			cancel()
+			<-done
+			return nil
+		},
+	})
+}
+
+// trustMetrics shows what the ledger of trust counts.
+func trustMetrics(ledger *trust.Ledger) []prometheus.Collector {
+	counter := func(name, help string, value func(trust.Stats) uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "ringfence_trust_" + name + "_total", Help: help},
+			func() float64 { return float64(value(ledger.Stats())) })
+	}
+	return []prometheus.Collector{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "ringfence_trust_waiting", Help: "Agents of which events wait to be stored."},
+			func() float64 { return float64(ledger.Stats().Waiting) }),
+		counter("stored", "Events of trust that were stored.", func(s trust.Stats) uint64 { return s.Stored }),
+		counter("suppressed", "Signals that the caps would have swallowed.", func(s trust.Stats) uint64 { return s.Suppressed }),
+		counter("dropped", "Signals and events that found no room, or were not stored in time.", func(s trust.Stats) uint64 { return s.Dropped }),
+		counter("conflicts", "Writes that another process came before.", func(s trust.Stats) uint64 { return s.Conflicts }),
+		counter("failed", "Calls of the store that have to be made again.", func(s trust.Stats) uint64 { return s.Failed }),
+	}
+}

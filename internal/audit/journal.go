@@ -1,0 +1,109 @@
+package audit
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+)
+
+// Journal writes values as lines of JSON, off the path of whoever has them. Taking a value never blocks; when the writer
+// falls behind by the queue's length, values are dropped and counted.
+type Journal[T any] struct {
+	config  JournalConfig
+	queue   chan T
+	out     *bufio.Writer // nil writes nothing
+	done    chan struct{}
+	closing sync.Once
+	writer  sync.WaitGroup
+	// unflushed counts the values in out's buffer; it belongs to whoever writes.
+	unflushed uint64
+	dropped   atomic.Uint64
+	failed    atomic.Uint64
+}
+
+// JournalConfig says where values go.
+type JournalConfig struct {
+	// Out takes one line per value. Nil drops them, and counts nothing.
+	Out io.Writer
+	// Queue is how many values may wait for Out; at least 1.
+	Queue int
+	// Kind says what the values are, in the plural, for the log.
+	Kind   string
+	Logger *slog.Logger
+}
+
+// NewJournal starts a journal. Close it to flush.
+func NewJournal[T any](c JournalConfig) *Journal[T] {
+	j := &Journal[T]{config: c, queue: make(chan T, max(c.Queue, 1)), done: make(chan struct{})}
+	if c.Out != nil {
+		j.out = bufio.NewWriterSize(c.Out, 1<<16)
+	}
+	j.writer.Go(j.write)
+	return j
+}
+
+// Write takes a value.
+func (j *Journal[T]) Write(v T) {
+	select {
+	case j.queue <- v:
+	default:
+		j.dropped.Add(1)
+	}
+}
+
+// Lost returns how many values did not reach Out: dropped since the queue was full, and failed to be written.
+func (j *Journal[T]) Lost() (dropped, failed uint64) { return j.dropped.Load(), j.failed.Load() }
+
+// Close writes what is queued and stops.
+func (j *Journal[T]) Close() error {
+	j.closing.Do(func() { close(j.done) })
+	j.writer.Wait()
+	for {
+		select {
+		case v := <-j.queue:
+			j.line(v)
+		default:
+			return nil
+		}
+	}
+}
+
+func (j *Journal[T]) write() {
+	for {
+		select {
+		case v := <-j.queue:
+			j.line(v)
+		case <-j.done:
+			return
+		}
+	}
+}
+
+// line writes one value. A burst reaches Out at once, a single value as soon as it is there.
+func (j *Journal[T]) line(v T) {
+	if j.out == nil {
+		return
+	}
+	line, err := json.Marshal(v)
+	if err == nil {
+		j.unflushed++
+		_, err = j.out.Write(append(line, '\n'))
+	}
+	if err == nil && len(j.queue) == 0 {
+		err = j.out.Flush()
+		if err == nil {
+			j.unflushed = 0
+		}
+	}
+	if err == nil {
+		return
+	}
+	if j.failed.Add(max(j.unflushed, 1)) == max(j.unflushed, 1) {
+		j.config.Logger.Error(j.config.Kind+" cannot be written; requests go on without them", slog.Any("error", err))
+	}
+	j.unflushed = 0
+	j.out.Reset(j.config.Out) // bufio would repeat its first error for ever
+}

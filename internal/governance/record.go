@@ -1,0 +1,100 @@
+package governance
+
+import (
+	"strings"
+	"time"
+
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/authority"
+)
+
+// Record returns the decision record of the exchange, or of its answer, as it was decided at a moment.
+func (x *Exchange) Record(phase string, at time.Time) audit.Record {
+	record := audit.Record{
+		ID:        x.ID,
+		Phase:     phase,
+		Time:      x.Time,
+		Took:      at.Sub(x.Time),
+		Revision:  x.Mesh.Agents.Revision(),
+		Caller:    x.Caller.Agent,
+		DID:       x.Caller.DID,
+		Assurance: x.Caller.Assurance.String(),
+		Ring:      x.Authority.Ring,
+		Trust:     x.Authority.Trust,
+		Authority: x.authority(),
+		Method:    string(x.Operation.Method),
+		Binding:   x.Binding.String(),
+		Effect:    x.Effect.String(),
+		Skill:     x.Operation.Skill,
+		Decision:  x.Verdict.Decision.String(),
+		Factor:    x.Verdict.Factor,
+		Party:     string(x.Verdict.Party),
+		Reason:    x.Verdict.Reason,
+		Evidence:  x.Verdict.Evidence,
+	}
+	if x.Callee != nil {
+		record.Callee = x.Callee.Name
+	}
+	return record
+}
+
+// authority returns what the record says of the effective authority: what it is, and what bounds each component. The
+// anonymous caller has none.
+func (x *Exchange) authority() *audit.Authority {
+	if x.Caller.Anonymous() || x.Chain.Descent == Own && x.Authority.Ring == 0 && x.Authority.Trust == 0 && len(x.Authority.Scope) == 0 {
+		return nil
+	}
+	a := &audit.Authority{
+		Descent: x.Chain.Descent.String(), Chain: x.Chain.Holders, Unchained: x.Chain.Unchained, Gate: x.Chain.Gate,
+		Depth: x.Authority.Depth,
+		Witness: audit.Witness{
+			Ring:  x.bound(x.Chain.Witness.Ring, x.Authority.Ring < x.Own.Ring),
+			Trust: x.bound(x.Chain.Witness.Trust, x.Authority.Trust < x.Own.Trust),
+			Scope: x.bound(x.Chain.Witness.Scope, len(x.Authority.Scope) > len(x.Own.Scope)),
+			Depth: x.bound(x.Chain.Witness.Depth, x.Authority.Depth < x.Own.Depth),
+		},
+	}
+	if x.Authority.Until.Before(x.Own.Until) {
+		until := x.Authority.Until.UTC()
+		a.Until, a.Witness.Until = &until, x.bound(x.Chain.Witness.Until, true)
+	}
+	return a
+}
+
+// bound returns what bounds a component of the authority: a factor of the chain, or, where there is no chain of links,
+// what narrowed what the caller holds by itself.
+func (x *Exchange) bound(f authority.Factor, narrowed bool) string {
+	switch {
+	case x.Chain.Descent == Delegated:
+		return x.Chain.name(f)
+	case !narrowed:
+		return "caller " + string(x.Caller.Agent)
+	case x.Chain.Descent == Gated:
+		return "gate " + x.Chain.Gate
+	case len(x.Chain.Holders) > 0:
+		return "served for " + names(x.Chain.Holders[:len(x.Chain.Holders)-1])
+	default:
+		return "all that the caller serves"
+	}
+}
+
+func names(holders []agent.ID) string {
+	texts := make([]string, len(holders))
+	for i, name := range holders {
+		texts[i] = string(name)
+	}
+	return strings.Join(texts, " > ")
+}
+
+// timeLimit is how long the call may take, its answer included; 0 when nothing bounds it.
+func (g *Governor) timeLimit(x *Exchange) time.Duration {
+	if x.Caller.Anonymous() {
+		return 0
+	}
+	most := g.config.Policy.RingLimits.Of(x.Authority.Ring).Time
+	if !x.Authority.Until.IsZero() {
+		most = min(most, max(x.Authority.Until.Sub(x.Time), time.Millisecond))
+	}
+	return most
+}
