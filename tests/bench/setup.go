@@ -73,10 +73,18 @@ func startBench(ctx context.Context, at places) (_ *bench, err error) {
 
 func (b *bench) script() string { return filepath.Join(b.dir, "replay.lua") }
 
-// startRingfence runs `ringfence up` with its defaults, but for free ports and cards on loopback.
+// settings let cards be fetched from loopback, and the one caller call as often as it can.
+const settings = `registry: {allowedNetworks: [127.0.0.0/8]}
+rings:
+  ring0: {rate: 1000000, burst: 1000000, concurrent: 1000000}
+  ring1: {rate: 1000000, burst: 1000000, concurrent: 1000000}
+  ring2: {rate: 1000000, burst: 1000000, concurrent: 1000000}
+`
+
+// startRingfence runs `ringfence up` with its defaults, but for free ports and what settings say.
 func (b *bench) startRingfence(ctx context.Context) error {
 	config, ready := filepath.Join(b.dir, "ringfence.yaml"), filepath.Join(b.dir, "ready.json")
-	if err := os.WriteFile(config, []byte("registry: {allowedNetworks: [127.0.0.0/8]}\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
 		return fmt.Errorf("writing configuration: %w", err)
 	}
 	args := []string{"up", "--config", config, "--data-dir", filepath.Join(b.dir, "state"), "--ready-file", ready, "--log-level", "warn"}

@@ -227,7 +227,7 @@ func fronted(t *testing.T, agent *conformance.Agent) string {
 mesh: {publicURL: %q, rootAgent: conformance}
 push: {schemes: [https, http], allowedNetworks: [127.0.0.0/8]}
 envoy: {concurrency: 1, drain: 2s}
-`, proxy)
+`, proxy) + unlimited
 	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}

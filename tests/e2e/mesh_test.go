@@ -148,13 +148,23 @@ func up(t *testing.T, command, dir string, args ...string) *mesh {
 	return upWith(t, command, dir, "", args...)
 }
 
-// upWith starts a mesh with further configuration, in YAML.
+// unlimited lets agents above ring 3 call as often as they like: tests call in bursts that would be refused.
+const unlimited = `rings:
+  ring0: {rate: 1000000, burst: 1000000, concurrent: 1000000}
+  ring1: {rate: 1000000, burst: 1000000, concurrent: 1000000}
+  ring2: {rate: 1000000, burst: 1000000, concurrent: 1000000}
+`
+
+// upWith starts a mesh with further configuration, in YAML. Unless that says something of rings, they are unlimited.
 func upWith(t *testing.T, command, dir, settings string, args ...string) *mesh {
 	t.Helper()
 	if dir == "" {
 		dir = t.TempDir()
 	}
 	config := filepath.Join(dir, "ringfence.yaml")
+	if !strings.Contains(settings, "rings:") {
+		settings += unlimited
+	}
 	if err := os.WriteFile(config, []byte("registry: {allowedNetworks: [127.0.0.0/8]}\nenvoy: {concurrency: 1, drain: 2s}\n"+settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
