@@ -133,9 +133,6 @@ func (e *exchange) end() {
 	if e.current != nil {
 		e.governor.Leave(e.current)
 	}
-	if e.current != nil {
-		e.governor.Leave(e.current)
-	}
 }
 
 func (e *exchange) relays() bool { return e.governor.Relays(e.current) }

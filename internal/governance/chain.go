@@ -114,7 +114,7 @@ func (s chainStage) delegated(x *Exchange, field string) Verdict {
 		if refusal.Culprit != "" {
 			v.Evidence = append(v.Evidence, "made by "+string(refusal.Culprit))
 		}
-		v.Forged = refusal.Own
+		v.Culprit, v.Forged = refusal.Culprit, refusal.Own
 		return v
 	}
 	return s.compose(x, chain)
@@ -177,8 +177,12 @@ func (s chainStage) narrow(x *Exchange, served []lineage.Served) {
 	}
 }
 
-// gated lets the chain begin anew with the caller, within the gate that it names. What it is part of stays in the record.
+// gated lets the chain begin anew with the caller, within the gate that it names: the caller itself, as its signature says,
+// and nobody on the way. What it is part of stays in the record.
 func (s chainStage) gated(x *Exchange, id string) Verdict {
+	if signatory, ok := x.Mesh.Signatory(x.Caller.KeyID, x.Moment); !ok || signatory.Agent != x.Caller.Agent {
+		return deny(Unauthenticated, GatewaySide, "gate-unsigned", "a gate counts only on a request that is signed by the agent whose it is")
+	}
 	open, ok := x.Mesh.Gates.Open(agent.ID(id), x.CallerRecord, x.Callee, x.Moment)
 	if !ok {
 		return deny(Forbidden, CalleeSide, "gate-closed", "there is no such gate from the caller to the callee that both have agreed on")

@@ -1,6 +1,10 @@
 package governance
 
-import "slices"
+import (
+	"slices"
+
+	"ringfence.dev/ringfence/internal/agent"
+)
 
 // Decision is what a factor, or the whole exchange, comes to. The zero value denies.
 type Decision uint8
@@ -55,8 +59,10 @@ type Verdict struct {
 	RetryAfterSeconds int
 	// Severity is that of what was found in content: low, medium, high or critical; empty for other factors.
 	Severity string
-	// Forged reports that the caller itself made what was refused, in a way that nobody does by mistake.
-	Forged bool
+	// Culprit is the agent whose signature is under a link that nobody makes by mistake; Forged reports that it is the
+	// caller, who made it with the key that signs the request.
+	Culprit agent.ID
+	Forged  bool
 	// Quorums are the approvals that an Approve waits for, sorted, each once.
 	Quorums []string
 	// Code overrides the JSON-RPC code of Kind where A2A or JSON-RPC defines one; 0 keeps the kind's.

@@ -23,6 +23,8 @@ type Outcome struct {
 	Severity string
 	// Forged says that a delegation was refused for a link that no honest holder makes and that the caller itself signed.
 	Forged bool
+	// Culprit is the agent that signed such a link, if that is proved; it need not be the caller.
+	Culprit agent.ID
 	// AnswerStatus is the HTTP status of the answer; Completed says that the answer reached its end and was let through.
 	AnswerStatus int
 	Completed    bool
@@ -50,6 +52,11 @@ func Classify(o Outcome) []Signal {
 		return completed(o, s)
 	}
 	s.Class = o.Reason
+	if proved[o.Reason] && o.Culprit != "" && !o.Forged {
+		// Its signature proves it, whoever hands the link on.
+		s.Agent, s.Counterparty, s.Kind = o.Culprit, o.Caller, LinkWidened
+		return []Signal{s}
+	}
 	s.Kind = blame(o)
 	switch t := traits[s.Kind]; {
 	case s.Kind == "":

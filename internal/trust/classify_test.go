@@ -72,11 +72,14 @@ func TestClassify(t *testing.T) {
 		{"content-unrated", content("unrated"), caller(ContentMedium, "content-sql-injection")},
 		{"rules-not-loaded", func(o *Outcome) { content("critical")(o); o.Reason = "content-inspection" }, nil},
 		{"answered-rules-not-loaded", func(o *Outcome) { content("critical")(o); o.Reason, o.Phase = "content-inspection", "answer" }, nil},
-		{"content-type-is-no-finding", func(o *Outcome) { o.Factor, o.Reason = "operation", "content-type" }, caller(Malformed, "content-type")},
+		{"content-type-is-no-finding", func(o *Outcome) { o.Factor, o.Reason = "operation", "content-type" }, nil},
 		{"replayed", func(o *Outcome) { o.Factor, o.Reason = "replay", "replayed" }, nil},
 		{"other-body", func(o *Outcome) { o.Factor, o.Reason = "digest", "digest-mismatch" }, nil},
 		{"too-often", func(o *Outcome) { o.Factor, o.Reason = "rate", "rate-exceeded" }, caller(Excess, "rate-exceeded")},
-		{"widened-by-another", func(o *Outcome) { o.Factor, o.Reason = "chain", "delegation-widened" }, caller(LinkWidened, "delegation-widened")},
+		{"widened-by-nobody-proved", func(o *Outcome) { o.Factor, o.Reason = "delegation", "delegation-widened" }, nil},
+		{"widened-by-another", func(o *Outcome) {
+			o.Factor, o.Reason, o.Culprit = "delegation", "delegation-widened", "mallory"
+		}, []Signal{{Agent: "mallory", Counterparty: "alice", Kind: LinkWidened, Class: "delegation-widened", Exchange: "d-1", At: 1767225600}}},
 		{"widened-by-itself", func(o *Outcome) { o.Factor, o.Reason, o.Forged = "chain", "delegation-widened", true }, caller(LinkForged, "delegation-widened")},
 		{"widened-by-nobody-known", func(o *Outcome) {
 			o.Factor, o.Reason, o.Forged, o.Verified = "chain", "delegation-widened", true, false

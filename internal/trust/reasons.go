@@ -14,6 +14,8 @@ var requestReasons = map[string]Kind{
 	"version-conflict": "", "unknown-caller": "", "no-key": "", "identity-undecided": "", "replay-undecided": "",
 	"malformed": "", "missing": "", "unsupported": "", "uncovered": "", "bad-signature": "", "expired": "", "not-yet-valid": "",
 	"replayed": "", "before-boot": "", "wrong-audience": "", "keys-unavailable": "", "overloaded": "", "digest-mismatch": "", "body-unsigned": "", "hop-mismatch": "",
+	// What no signature covers: somebody on the way can have put it there.
+	"length-invalid": "", "body-too-large": "", "content-encoded": "", "content-type": "", "gate-unsigned": "",
 	// The mesh could not, or an administrator has decided.
 	"undecided": "", "state-stale": "", "caller-inactive": "", "holder-inactive": "", "tenant-undecided": "", "owner-undecided": "",
 	"binding-ungoverned": "", "callback-denied": "", "callback-lookup": "",
@@ -24,22 +26,22 @@ var requestReasons = map[string]Kind{
 	"callback-malformed": Overreach, "callback-scheme": Overreach, "callback-host": Overreach, "callback-port": Overreach,
 	"callback-address": Overreach, "callback-mesh": Overreach,
 	// Limits.
-	"rate-exceeded": Excess, "calls-waiting": Excess, "body-too-large": Excess, "too-large": Excess, "too-many-tasks": Excess,
+	"rate-exceeded": Excess, "calls-waiting": Excess, "too-large": Excess, "too-many-tasks": Excess,
 	// Requests that two readers could read in two ways.
 	"invalid-json": Malformed, "duplicate-key": Malformed, "misspelled-key": Malformed, "too-deep": Malformed,
 	"too-many-members": Malformed, "batch": Malformed, "invalid-request": Malformed, "invalid-params": Malformed,
 	"ambiguous-path": Malformed, "too-long": Malformed, "unexpected-body": Malformed, "ambiguous-query": Malformed,
 	"conflicting-values": Malformed, "ambiguous-answer": Malformed, "invalid-protobuf": Malformed, "repeated-field": Malformed,
 	"invalid-frame": Malformed, "compressed": Malformed, "ambiguous-name": Malformed, "unknown": Malformed,
-	"content-encoded": Malformed, "content-type": Malformed, "length-invalid": Malformed,
 
 	// Delegations. A link that has ended, or whose maker has left the mesh, is no fault of who presents it; one that stands
-	// too deep may only be too deep for a ring.
+	// too deep may only be too deep for a ring. Links that were made to grant more than their maker had are handed on by
+	// agents that trust who gave them: they count where the caller made them itself, as LinkForged.
 	"delegation-expired": "", "delegation-not-yet-valid": "", "delegation-unknown-issuer": "", "delegation-unsigned": "",
 	"authority-over": "", "delegation-too-deep": Overreach, "delegation-wrong-audience": Overreach,
 	"delegation-malformed": LinkInvalid, "delegation-too-long": LinkInvalid, "delegation-bad-signature": LinkInvalid,
-	"delegation-broken-hash": LinkInvalid, "delegation-spliced": LinkInvalid, "delegation-wrong-holder": LinkInvalid,
-	"delegation-widened": LinkWidened,
+	"delegation-broken-hash": LinkInvalid, "delegation-spliced": "", "delegation-wrong-holder": LinkInvalid,
+	"delegation-widened": "",
 }
 
 // answerReasons says what a refused answer is to the agent that gave it. Answers that cannot be read, are too large or
@@ -54,12 +56,15 @@ var answerReasons = map[string]Kind{
 	"authority-over": "", "state-stale": "", "gate-closed": "", "time-exceeded": "",
 }
 
+// proved are the reasons under which the signature of a link proves who made it, whoever presents it.
+var proved = map[string]bool{"delegation-widened": true, "delegation-spliced": true, "delegation-too-deep": true}
+
 // validateQuarantine returns an error for a word by which nothing would ever be quarantined: one that is neither the kind
 // of a signal against a caller nor the reason of one.
 func validateQuarantine(words []string) error {
 	for _, word := range words {
 		t, kind := traits[Kind(word)]
-		if kind && !t.good && !t.callee || requestReasons[word] != "" || len(word) > len(contentPrefix) && strings.HasPrefix(word, contentPrefix) {
+		if kind && !t.good && !t.callee || requestReasons[word] != "" || proved[word] || len(word) > len(contentPrefix) && strings.HasPrefix(word, contentPrefix) {
 			continue
 		}
 		return fmt.Errorf("%q quarantines nobody: it is no kind of signal against a caller, and no reason of one", word)
