@@ -113,13 +113,15 @@ func (v trustReview) standing(_ context.Context, in *trustInput) (*trustOutput, 
 	if !earned.NextAt.IsZero() {
 		body.Next = &nextRing{earned.Next.Number(), earned.NextAt}
 	}
+	if latch, ok := image.Latch(record.Name); ok {
+		body.Latch = &latch
+	}
 	history, ok := image.History(record.Name)
 	if !ok {
 		return &trustOutput{body}, nil
 	}
 	body.Unreadable = !history.Readable()
 	state := history.State()
-	body.Latch = state.Latch
 	good, bad := state.Evidence(now, image.Rules())
 	body.Good, body.Bad = int64(good*1000/trust.Point), int64(bad*1000/trust.Point)
 	events := history.Events()

@@ -30,6 +30,20 @@ func benchLedger(b *testing.B) (*Ledger, *agent.Record) {
 
 func BenchmarkStanding(b *testing.B) {
 	l, record := benchLedger(b)
+	benchStanding(b, l, record)
+}
+
+// BenchmarkStandingWhileHeld has others quarantined that the store does not have yet.
+func BenchmarkStandingWhileHeld(b *testing.B) {
+	l, record := benchLedger(b)
+	for i := range 100 {
+		l.held.hold(agent.ID(fmt.Sprintf("held-%d", i)), &Event{Kind: LinkForged, At: start})
+	}
+	benchStanding(b, l, record)
+}
+
+func benchStanding(b *testing.B, l *Ledger, record *agent.Record) {
+	b.Helper()
 	now := time.Now()
 	b.ReportAllocs()
 	b.ResetTimer()

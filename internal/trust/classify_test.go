@@ -251,6 +251,7 @@ func TestRulesValidate(t *testing.T) {
 		"cap of an hour":  func(r *Rules) { r.HourCap = -1 },
 		"share":           func(r *Rules) { r.Share = 1001 },
 		"floor of shares": func(r *Rules) { r.ShareFloor = -1 },
+		"framable":        func(r *Rules) { r.Spared = 9 },
 		"stray":           func(r *Rules) { r.Strays = -1 },
 		"dwell":           func(r *Rules) { r.Dwell = 31 * day },
 		"taken over":      func(r *Rules) { r.Taint = -1 },

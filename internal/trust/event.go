@@ -46,6 +46,12 @@ func (e *Event) joins(other *Event) bool {
 		e.Framable == other.Framable && e.Severe == other.Severe
 }
 
+// framable reports whether another than the agent could have brought about what speaks against it.
+func (e *Event) framable() bool {
+	t := traits[e.Kind]
+	return !t.good && (t.callee || e.Framable)
+}
+
 // capped reports whether the event counts no more than the cap of its counterparty.
 func (e *Event) capped() bool {
 	t := traits[e.Kind]

@@ -57,16 +57,32 @@ func (d *directory) agent(name agent.ID) (*agent.Record, bool) {
 type troubled struct {
 	store.Bucket
 
-	mu     sync.Mutex
-	down   bool
-	lying  int // writes that take place and are said to have failed
-	writes int
+	mu      sync.Mutex
+	down    bool
+	full    bool  // writes alone fail
+	refusal error // of every write
+	lying   int   // writes that take place and are said to have failed
+	writes  int
 }
 
 func (b *troubled) set(down bool, lying int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.down, b.lying = down, lying
+	b.down, b.full, b.lying = down, false, lying
+}
+
+// fill makes writes fail, as a full disk does.
+func (b *troubled) fill() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.full = true
+}
+
+// refuse has all writes end in the error; nil ends that.
+func (b *troubled) refuse(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refusal = err
 }
 
 func (b *troubled) count() int {
@@ -81,8 +97,13 @@ func (b *troubled) enter(write bool) (lie bool, err error) {
 	if b.down {
 		return false, store.ErrUnavailable
 	}
-	if !write {
+	switch {
+	case !write:
 		return false, nil
+	case b.full:
+		return false, store.ErrUnavailable
+	case b.refusal != nil:
+		return false, b.refusal
 	}
 	b.writes++
 	if lie = b.lying > 0; lie {

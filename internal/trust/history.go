@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"ringfence.dev/ringfence/internal/agent"
 )
@@ -97,6 +98,11 @@ func (h *History) holds(events []Event) bool {
 	return h.events[last.Seq-h.checkpoint.Seq-1] == last
 }
 
+// clearedAfter reports whether a person cleared the agent after the moment, as far as events tell.
+func (h *History) clearedAfter(at int64) bool {
+	return slices.ContainsFunc(h.events, func(e Event) bool { return e.Kind == Cleared && e.At > at })
+}
+
 // encode returns the form in which the history is stored.
 func (h *History) encode() ([]byte, error) {
 	value, err := json.Marshal(storedHistory{formatVersion, h.rules, h.checkpoint, h.events})
@@ -163,7 +169,7 @@ func (s *State) validate() error {
 		return errors.New("the evidence is out of range")
 	case s.StrayHour < 0 || s.Strays < 0:
 		return errors.New("the stray calls are out of range")
-	case len(s.Peers) > maxPeers+1:
+	case len(s.Peers) > maxPeers+1 || len(s.Framers) > maxPeers+1:
 		return errors.New("there are too many counterparties")
 	}
 	for _, since := range s.Reached {
@@ -171,11 +177,15 @@ func (s *State) validate() error {
 			return errors.New("a moment at which a ring was reached is out of range")
 		}
 	}
-	for i, p := range s.Peers {
-		if i > 0 && s.Peers[i-1].Name >= p.Name {
+	return errors.Join(validatePeers(s.Peers, s.At), validatePeers(s.Framers, s.At))
+}
+
+func validatePeers(peers []Peer, at int64) error {
+	for i, p := range peers {
+		if i > 0 && peers[i-1].Name >= p.Name {
 			return errors.New("the counterparties are not in order")
 		}
-		if p.At < 0 || p.At > s.At || !inRange(p.Good, p.Bad, p.GoodHour, p.BadHour) {
+		if p.At < 0 || p.At > at || !inRange(p.Good, p.Bad, p.GoodHour, p.BadHour) {
 			return errors.New("the evidence of a counterparty is out of range")
 		}
 	}

@@ -87,8 +87,8 @@ type Signal struct {
 	Kind                Kind
 	// Class is the reason of the decision record, and empty for good signals.
 	Class string
-	// Framable says that another than the agent could have brought it about. What is framable never quarantines, and
-	// counts no more than the cap of a counterparty.
+	// Framable says that another than the agent could have brought it about. What is framable never quarantines, counts no
+	// more than the cap of a counterparty, and for nothing while it comes of one counterparty alone.
 	Framable bool
 	// Exchange is the decision's id.
 	Exchange string

@@ -42,7 +42,10 @@ type Config struct {
 
 // Ledger knows what all agents have earned. It keeps one history for each of them in the store, where every process of the
 // mesh appends what its enforcement points see; the order in which the store took it is the order of the events. A process
-// that is killed loses what it had not stored yet, which is at most a second's signals while the store works.
+// that is killed loses what it had not stored yet, which is at most a second's signals while the store works, and what one
+// counterparty alone brought about, which waits for something else to be stored with.
+//
+// What quarantines counts in the process that saw it at once, whether it can be stored or not; in others, when it is.
 //
 // Every method may be called by many goroutines at once.
 type Ledger struct {
@@ -53,6 +56,8 @@ type Ledger struct {
 	heirs   *heirs
 	queue   *queue
 	recent  recent
+	held    *quarantine
+	backlog backlog
 	counts  counts
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -68,13 +73,10 @@ func Open(ctx context.Context, config Config) (*Ledger, error) {
 	}
 	l := &Ledger{
 		config: config, version: config.Rules.Version(),
-		heirs: newHeirs(config.Agent, config.Rules), queue: newQueue(),
+		heirs: newHeirs(config.Agent, config.Rules), queue: newQueue(), held: newQuarantine(),
 	}
 	reflected := mirror.Config[*History]{
-		Bucket: config.Bucket, Kind: "trust histories", Now: config.Now, Logger: config.Logger, Decode: l.decode,
-	}
-	if config.Changed != nil {
-		reflected.Changed = func([]string) { config.Changed() }
+		Bucket: config.Bucket, Kind: "trust histories", Now: config.Now, Logger: config.Logger, Decode: l.decode, Changed: l.reflect,
 	}
 	var err error
 	if l.mirror, err = mirror.Open(ctx, reflected); err != nil {
@@ -86,6 +88,28 @@ func Open(ctx context.Context, config Config) (*Ledger, error) {
 		l.running.Go(func() { l.write(background) })
 	}
 	return l, nil
+}
+
+// reflect ends what is held of agents of which the image has it by now, and tells of the change.
+func (l *Ledger) reflect(names []string) {
+	for _, name := range names {
+		l.settle(agent.ID(name))
+	}
+	l.changed()
+}
+
+func (l *Ledger) settle(name agent.ID) {
+	if l.held.present.Load().none() {
+		return
+	}
+	known, _ := l.mirror.Image().Get(string(name))
+	l.held.settle(name, known)
+}
+
+func (l *Ledger) changed() {
+	if l.config.Changed != nil {
+		l.config.Changed()
+	}
 }
 
 // decode reads an entry of the store. What cannot be read quarantines its agent: as an error, the mirror would take it for
@@ -118,20 +142,33 @@ func (l *Ledger) Close(ctx context.Context) error {
 
 // Image returns what is known of all agents now. It is never nil.
 func (l *Ledger) Image() *Image {
+	// In this order, what is held no longer is in the histories already.
+	held := l.held.present.Load()
 	histories := l.mirror.Image()
-	if image := l.image.Load(); image != nil && image.histories == histories {
+	if image := l.image.Load(); image != nil && image.histories == histories && image.held == held {
 		return image
 	}
-	image := &Image{histories: histories, rules: l.config.Rules, heirs: l.heirs}
+	image := &Image{histories: histories, held: held, rules: l.config.Rules, heirs: l.heirs}
 	l.image.Store(image)
 	return image
 }
 
-// Behind returns for how long the image may have missed changes at the moment now: zero while the store is followed.
-func (l *Ledger) Behind(now time.Time) time.Duration { return l.mirror.Behind(now) }
+// Behind returns for how long the image may have missed changes at the moment now, or others may have missed what this
+// process saw: zero while the store is followed, and takes what has to be stored.
+func (l *Ledger) Behind(now time.Time) time.Duration {
+	return max(l.mirror.Behind(now), l.backlog.behind(now))
+}
 
-// Healthy returns nil while the image follows the store.
-func (l *Ledger) Healthy() error { return l.mirror.Healthy() }
+// Healthy returns nil while the image follows the store, and the store takes what has to be stored.
+func (l *Ledger) Healthy() error {
+	if err := l.mirror.Healthy(); err != nil {
+		return err
+	}
+	if l.backlog.oldest.Load() != 0 {
+		return fmt.Errorf("storing trust events: %w", store.ErrUnavailable)
+	}
+	return nil
+}
 
 // Admit notes that agents were registered: those without history get one that begins with their registration, and what
 // they take over from agents that left their owner no longer depends on what becomes of those. Agents that were noted
@@ -145,7 +182,7 @@ func (l *Ledger) Admit(names ...agent.ID) {
 		}
 		h, known := l.Image().History(name)
 		if !known || !h.broken && !h.says(record) {
-			l.push(name, Event{Kind: Registered, At: at})
+			l.push(name, waiting{event: Event{Kind: Registered, At: at}})
 		}
 	}
 }
@@ -164,14 +201,22 @@ var (
 const maxWords = 200
 
 // Clear ends an agent's quarantine by evidence, in a person's name. What speaks against the agent still counts. A history
-// that cannot be read is replaced by one that begins with this. It returns when the image has the change.
+// that cannot be read is replaced by one that begins with this. Events of the agent that wait to be stored come before it.
+// It returns when the image has the change.
 func (l *Ledger) Clear(ctx context.Context, name agent.ID, person, reason string) error {
 	if !sayable(person) || !sayable(reason) {
 		return ErrUnnamed
 	}
+	held, err := l.held.settled(ctx, name)
+	if err != nil {
+		return fmt.Errorf("clearing %s: %w", name, err)
+	}
+	lost := held != nil && held.lost
 	event := Event{Kind: Cleared, At: l.config.Now().Unix(), Person: person, Reason: reason}
 	revision, err := l.append(ctx, name, []Event{event}, func(h *History) error {
 		switch {
+		case lost:
+			return nil
 		case h == nil:
 			return ErrNoHistory
 		case !h.broken && h.state.Latch == nil:
@@ -182,7 +227,13 @@ func (l *Ledger) Clear(ctx context.Context, name agent.ID, person, reason string
 	if err != nil {
 		return fmt.Errorf("clearing %s: %w", name, err)
 	}
-	return l.mirror.Await(ctx, revision)
+	if err := l.mirror.Await(ctx, revision); err != nil {
+		return err
+	}
+	if lost {
+		l.held.release(name, held.last)
+	}
+	return nil
 }
 
 func sayable(words string) bool {

@@ -2,6 +2,7 @@ package trust
 
 import (
 	"hash/maphash"
+	"log/slog"
 	"sync"
 
 	"ringfence.dev/ringfence/internal/agent"
@@ -31,19 +32,45 @@ func (l *Ledger) observe(s *Signal) {
 		Kind: s.Kind, At: at, Counterparty: s.Counterparty, Class: s.Class, Weight: weight, Count: 1,
 		Exchange: s.Exchange, Framable: s.Framable, Severe: l.severe(s),
 	}
-	switch h, ok := l.Image().History(s.Agent); {
-	case ok && h.broken:
+	known := &History{}
+	if h, ok := l.Image().History(s.Agent); ok {
+		known = h
+	}
+	if known.broken {
 		l.counts.dropped.Add(1)
-	case ok && !h.state.takes(&event, l.config.Rules):
+		return
+	}
+	switch known.state.worth(&event, l.config.Rules) {
+	case nothing:
 		l.counts.suppressed.Add(1)
-	default:
-		l.push(s.Agent, event)
+	case sometime:
+		l.push(s.Agent, waiting{event: event, patient: true})
+	case atOnce:
+		l.push(s.Agent, waiting{event: event, severe: l.hold(s.Agent, &event)})
 	}
 }
 
-func (l *Ledger) push(name agent.ID, event Event) {
-	if !l.queue.push(name, event) {
-		l.counts.dropped.Add(1)
+// hold has the agent out at once if the event is severe, and returns the number that stands for the event then, else 0.
+func (l *Ledger) hold(name agent.ID, e *Event) uint64 {
+	if !e.Severe {
+		return 0
+	}
+	number, ok := l.held.hold(name, e)
+	if !ok {
+		l.config.Logger.Error("more agents are quarantined than can be stored; no agent takes part until this process is started again",
+			slog.String("agent", string(name)))
+	}
+	l.changed()
+	return number
+}
+
+func (l *Ledger) push(name agent.ID, w waiting) {
+	if l.queue.push(name, w) {
+		return
+	}
+	l.counts.dropped.Add(1)
+	if w.severe > 0 {
+		l.held.lost(name, w.severe)
 	}
 }
 

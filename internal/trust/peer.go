@@ -27,26 +27,26 @@ type Peer struct {
 }
 
 // find returns where the counterparty stands among the peers, or would have to.
-func (s *State) find(name agent.ID) (int, bool) {
-	return slices.BinarySearchFunc(s.Peers, name, func(p Peer, name agent.ID) int { return cmp.Compare(p.Name, name) })
+func find(peers []Peer, name agent.ID) (int, bool) {
+	return slices.BinarySearchFunc(peers, name, func(p Peer, name agent.ID) int { return cmp.Compare(p.Name, name) })
 }
 
-// peer returns the counterparty as it is at the state's moment, and makes room for a new one.
-func (s *State) peer(name agent.ID, rules Rules) *Peer {
-	i, ok := s.find(name)
-	if !ok && len(s.Peers) >= maxPeers {
-		s.Peers = slices.DeleteFunc(s.Peers, func(p Peer) bool { return p.forgettable(s.At, rules) })
-		i, ok = s.find(name)
+// peer returns the counterparty among the peers as it is at the state's moment, and makes room for a new one.
+func (s *State) peer(peers *[]Peer, name agent.ID, rules Rules) *Peer {
+	i, ok := find(*peers, name)
+	if !ok && len(*peers) >= maxPeers {
+		*peers = slices.DeleteFunc(*peers, func(p Peer) bool { return p.forgettable(s.At, rules) })
+		i, ok = find(*peers, name)
 	}
-	if !ok && len(s.Peers) >= maxPeers {
+	if !ok && len(*peers) >= maxPeers {
 		name = ""
-		i, ok = s.find(name)
+		i, ok = find(*peers, name)
 	}
 	if !ok {
-		s.Peers = slices.Insert(s.Peers, i, Peer{Name: name, At: s.At})
+		*peers = slices.Insert(*peers, i, Peer{Name: name, At: s.At})
 	}
-	s.Peers[i] = s.Peers[i].at(s.At, rules)
-	return &s.Peers[i]
+	(*peers)[i] = (*peers)[i].at(s.At, rules)
+	return &(*peers)[i]
 }
 
 // at returns the peer at a later moment.
@@ -80,29 +80,4 @@ func (p *Peer) add(amount Evidence, good bool) {
 	} else {
 		p.Bad, p.BadHour = p.Bad+amount, p.BadHour+amount
 	}
-}
-
-// takes reports whether the event would still count for anything at its moment. What it would not is not worth a write of
-// the store.
-func (s *State) takes(e *Event, rules Rules) bool {
-	t := traits[e.Kind]
-	at := min(max(e.At, s.At), maxTime)
-	bad := s.Bad.decay(at-s.At, rules.BadHalfLife)
-	switch {
-	case e.Severe && !e.Framable && s.Latch == nil:
-		return true
-	case !e.capped():
-		// At the cap, every second would make room for a little.
-		return bad < rules.BadCap-rules.BadCap/100
-	case t.small && (s.StrayHour != at/hour || s.Strays < rules.Strays):
-		return true
-	}
-	now := State{At: at, Good: s.Good.decay(at-s.At, rules.GoodHalfLife), Bad: bad}
-	peer := Peer{At: at}
-	if i, ok := s.find(e.Counterparty); ok {
-		peer = s.Peers[i].at(at, rules)
-	} else if i, ok := s.find(""); ok && len(s.Peers) >= maxPeers {
-		peer = s.Peers[i].at(at, rules)
-	}
-	return peer.room(&now, t.good, rules) >= rules.HourCap/100
 }

@@ -3,8 +3,6 @@ package trust
 import (
 	"context"
 	"fmt"
-	"math"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,25 +14,11 @@ const (
 	// unreachable store costs.
 	maxBatches = 1 << 14
 	maxWaiting = maxEvents / 4
+	// maxPatient bounds the events of an agent that wait without asking for a write.
+	maxPatient = 8
 	// pause is the least time between two writes of one agent's events. What happens meanwhile becomes one write.
 	pause = time.Second / 2
 )
-
-// phase is what becomes of an agent's events at the moment.
-type phase uint8
-
-const (
-	ready   phase = iota // they wait for a writer
-	writing              // a writer has some of them
-	cooling              // they wait for the pause since the last write to end
-)
-
-// batch is what waits of one agent.
-type batch struct {
-	events []Event
-	phase  phase
-	timer  *time.Timer
-}
 
 // queue is the events that wait to be stored, by agent. Each agent stands in ready once at most, so that sending never
 // blocks.
@@ -43,57 +27,60 @@ type queue struct {
 
 	mu      sync.Mutex
 	batches map[agent.ID]*batch
-	closed  bool
-	idle    chan struct{} // closed when nothing waits any more, once the queue is closed
+	// displaced counts events that were dropped for others.
+	displaced uint64
+	closed    bool
+	empty     chan struct{} // closed when nothing waits any more, once the queue is closed
 }
 
 func newQueue() *queue {
-	return &queue{ready: make(chan agent.ID, maxBatches), batches: make(map[agent.ID]*batch), idle: make(chan struct{})}
+	return &queue{
+		ready: make(chan agent.ID, maxBatches+maxHeld), batches: make(map[agent.ID]*batch), empty: make(chan struct{}),
+	}
 }
 
 // push adds an event of the agent, and reports whether there was room for it. An event counts with an earlier one of the
-// same second, and where there is no room for another, with any that says the same.
-func (q *queue) push(name agent.ID, event Event) bool {
+// same second, and where there is no room for another, with any that says the same. What quarantines takes the place of
+// something else if it has to.
+func (q *queue) push(name agent.ID, w waiting) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
-		return false
-	}
 	b := q.batches[name]
-	switch {
-	case b == nil && len(q.batches) >= maxBatches:
-		return false
-	case b == nil:
-		q.batches[name] = &batch{events: []Event{event}}
-		q.ready <- name
-		return true
-	case !b.add(event):
+	if q.closed || b == nil && len(q.batches) >= room(w) {
 		return false
 	}
+	if b == nil {
+		b = &batch{}
+		q.batches[name] = b
+	}
+	if w.patient && !b.corroborates(&w.event) {
+		return b.rest(w.event)
+	}
+	added, displaced := b.add(w.event)
+	if displaced {
+		q.displaced++
+	}
+	if !added {
+		return false
+	}
+	b.severe = max(b.severe, w.severe)
 	// What quarantines does not wait.
-	if b.phase == cooling && event.Severe {
+	if b.phase == idle || b.phase == cooling && w.event.Severe {
 		q.release(name, b)
 	}
 	return true
 }
 
-func (b *batch) add(event Event) bool {
-	full := len(b.events) >= maxWaiting
-	for i := range slices.Backward(b.events) {
-		e := &b.events[i]
-		if e.joins(&event) && (e.At == event.At || full) && e.Count < math.MaxInt32 {
-			e.Count++
-			return true
-		}
-		if event.Kind == Registered && e.Kind == Registered {
-			return true
-		}
+// room is how many agents may have events in the queue when another one gets its first: patient events leave half of the
+// room to others, and there is always some for what quarantines.
+func room(w waiting) int {
+	switch {
+	case w.patient:
+		return maxBatches / 2
+	case w.event.Severe:
+		return maxBatches + maxHeld
 	}
-	if full {
-		return false
-	}
-	b.events = append(b.events, event)
-	return true
+	return maxBatches
 }
 
 // release hands the agent's events to a writer. q.mu is held.
@@ -106,14 +93,14 @@ func (q *queue) release(name agent.ID, b *batch) {
 	q.ready <- name
 }
 
-// take returns the agent's events for writing.
-func (q *queue) take(name agent.ID) []Event {
+// take returns the agent's events for writing, and the highest number of those that quarantine.
+func (q *queue) take(name agent.ID) (events []Event, severe uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b := q.batches[name]
-	events := b.events
-	b.events, b.phase = nil, writing
-	return events
+	events, severe = append(b.patient, b.events...), b.severe
+	*b = batch{phase: writing}
+	return events, severe
 }
 
 // done ends what take began.
@@ -122,7 +109,7 @@ func (q *queue) done(name agent.ID) {
 	defer q.mu.Unlock()
 	b := q.batches[name]
 	switch {
-	case len(b.events) > 0 && (q.closed || slices.ContainsFunc(b.events, func(e Event) bool { return e.Severe })):
+	case len(b.events) > 0 && (q.closed || b.severe > 0), len(b.patient) > 0 && q.closed:
 		q.release(name, b)
 	case q.closed:
 		q.forget(name)
@@ -140,6 +127,8 @@ func (q *queue) wake(name agent.ID, b *batch) {
 	case q.batches[name] != b || b.phase != cooling:
 	case len(b.events) > 0:
 		q.release(name, b)
+	case len(b.patient) > 0:
+		b.phase, b.timer = idle, nil
 	default:
 		q.forget(name)
 	}
@@ -149,7 +138,7 @@ func (q *queue) wake(name agent.ID, b *batch) {
 func (q *queue) forget(name agent.ID) {
 	delete(q.batches, name)
 	if q.closed && len(q.batches) == 0 {
-		close(q.idle)
+		close(q.empty)
 	}
 }
 
@@ -160,8 +149,8 @@ func (q *queue) drain(ctx context.Context) error {
 		q.closed = true
 		for name, b := range q.batches {
 			switch {
-			case b.phase != cooling:
-			case len(b.events) > 0:
+			case b.phase != cooling && b.phase != idle:
+			case len(b.events)+len(b.patient) > 0:
 				q.release(name, b)
 			default:
 				b.timer.Stop()
@@ -169,27 +158,31 @@ func (q *queue) drain(ctx context.Context) error {
 			}
 		}
 		if len(q.batches) == 0 {
-			close(q.idle)
+			close(q.empty)
 		}
 	}
 	q.mu.Unlock()
 	select {
-	case <-q.idle:
+	case <-q.empty:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("%d agents' events wait: %w", q.waiting(), ctx.Err())
+		agents, patient, _ := q.waiting()
+		return fmt.Errorf("%d agents' events wait: %w", agents+patient, ctx.Err())
 	}
 }
 
-// waiting is the number of agents of which events wait.
-func (q *queue) waiting() int {
+// waiting is the number of agents of which events wait, and that of agents of which patient ones alone do. dropped is how
+// many events were dropped for others.
+func (q *queue) waiting() (agents, patient int, dropped uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	count := 0
 	for _, b := range q.batches {
-		if len(b.events) > 0 || b.phase == writing {
-			count++
+		switch {
+		case len(b.events) > 0 || b.phase == writing || b.phase == ready:
+			agents++
+		case len(b.patient) > 0:
+			patient++
 		}
 	}
-	return count
+	return agents, patient, q.displaced
 }

@@ -17,7 +17,7 @@ var requestReasons = map[string]Kind{
 	// What no signature covers: somebody on the way can have put it there.
 	"length-invalid": "", "body-too-large": "", "content-encoded": "", "content-type": "", "gate-unsigned": "",
 	// The mesh could not, or an administrator has decided.
-	"undecided": "", "state-stale": "", "caller-inactive": "", "holder-inactive": "", "tenant-undecided": "", "owner-undecided": "",
+	"undecided": "", "delegation-undecided": "", "state-stale": "", "caller-inactive": "", "holder-inactive": "", "tenant-undecided": "", "owner-undecided": "", "lineage-undecided": "",
 	"binding-ungoverned": "", "callback-denied": "", "callback-lookup": "",
 
 	// What the caller may not do.

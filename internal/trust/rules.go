@@ -29,6 +29,10 @@ type Rules struct {
 	// counterparty alone gives 4 points, which lift an unknown agent to 375 and thus into no ring.
 	Share      int64    `json:"share"`
 	ShareFloor Evidence `json:"shareFloor"`
+	// Spared is how many counterparties, those with the most of it, have their framable evidence count for nothing, up to
+	// 8: with one, what a single counterparty brings about costs the agent nothing. Rules from before it was there spare
+	// nobody, and read as they were.
+	Spared int64 `json:"spared,omitempty"`
 	// Strays is how many small violations an agent commits in one hour of the clock before they cost anything: a stray
 	// call is a mistake in somebody's settings, a series is probing.
 	Strays int64 `json:"strays"`
@@ -48,7 +52,7 @@ const (
 func DefaultRules() Rules {
 	return Rules{
 		Weight: 20 * Point, GoodHalfLife: 7 * day, BadHalfLife: 30 * day, BadFactor: 5,
-		GoodCap: 400 * Point, BadCap: 4000 * Point, HourCap: Point, Share: 200, ShareFloor: 20 * Point,
+		GoodCap: 400 * Point, BadCap: 4000 * Point, HourCap: Point, Share: 200, ShareFloor: 20 * Point, Spared: 1,
 		Strays: 3, Dwell: day, Taint: 5 * Point,
 	}
 }
@@ -71,6 +75,7 @@ func (r Rules) Validate() error {
 	check(r.HourCap >= Point/1000 && r.HourCap <= 1000*Point, "the cap of an hour must be a thousandth to 1000 points")
 	check(r.Share >= 1 && r.Share <= 1000, "the share of a counterparty must be 1 to 1000 thousandths")
 	check(r.ShareFloor >= 0 && r.ShareFloor <= MaxEvidence, "the floor of shares must be 0 to %d points", MaxEvidence/Point)
+	check(r.Spared >= 0 && r.Spared <= 8, "the number of counterparties whose framable evidence counts for nothing must be 0 to 8")
 	check(r.Strays >= 0 && r.Strays <= 1_000_000, "the number of stray calls must be 0 to 1000000")
 	check(r.Dwell >= 0 && r.Dwell <= 30*day, "the dwell must be 0 to 30 days")
 	check(r.Taint >= 0 && r.Taint <= MaxEvidence, "the least evidence that is taken over must be 0 to %d points", MaxEvidence/Point)

@@ -37,6 +37,8 @@ type State struct {
 	Latch *Latch `json:"latch,omitempty"`
 	// Peers is the evidence by counterparty, sorted by name.
 	Peers []Peer `json:"peers,omitempty"`
+	// Framers is the framable evidence by counterparty, sorted by name. Of it, Bad has what counts.
+	Framers []Peer `json:"framers,omitempty"`
 }
 
 // Latch is the severe event that quarantined an agent.
@@ -52,14 +54,14 @@ type Latch struct {
 // of the state's moment, what is out of range counts as the nearest number in range, and a kind that is not known changes
 // nothing but the moment.
 func (s State) Apply(e Event, rules Rules) State {
-	s.Peers = slices.Clone(s.Peers)
+	s.Peers, s.Framers = slices.Clone(s.Peers), slices.Clone(s.Framers)
 	s.apply(&e, rules)
 	return s
 }
 
 // Replay returns the state after the events, in their order.
 func Replay(s State, events []Event, rules Rules) State {
-	s.Peers = slices.Clone(s.Peers)
+	s.Peers, s.Framers = slices.Clone(s.Peers), slices.Clone(s.Framers)
 	for i := range events {
 		s.apply(&events[i], rules)
 	}
@@ -119,21 +121,21 @@ func (s *State) count(e *Event, rules Rules) {
 	if e.Severe && !e.Framable && !t.good {
 		s.latch(e)
 	}
-	if t.small {
+	framed := rules.Spared > 0 && e.framable()
+	if t.small && !framed {
 		number -= s.stray(number, rules)
 	}
 	amount := min(max(e.Weight, 0), MaxEvidence).times(number)
 	if !t.good {
 		amount = amount.times(rules.BadFactor)
 	}
-	if amount == 0 {
-		return
-	}
-	if e.capped() {
-		peer := s.peer(e.Counterparty, rules)
-		if amount = min(amount, peer.room(s, t.good, rules)); amount == 0 {
-			return
-		}
+	switch {
+	case amount == 0:
+	case framed:
+		_, amount = s.frame(e.Counterparty, amount, rules)
+	case e.capped():
+		peer := s.peer(&s.Peers, e.Counterparty, rules)
+		amount = min(amount, peer.room(s, t.good, rules))
 		peer.add(amount, t.good)
 	}
 	if t.good {

@@ -193,7 +193,7 @@ func TestManyCounterparties(t *testing.T) {
 	}
 	later := start + 90*day
 	s = s.Apply(good("newcomer", later), DefaultRules())
-	if i, ok := s.find("newcomer"); !ok || s.Peers[i].Good != Point || len(s.Peers) != 1 {
+	if i, ok := find(s.Peers, "newcomer"); !ok || s.Peers[i].Good != Point || len(s.Peers) != 1 {
 		t.Errorf("a season later %+v are told apart", s.Peers)
 	}
 }

@@ -20,21 +20,29 @@ func (l *Ledger) write(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case name := <-l.queue.ready:
-			l.save(ctx, name, l.queue.take(name))
+			events, severe := l.queue.take(name)
+			l.save(ctx, name, events, severe)
 			l.queue.done(name)
 		}
 	}
 }
 
-// save stores an agent's events, however long the store needs to come back.
-func (l *Ledger) save(ctx context.Context, name agent.ID, events []Event) {
-	_, err := l.append(ctx, name, events, nil)
+// save stores an agent's events, however long the store needs to come back. severe is the number of the latest one that
+// quarantines, 0 for none.
+func (l *Ledger) save(ctx context.Context, name agent.ID, events []Event, severe uint64) {
+	revision, err := l.append(ctx, name, events, nil)
+	l.backlog.ends(name)
 	switch {
-	case err == nil, errors.Is(err, errNothing):
+	case err == nil:
+		l.held.stored(name, severe, revision)
+		l.settle(name)
+	case errors.Is(err, errNothing):
+		l.held.release(name, severe)
 	case ctx.Err() != nil:
 		l.counts.dropped.Add(uint64(len(events)))
 	default:
 		l.counts.dropped.Add(uint64(len(events)))
+		l.held.lost(name, severe)
 		l.config.Logger.Error("storing trust events failed", slog.String("agent", string(name)),
 			slog.Int("events", len(events)), slog.Any("error", err))
 	}
@@ -85,7 +93,7 @@ func (l *Ledger) append(ctx context.Context, name agent.ID, events []Event, chec
 		case errors.Is(err, store.ErrConflict):
 			l.counts.conflicts.Add(1)
 		case errors.Is(err, store.ErrUnavailable) && check == nil:
-			l.storeFails(ctx, err)
+			l.storeFails(ctx, name, err)
 			delay = store.NextRetry(delay)
 			doubtful, wait = try, delay
 		default:
@@ -111,7 +119,7 @@ func (l *Ledger) load(ctx context.Context, name agent.ID, wait time.Duration, pa
 		case !patient || !errors.Is(err, store.ErrUnavailable):
 			return nil, 0, err
 		}
-		l.storeFails(ctx, err)
+		l.storeFails(ctx, name, err)
 		wait = store.NextRetry(wait)
 	}
 	return nil, 0, errors.Join(store.ErrUnavailable, ctx.Err())
@@ -195,8 +203,9 @@ func (l *Ledger) recorded(name agent.ID, try *attempt) {
 	}
 }
 
-func (l *Ledger) storeFails(ctx context.Context, err error) {
+func (l *Ledger) storeFails(ctx context.Context, name agent.ID, err error) {
 	l.counts.failed.Add(1)
+	l.backlog.fails(name, l.config.Now())
 	if ctx.Err() == nil && l.counts.down.CompareAndSwap(false, true) {
 		l.config.Logger.Warn("trust events cannot be stored; they are kept in memory meanwhile", slog.Any("error", err))
 	}
