@@ -24,6 +24,7 @@ import (
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/killswitch"
+	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/nonce"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/registry/api"
@@ -114,6 +115,7 @@ type apiParts struct {
 	Gates      *gate.Ledger
 	Documents  *did.Documents
 	Trust      *trust.Ledger
+	Lineage    *lineage.Ledger
 }
 
 func newAPI(p apiParts) (*api.Server, error) {
@@ -136,7 +138,7 @@ func newAPI(p apiParts) (*api.Server, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			return notReady(p.Registry.Healthy(), p.Store.Healthy(ctx), p.Gateway.notReady(),
-				p.Board.Healthy(), p.Gates.Healthy(), p.Documents.Healthy(), p.Trust.Healthy())
+				p.Board.Healthy(), p.Gates.Healthy(), p.Documents.Healthy(), p.Trust.Healthy(), p.Lineage.Healthy())
 		},
 		MetricsPage: promhttp.HandlerFor(p.Gatherer, promhttp.HandlerOpts{}),
 		Metrics:     metrics,

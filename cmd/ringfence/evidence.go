@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"ringfence.dev/ringfence/internal/config"
 	"ringfence.dev/ringfence/internal/did"
 	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/nonce"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/store"
@@ -207,7 +209,7 @@ func newGuard(c config.Config, s store.Store) (*nonce.Guard, guardBegun, error) 
 		return nil, guardBegun{}, err
 	}
 	settings := nonce.Config{Local: identity.NewReplay(time.Now(), c.Limits.Nonces), Ahead: ahead}
-	if c.Identity.Replay == "store" || c.Identity.Replay == "auto" && c.Store.URL != "" {
+	if shares(c.Identity.Replay, c) {
 		if settings.Shared, err = s.Volatile(ctx, noncesBucket); err != nil {
 			return nil, guardBegun{}, err
 		}
@@ -215,6 +217,39 @@ func newGuard(c config.Config, s store.Store) (*nonce.Guard, guardBegun, error) 
 	begun := time.Now()
 	guard, err := nonce.Open(ctx, settings, begun)
 	return guard, guardBegun(begun), err
+}
+
+// shares reports whether the processes of the mesh share what a key of the configuration is about.
+func shares(how string, c config.Config) bool {
+	return how == "store" || how == "auto" && c.Store.URL != ""
+}
+
+// lineageFlush bounds how long a stop waits until other processes can know what is not served any more.
+const lineageFlush = 5 * time.Second
+
+// newLineage returns what knows which calls agents serve.
+func newLineage(lifecycle fx.Lifecycle, c config.Config, s store.Store, logger *slog.Logger) (*lineage.Ledger, error) {
+	if !shares(c.Delegation.Share, c) {
+		return lineage.NewLedger(c.Delegation.Linger), nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
+	defer cancel()
+	bucket, err := s.Volatile(ctx, lineage.BucketName)
+	if err != nil {
+		return nil, err
+	}
+	served, err := lineage.Open(ctx, lineage.Config{
+		Bucket: bucket, Process: rand.Text(), Linger: c.Delegation.Linger, Now: time.Now, Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	lifecycle.Append(fx.StopHook(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, lineageFlush)
+		defer cancel()
+		return served.Close(ctx)
+	}))
+	return served, nil
 }
 
 // beyond waits until the second is over in which the memory of signatures began: what is signed in it is refused, so that

@@ -51,6 +51,7 @@ type governorParts struct {
 	Tokens    *token.Issuers
 	Documents *did.Documents
 	Trust     *trust.Ledger
+	Lineage   *lineage.Ledger
 }
 
 func newGovernor(p governorParts) (*governance.Governor, error) {
@@ -69,7 +70,7 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 		Tokens:    p.Tokens,
 		Unknown:   p.Documents.Miss,
 		Links:     delegation.NewVerifier(p.Config.Delegation.Links),
-		Lineage:   lineage.NewLedger(p.Config.Delegation.Linger),
+		Lineage:   p.Lineage,
 		Meter:     limit.NewMeter(time.Now()),
 		Observe:   func(o trust.Outcome) { p.Trust.Observe(trust.Classify(o)...) },
 		Scanner:   rules,

@@ -18,6 +18,7 @@ import (
 	"ringfence.dev/ringfence/internal/gate"
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/killswitch"
+	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/store"
 	"ringfence.dev/ringfence/internal/trust"
@@ -180,13 +181,25 @@ func admitAll(agents *registry.Registry, ledger *trust.Ledger) {
 	}
 }
 
+// meshParts are what decisions know the mesh by.
+type meshParts struct {
+	fx.In
+
+	Agents    *registry.Registry
+	Trust     *trust.Ledger
+	Board     *killswitch.Board
+	Gates     *gate.Ledger
+	Documents *did.Documents
+	Lineage   *lineage.Ledger
+}
+
 // newMesh returns what decisions know of the mesh at each moment.
-func newMesh(agents *registry.Registry, ledger *trust.Ledger, board *killswitch.Board, gates *gate.Ledger, documents *did.Documents) func() governance.Mesh {
+func newMesh(p meshParts) func() governance.Mesh {
 	return func() governance.Mesh {
 		now := time.Now()
 		return governance.Mesh{
-			Agents: agents.Snapshot(), Trust: ledger.Image(), Switches: board.Image(), Gates: gates.Image(), Documents: documents.Image(),
-			Behind: max(agents.Behind(now), ledger.Behind(now), board.Behind(now), gates.Behind(now), documents.Behind(now)),
+			Agents: p.Agents.Snapshot(), Trust: p.Trust.Image(), Switches: p.Board.Image(), Gates: p.Gates.Image(), Documents: p.Documents.Image(),
+			Behind: max(p.Agents.Behind(now), p.Trust.Behind(now), p.Board.Behind(now), p.Gates.Behind(now), p.Documents.Behind(now), p.Lineage.Behind(now)),
 		}
 	}
 }

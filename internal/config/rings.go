@@ -70,6 +70,7 @@ func (r Rings) validate(v *validation) {
 		_, err := agent.RingFromNumber(n)
 		v.wrap(err, key)
 	}
+	v.check(r.Read >= r.Write && r.Write >= r.Admin, "rings.write", "must be between rings.admin and rings.read: what may do more needs no less privilege")
 	var less RingLimits
 	for number := 3; number >= 0; number-- {
 		ring, _ := agent.RingFromNumber(number)

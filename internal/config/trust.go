@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"time"
 )
 
@@ -39,10 +40,13 @@ type Delegation struct {
 	Linger time.Duration `yaml:"linger"`
 	// Links is how many verified links of delegations are remembered, 1000 to 10000000.
 	Links int `yaml:"links"`
+	// Share says which processes know what an agent serves: process, the one that the call came through alone, store, all of a mesh, or auto, which takes store where store.url is set.
+	Share string `yaml:"share"`
 }
 
 func (d Delegation) validate(v *validation) {
 	v.check(d.Missing == "strict" || d.Missing == "lenient", "delegation.missing", "must be strict or lenient")
 	v.check(d.Linger >= time.Minute && d.Linger <= 24*time.Hour, "delegation.linger", "must be 1m to 24h")
 	v.check(d.Links >= 1000 && d.Links <= 10_000_000, "delegation.links", "must be 1000 to 10000000")
+	v.check(slices.Contains([]string{"auto", "process", "store"}, d.Share), "delegation.share", "must be auto, process or store")
 }

@@ -23,7 +23,7 @@ func decide(b *testing.B, v *Verifier, p Presentation, keys Keys) {
 	if refusal != nil {
 		b.Fatal(refusal)
 	}
-	a, w := authority.Compose(holdings(chain), chain.Grants(), authority.DefaultDepths())
+	a, w := authority.Compose(holdings(chain), chain.AppendGrants(nil), authority.DefaultDepths())
 	if w.TooDeep || !a.Covers("ledger", "call") {
 		b.Fatal(w)
 	}

@@ -73,11 +73,10 @@ type Chain struct {
 	Holders []agent.ID
 }
 
-// Grants returns what each link grants, for authority.Compose.
-func (c Chain) Grants() []authority.Grant {
-	grants := make([]authority.Grant, len(c.Links))
-	for i, link := range c.Links {
-		grants[i] = authority.Grant{Capabilities: link.Capabilities, Until: link.Expires, Depth: link.Depth()}
+// AppendGrants appends what each link grants, for authority.Compose.
+func (c Chain) AppendGrants(grants []authority.Grant) []authority.Grant {
+	for _, link := range c.Links {
+		grants = append(grants, authority.Grant{Capabilities: link.Capabilities, Until: link.Expires, Depth: link.Depth()})
 	}
 	return grants
 }

@@ -90,6 +90,10 @@ func (s chainStage) Judge(_ context.Context, x *Exchange) Verdict {
 		if v := s.delegated(x, field); v.Decision != Allow {
 			return v
 		}
+		if x.Chain.Holders[0] == x.Caller.Agent {
+			// A chain that begins with the caller says of nobody else that the call is on its behalf.
+			s.link(x)
+		}
 	} else {
 		s.link(x)
 	}
@@ -101,6 +105,9 @@ func (s chainStage) Judge(_ context.Context, x *Exchange) Verdict {
 
 // delegated takes the chain that the request carries.
 func (s chainStage) delegated(x *Exchange, field string) Verdict {
+	if s.links == nil {
+		return deny(Internal, GatewaySide, "delegation-undecided", "whether the delegation holds could not be decided")
+	}
 	signatory, ok := x.Mesh.Signatory(x.Caller.KeyID, x.Moment)
 	if !ok || signatory.Agent != x.Caller.Agent {
 		return deny(Unauthenticated, GatewaySide, "delegation-unsigned", "a delegation counts only on a request that is signed by whom it was given to")
@@ -122,7 +129,10 @@ func (s chainStage) delegated(x *Exchange, field string) Verdict {
 
 // compose sets the authority to that of the chain, in which everybody has to take part.
 func (s chainStage) compose(x *Exchange, chain delegation.Chain) Verdict {
-	holders := make([]authority.Holding, len(chain.Holders))
+	// Chains are short: what they are made of stays off the heap.
+	var room [delegation.MaxLinks + 1]authority.Holding
+	var given [delegation.MaxLinks]authority.Grant
+	holders := room[:len(chain.Holders)]
 	for i, name := range chain.Holders[:len(holders)-1] {
 		if holders[i] = x.Mesh.holder(name, x.Moment); !holders[i].Active {
 			v := deny(Forbidden, CallerSide, "holder-inactive", "an agent of the delegation is suspended")
@@ -131,7 +141,7 @@ func (s chainStage) compose(x *Exchange, chain delegation.Chain) Verdict {
 		}
 	}
 	holders[len(holders)-1] = x.holding
-	composed, witness := authority.Compose(holders, chain.Grants(), s.depths)
+	composed, witness := authority.Compose(holders, chain.AppendGrants(given[:0]), s.depths)
 	x.Authority = composed
 	x.Chain = Chain{Descent: Delegated, Holders: chain.Holders, Witness: witness}
 	if witness.TooDeep {
@@ -148,7 +158,7 @@ func (s chainStage) link(x *Exchange) {
 		return
 	}
 	parent, _ := x.Request.Header.Get("traceparent")
-	traced, all := s.lineage.Serving(x.Caller.Agent, lineage.TraceID(parent), x.Moment)
+	traced, all := s.lineage.Serving(x.Caller.Agent, lineage.TraceID(parent), x.Moment, x.serving)
 	switch {
 	case len(traced) > 0:
 		x.Chain.Descent = Linked
@@ -171,7 +181,7 @@ func (s chainStage) narrow(x *Exchange, served []lineage.Served) {
 			bounds = append(bounds, authority.OfHolder(x.Mesh.holder(name, x.Moment), s.depths))
 		}
 	}
-	x.Authority = authority.LowWater(x.Own, bounds)
+	x.Authority = authority.LowWater(x.Authority, bounds)
 	if len(served) == 1 {
 		x.Chain.Holders = append(append(make([]agent.ID, 0, len(served[0].Holders)+1), served[0].Holders...), x.Caller.Agent)
 	}
@@ -210,7 +220,7 @@ func (expiryStage) Judge(_ context.Context, x *Exchange) Verdict {
 	}
 	v := deny(Forbidden, CallerSide, "authority-over", "what the caller may do has ended")
 	if len(x.Chain.Holders) > 0 {
-		v.Evidence = []string{"until of " + x.Chain.name(x.Chain.Witness.Until)}
+		v.Evidence = []string{"until of " + x.bound(x.Chain.Witness.Until, true)}
 	}
 	return v
 }

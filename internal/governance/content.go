@@ -58,6 +58,9 @@ func judgeContent(scanner Scanner, mode ContentMode, texts []a2a.Text, direction
 	if len(texts) == 0 || mode == ContentOff {
 		return verdict
 	}
+	if scanner == nil {
+		return Verdict{}
+	}
 	worst := inspect.Low
 	for _, finding := range scanner.Scan(texts, inspect.Options{Direction: direction}) {
 		if finding.Action == inspect.Block && mode == ContentEnforce {

@@ -87,9 +87,9 @@ func (e *Explanation) judge(ctx context.Context, s step) {
 	switch {
 	case s.stage == nil:
 		f.Value = "not judged: the caller is taken for granted"
-	case x.Verdict.Decision != Allow && !slices.Contains(independent, s.name):
+	case x.Verdict.Decision == Deny && !slices.Contains(independent, s.name):
 		f.Value = "not judged: needs what the denied factor would have established"
-	case x.Verdict.Decision != Allow && !e.may(s.name):
+	case x.Verdict.Decision == Deny && !e.may(s.name):
 		f.Value = "not judged: " + x.Verdict.Factor + " denied before"
 	default:
 		v := s.stage.Judge(ctx, x)

@@ -129,25 +129,12 @@ func (g *Governor) Close(ctx context.Context, x *Exchange, body []byte) {
 		g.renew(x, x.Callee.Name)
 	}
 	g.run(ctx, x, onBody)
+	if !x.denied() && x.serving.Shared() {
+		g.run(ctx, x, onServing)
+	}
 	x.TimeLimit = g.timeLimit(x)
 	x.Final = true
 	g.finish(x, "")
-	g.serve(x)
-}
-
-// serve notes that the callee acts for the caller from now on, if the request is one that makes it act.
-func (g *Governor) serve(x *Exchange) {
-	if x.denied() || !x.carried || g.config.Lineage == nil || x.Caller.Anonymous() || x.Operation.Method.ReadOnly() {
-		return
-	}
-	holders := x.Chain.Holders
-	if len(holders) == 0 {
-		holders = []agent.ID{x.Caller.Agent}
-	}
-	parent, _ := x.Request.Header.Get("traceparent")
-	x.serving = g.config.Lineage.Begin(x.Callee.Name, lineage.Served{
-		Trace: lineage.TraceID(parent), Holders: holders, Authority: x.Authority,
-	}, x.Moment)
 }
 
 // Leave ends an exchange that Resume began; it has to be called once, when nothing more of its answer will pass.
@@ -169,7 +156,7 @@ func (g *Governor) Review(ctx context.Context, x *Exchange) Verdict {
 	}
 	again := &Exchange{
 		ID: x.ID, Time: x.Time, Request: Request{Header: x.Request.Header}, Caller: x.Caller, Once: x.Once, Binding: x.Binding,
-		Operation: x.Operation, Effect: x.Effect, TimeLimit: x.TimeLimit, Verdict: allow(),
+		Operation: x.Operation, Effect: x.Effect, TimeLimit: x.TimeLimit, serving: x.serving, Verdict: allow(),
 	}
 	g.renew(again, x.Callee.Name)
 	g.run(ctx, again, onReview)
@@ -198,7 +185,7 @@ func (g *Governor) run(ctx context.Context, x *Exchange, when phase) {
 		evidence := append(x.Verdict.Evidence, v.Evidence...)
 		x.Verdict = x.Verdict.Meet(v)
 		x.Verdict.Evidence = evidence
-		if x.denied() {
+		if x.Verdict.Decision == Deny {
 			return
 		}
 	}

@@ -31,6 +31,9 @@ func (s rateStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if x.Caller.Anonymous() {
 		return allow()
 	}
+	if s.meter == nil {
+		return Verdict{}
+	}
 	effective, own := x.Authority.Ring, x.Own.Ring
 	wait, ok := s.meter.Take(x.Caller.Agent, effective, s.limits.Of(effective), x.Time)
 	if ok && own != effective {
@@ -77,6 +80,9 @@ type concurrencyStage struct {
 func (s concurrencyStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if x.Caller.Anonymous() || !x.carried || x.inside {
 		return allow()
+	}
+	if s.meter == nil {
+		return Verdict{}
 	}
 	ring := x.Authority.Ring
 	if x.inside = s.meter.Enter(x.Caller.Agent, ring, s.limits.Of(ring).Concurrent); x.inside {

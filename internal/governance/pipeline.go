@@ -18,8 +18,9 @@ type Stage interface {
 }
 
 // phase says when a stage can judge: once headers are known, once the body is, for each part of the answer that is
-// judged at once, for the words of an agent that stand in header fields of its answer, and again while the answer is
-// under way, whenever something in the mesh has changed.
+// judged at once, for the words of an agent that stand in header fields of its answer, again while the answer is under
+// way, whenever something in the mesh has changed, and once more when a call begins to be served, by what other processes
+// have known to be served until then.
 type phase uint8
 
 const (
@@ -28,6 +29,7 @@ const (
 	onAnswer
 	onFields
 	onReview
+	onServing
 )
 
 type step struct {
@@ -48,21 +50,22 @@ func pipeline(c Config) []step {
 		{"replay", onHeaders, replayStage{guard: c.Replay}},
 		{"freshness", onHeaders | onBody | onReview, freshnessStage{bound: p.Stale}},
 		{"standing", onHeaders | onBody | onReview, standingStage{}},
-		{"delegation", onHeaders | onBody | onReview, chainStage{links: c.Links, lineage: c.Lineage, missing: p.Missing, depths: depths(p.RingLimits)}},
-		{"expiry", onHeaders | onBody | onReview, expiryStage{}},
+		{"delegation", onHeaders | onBody | onReview | onServing, chainStage{links: c.Links, lineage: c.Lineage, missing: p.Missing, depths: depths(p.RingLimits)}},
+		{"expiry", onHeaders | onBody | onReview | onServing, expiryStage{}},
 		{"duration", onReview, durationStage{}},
 		{"rate", onHeaders, rateStage{meter: c.Meter, limits: p.RingLimits}},
 		{"concurrency", onBody, concurrencyStage{meter: c.Meter, limits: p.RingLimits}},
-		{"size", onHeaders | onBody, sizeStage{limits: p.RingLimits}},
+		{"size", onHeaders | onBody | onServing, sizeStage{limits: p.RingLimits}},
 		{"digest", onBody, digestStage{}},
 		{"operation", onBody, operationStage{limits: p.Limits}},
 		{"tenant", onBody, tenantStage{}},
-		{"ring", onHeaders | onBody | onReview, ringStage{required: p.Required}},
-		{"trust", onHeaders | onBody | onReview, trustStage{}},
-		{"scope", onBody | onReview, scopeStage{}},
+		{"ring", onHeaders | onBody | onReview | onServing, ringStage{required: p.Required}},
+		{"trust", onHeaders | onBody | onReview | onServing, trustStage{}},
+		{"scope", onBody | onReview | onServing, scopeStage{}},
 		{"task", onBody, taskStage{ledger: c.Tasks, unknown: p.UnknownTasks, contexts: p.Contexts}},
 		{"callback", onBody, callbackStage{callbacks: c.Callbacks}},
 		{"content", onBody, contentStage{scanner: c.Scanner, mode: p.Content}},
+		{"serving", onBody, servingStage{lineage: c.Lineage, limits: p.RingLimits}},
 
 		{"answer", onAnswer, answerStage{limits: p.AnswerLimits}},
 		{"answered-tasks", onAnswer, answeredTasksStage{ledger: c.Tasks, lineage: c.Lineage, unknown: p.UnknownTasks, contexts: p.Contexts}},

@@ -23,6 +23,9 @@ func (s replayStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	if x.Caller.Anonymous() || x.Proof.Nonce == "" {
 		return allow()
 	}
+	if s.guard == nil {
+		return deny(Unavailable, GatewaySide, "replay-undecided", "whether the request is new could not be decided; try again later")
+	}
 	err := s.guard.Use(ctx, x.Proof, x.Time)
 	var refusal *identity.Refusal
 	switch {

@@ -26,7 +26,7 @@ func (s ringStage) Judge(_ context.Context, x *Exchange) Verdict {
 	v := deny(Forbidden, CalleeSide, "ring-too-low", fmt.Sprintf(
 		"a call with effect %s needs ring %s here; the caller acts in ring %s", effect, required, x.Authority.Ring))
 	if len(x.Chain.Holders) > 0 {
-		v.Evidence = []string{"ring of " + x.Chain.name(x.Chain.Witness.Ring)}
+		v.Evidence = []string{"ring of " + x.bound(x.Chain.Witness.Ring, x.Authority.Ring < x.Own.Ring)}
 	}
 	return v
 }
@@ -52,7 +52,7 @@ func (trustStage) Judge(_ context.Context, x *Exchange) Verdict {
 	}
 	v := deny(Forbidden, CalleeSide, "trust-too-low", fmt.Sprintf("the agent takes calls from a trust score of %d on", x.Callee.RequiredTrust))
 	if len(x.Chain.Holders) > 0 {
-		v.Evidence = []string{"trust of " + x.Chain.name(x.Chain.Witness.Trust)}
+		v.Evidence = []string{"trust of " + x.bound(x.Chain.Witness.Trust, x.Authority.Trust < x.Own.Trust)}
 	}
 	return v
 }

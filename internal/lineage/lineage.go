@@ -1,10 +1,18 @@
 // Package lineage remembers what each agent is serving at the moment, and on whose behalf, so that a call which an agent
 // makes while it serves others can be judged with their rights too, though it carries no delegation: agents forward the
 // trace of a request (W3C Trace Context) more often than its authority.
+//
+// In a mesh of several processes each call is written to a memory that all share before it may reach its callee, and is
+// taken out when it is over. A process hears of the calls of others some milliseconds after they are written. Serve makes
+// up for that: when it returns, this process knows of every call that any process began to serve before, so that whoever
+// judges the caller once more has missed nothing. What is judged without Serve, as requests are that only read, may miss
+// what began in those milliseconds.
 package lineage
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -34,6 +42,7 @@ type Served struct {
 // Ledger knows the calls that agents serve. It is safe for concurrent use.
 type Ledger struct {
 	linger time.Duration
+	shared *shared // nil in a mesh of one process
 	shards [shardCount]shard
 }
 
@@ -59,27 +68,50 @@ type Call struct {
 	number int // in the order in which the callee's calls began
 	callee agent.ID
 	ledger *Ledger
+	told   *told // what other processes know of it; nil when they need not
 	ended  bool
 	lumped bool
 	until  time.Time       // once ended: when it no longer counts, whatever becomes of its tasks
 	tasks  map[string]bool // tasks that go on when the answer has ended
 }
 
-// NewLedger returns an empty ledger. Linger is how long a task that goes on after the answer counts as served unless it
-// is seen to end.
+// NewLedger returns an empty ledger of a mesh of one process. Linger is how long a task that goes on after the answer
+// counts as served unless it is seen to end.
 func NewLedger(linger time.Duration) *Ledger { return &Ledger{linger: linger} }
 
-func (l *Ledger) shard(callee agent.ID) *shard {
+func (l *Ledger) shard(callee agent.ID) *shard { return &l.shards[shardOf(callee)] }
+
+func shardOf(name agent.ID) int {
 	hash := uint32(2166136261)
-	for i := range len(callee) {
-		hash = (hash ^ uint32(callee[i])) * 16777619
+	for i := range len(name) {
+		hash = (hash ^ uint32(name[i])) * 16777619
 	}
-	return &l.shards[hash%shardCount]
+	return int(hash % shardCount)
 }
 
-// Begin notes that the callee serves a call from now on, until End.
+// Serve notes that the callee serves a call from now on, until End, in every process that shares the ledger's memory.
+// Limit is how long the call may take. An error says that others may not know of the call, or this process not of
+// theirs: then it must not take place.
+func (l *Ledger) Serve(ctx context.Context, callee agent.ID, served Served, limit time.Duration, now time.Time) (*Call, error) {
+	if l.shared == nil {
+		return l.Begin(callee, served, now), nil
+	}
+	t, err := l.shared.tell(ctx, callee, served, now.Add(limit+l.linger), now)
+	if err != nil {
+		return nil, fmt.Errorf("telling other processes what %s serves: %w", callee, err)
+	}
+	c := &Call{served: served, callee: callee, ledger: l, told: t}
+	l.shared.bind(t, c)
+	return l.begin(c, now), nil
+}
+
+// Begin is Serve in this process alone.
 func (l *Ledger) Begin(callee agent.ID, served Served, now time.Time) *Call {
-	c := &Call{served: served, callee: callee, ledger: l}
+	return l.begin(&Call{served: served, callee: callee, ledger: l}, now)
+}
+
+func (l *Ledger) begin(c *Call, now time.Time) *Call {
+	callee := c.callee
 	s := l.shard(callee)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,12 +149,23 @@ func (s *serving) add(c *Call) {
 // End notes that the call was answered. The tasks are those it started that go on; while any does, the agent still
 // serves the call, until each has been seen to end or the ledger's time for that is over.
 func (c *Call) End(running []string, now time.Time) {
+	if c.end(running, now) && c.told != nil {
+		c.ledger.shared.ended(c.told, running, now.Add(c.ledger.linger))
+	}
+}
+
+// Shared reports whether other processes may serve calls of which this one heard only when the call began: then what was
+// judged before has to be judged once more. A nil call is not shared.
+func (c *Call) Shared() bool { return c != nil && c.ledger.shared != nil }
+
+// end reports whether the call had not ended before.
+func (c *Call) end(running []string, now time.Time) bool {
 	s := c.ledger.shard(c.callee)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.agents[c.callee]
 	if of == nil || c.ended {
-		return
+		return false
 	}
 	c.ended = true
 	switch {
@@ -140,23 +183,47 @@ func (c *Call) End(running []string, now time.Time) {
 		delete(of.calls, c)
 	}
 	of.settle(s, c.callee, now)
+	return true
 }
 
 // Finished notes that a task of the callee has ended.
 func (l *Ledger) Finished(callee agent.ID, task string, now time.Time) {
+	over := l.finished(callee, task, now)
+	if l.shared != nil {
+		l.shared.finished(callee, task, over)
+	}
+}
+
+// finished returns what others know of the calls that are over with the task.
+func (l *Ledger) finished(callee agent.ID, task string, now time.Time) (over []*told) {
 	s := l.shard(callee)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.agents[callee]
 	if of == nil {
-		return
+		return nil
 	}
 	for c := range of.calls {
 		if delete(c.tasks, task); c.ended && len(c.tasks) == 0 {
 			delete(of.calls, c)
+			if c.told != nil {
+				over = append(over, c.told)
+			}
 		}
 	}
 	of.settle(s, callee, now)
+	return over
+}
+
+// drop forgets a call of which only tasks went on.
+func (l *Ledger) drop(c *Call, now time.Time) {
+	s := l.shard(c.callee)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if of := s.agents[c.callee]; of != nil && c.ended {
+		delete(of.calls, c)
+		of.settle(s, c.callee, now)
+	}
 }
 
 // sweep drops the calls whose time is over.
@@ -180,9 +247,19 @@ func (s *serving) settle(in *shard, callee agent.ID, now time.Time) {
 	}
 }
 
-// Serving returns the calls that the agent serves at the moment now and that carried the trace, and all it serves, each in
-// the order in which they began. An empty trace matches none.
-func (l *Ledger) Serving(name agent.ID, trace string, now time.Time) (traced, all []Served) {
+// Serving returns the calls that the agent serves at the moment now, the given one excepted, and of them those that
+// carried the trace: first those of this process in the order in which they began, then those of others in the order in
+// which the shared memory has them. An empty trace matches none. What others have written and cannot be read counts as a
+// call without any authority, and may have carried every trace.
+func (l *Ledger) Serving(name agent.ID, trace string, now time.Time, besides *Call) (traced, all []Served) {
+	traced, all = l.serving(name, trace, now, besides)
+	if l.shared != nil {
+		traced, all = l.shared.others.serving(name, trace, now, traced, all)
+	}
+	return traced, all
+}
+
+func (l *Ledger) serving(name agent.ID, trace string, now time.Time, besides *Call) (traced, all []Served) {
 	s := l.shard(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +269,7 @@ func (l *Ledger) Serving(name agent.ID, trace string, now time.Time) (traced, al
 	}
 	calls := make([]*Call, 0, len(of.calls))
 	for c := range of.calls {
-		if !c.over(now) {
+		if c != besides && !c.over(now) {
 			calls = append(calls, c)
 		}
 	}
@@ -207,34 +284,4 @@ func (l *Ledger) Serving(name agent.ID, trace string, now time.Time) (traced, al
 		all = append(all, of.lump)
 	}
 	return traced, all
-}
-
-// TraceID returns the trace id of a traceparent field (W3C Trace Context section 3.2), empty unless the field is one
-// that may be relied on.
-func TraceID(traceparent string) string {
-	const version, id, parent, flags = 2, 32, 16, 2
-	const length = version + 1 + id + 1 + parent + 1 + flags
-	if len(traceparent) < length || traceparent[:version] == "ff" || len(traceparent) > length && (traceparent[:version] == "00" || traceparent[length] != '-') {
-		return ""
-	}
-	trace := traceparent[version+1 : version+1+id]
-	if !hexadecimal(traceparent[:version]) || traceparent[version] != '-' || !hexadecimal(trace) || traceparent[version+1+id] != '-' ||
-		!hexadecimal(traceparent[version+id+2:version+id+2+parent]) || traceparent[version+id+2+parent] != '-' {
-		return ""
-	}
-	for i := range len(trace) {
-		if trace[i] != '0' {
-			return trace
-		}
-	}
-	return ""
-}
-
-func hexadecimal(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }

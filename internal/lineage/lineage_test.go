@@ -35,20 +35,20 @@ func TestServing(t *testing.T) {
 	first := l.Begin("b", served("a", trace, agent.User), noon)
 	second := l.Begin("b", served("c", "", agent.Untrusted), noon)
 	l.Begin("other", served("d", trace, agent.Kernel), noon)
-	traced, all := l.Serving("b", trace, noon)
+	traced, all := l.Serving("b", trace, noon, nil)
 	if diff := cmp.Diff([][]agent.ID{{"a"}, {"a", "c"}}, [][]agent.ID{by(traced), by(all)}); diff != "" {
 		t.Errorf("while both are served (-want +got)\n%s", diff)
 	}
-	if traced, _ := l.Serving("b", "", noon); len(traced) != 0 {
+	if traced, _ := l.Serving("b", "", noon, nil); len(traced) != 0 {
 		t.Errorf("a request without trace is matched with %v", by(traced))
 	}
 	first.End(nil, noon)
 	first.End(nil, noon)
-	if _, all := l.Serving("b", trace, noon); cmp.Diff([]agent.ID{"c"}, by(all)) != "" {
+	if _, all := l.Serving("b", trace, noon, nil); cmp.Diff([]agent.ID{"c"}, by(all)) != "" {
 		t.Errorf("after the first has ended %v are served", by(all))
 	}
 	second.End(nil, noon)
-	if _, all := l.Serving("b", trace, noon); len(all) != 0 || len(l.shard("b").agents) != 0 && l.shard("b").agents["b"] != nil {
+	if _, all := l.Serving("b", trace, noon, nil); len(all) != 0 || len(l.shard("b").agents) != 0 && l.shard("b").agents["b"] != nil {
 		t.Errorf("after both have ended %v are served, or remembered", by(all))
 	}
 }
@@ -60,14 +60,14 @@ func TestTasksGoOn(t *testing.T) {
 	call.End([]string{"t1", "t2"}, noon)
 	l.Finished("b", "t1", noon)
 	l.Finished("elsewhere", "t2", noon)
-	if traced, _ := l.Serving("b", trace, noon); len(traced) != 1 {
+	if traced, _ := l.Serving("b", trace, noon, nil); len(traced) != 1 {
 		t.Fatal("a call with a running task is not served any more")
 	}
-	if traced, _ := l.Serving("b", trace, noon.Add(time.Minute+1)); len(traced) != 0 {
+	if traced, _ := l.Serving("b", trace, noon.Add(time.Minute+1), nil); len(traced) != 0 {
 		t.Error("a task counts for longer than it may linger")
 	}
 	l.Finished("b", "t2", noon)
-	if traced, _ := l.Serving("b", trace, noon); len(traced) != 0 {
+	if traced, _ := l.Serving("b", trace, noon, nil); len(traced) != 0 {
 		t.Error("the call is served though its tasks have ended")
 	}
 }
@@ -80,7 +80,7 @@ func TestManyCallsNarrowTogether(t *testing.T) {
 		l.Begin("b", served(agent.ID(fmt.Sprint("a", i)), "", agent.Kernel), noon)
 	}
 	beyond := []*Call{l.Begin("b", served("x", trace, agent.User), noon), l.Begin("b", served("y", trace, agent.Untrusted), noon)}
-	traced, all := l.Serving("b", trace, noon)
+	traced, all := l.Serving("b", trace, noon, nil)
 	if len(traced) != 0 || len(all) != maxServed+1 {
 		t.Fatalf("%d of %d calls are traced", len(traced), len(all))
 	}
@@ -89,10 +89,10 @@ func TestManyCallsNarrowTogether(t *testing.T) {
 	}
 	beyond[0].End([]string{"t"}, noon)
 	beyond[1].End(nil, noon)
-	if _, all := l.Serving("b", trace, noon); len(all) != maxServed+1 {
+	if _, all := l.Serving("b", trace, noon, nil); len(all) != maxServed+1 {
 		t.Error("a task that goes on does not count")
 	}
-	if _, all := l.Serving("b", trace, noon.Add(time.Minute+1)); len(all) != maxServed {
+	if _, all := l.Serving("b", trace, noon.Add(time.Minute+1), nil); len(all) != maxServed {
 		t.Error("what is over counts still")
 	}
 }
@@ -105,7 +105,7 @@ func TestConcurrentUse(t *testing.T) {
 		group.Go(func() {
 			for j := range 200 {
 				c := l.Begin("b", served("a", trace, agent.User), noon)
-				l.Serving("b", trace, noon)
+				l.Serving("b", trace, noon, nil)
 				if j%2 == 0 {
 					c.End([]string{fmt.Sprint(i, j)}, noon)
 					l.Finished("b", fmt.Sprint(i, j), noon)
@@ -116,7 +116,7 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if _, all := l.Serving("b", "", noon); len(all) != 0 {
+	if _, all := l.Serving("b", "", noon, nil); len(all) != 0 {
 		t.Errorf("%d calls are left", len(all))
 	}
 }
