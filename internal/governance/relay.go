@@ -67,6 +67,7 @@ type Relay struct {
 	passed   bool // something of the answer has passed
 	over     bool // stopped, refused or ended
 	whole    bool // ended, and all of it has passed
+	failed   bool // the agent said that it did not do what it was asked for
 	evidence []string
 }
 
@@ -268,7 +269,7 @@ func (r *Relay) nextFrames(ctx context.Context, chunk []byte, end bool) Part {
 func (r *Relay) judge(ctx context.Context, unit []byte) bool {
 	r.x.Unit, r.x.Rewritten, r.x.Answer = unit, nil, a2a.Answer{}
 	r.run(ctx, onAnswer)
-	r.x.Unit = nil
+	r.x.Unit, r.failed = nil, r.failed || r.x.Answer.Kind == a2a.AnswerError
 	return !r.x.denied()
 }
 
@@ -337,7 +338,7 @@ func (r *Relay) End() {
 	case r.x.denied() || len(r.evidence) > 0:
 		r.x.Verdict.Evidence = r.evidence
 		r.governor.finish(r.x, audit.AnswerPhase)
-	case whole:
+	case whole && !r.failed:
 		r.governor.completed(r.x)
 	}
 }

@@ -75,6 +75,9 @@ func (r Reply) structured(b a2a.Binding) bool {
 // has them there, and reports whether they may pass.
 func (r *Relay) Fields(ctx context.Context, fields identity.Header) bool {
 	var words []string
+	if status, ok := fields.Get("grpc-status"); ok && status != "0" {
+		r.failed = true
+	}
 	for _, message := range fields.Values("grpc-message") {
 		// gRPC over HTTP/2 has the message percent-encoded; what is not so encoded is read as it stands, as clients do.
 		if decoded, err := url.PathUnescape(message); err == nil {

@@ -14,7 +14,40 @@ import (
 
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/meshtest"
+	"ringfence.dev/ringfence/internal/trust"
 )
+
+// TestErrorsCreditNobody answers in ways of which HTTP says that they are fine.
+func TestErrorsCreditNobody(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name, chunk string
+		trailers    identity.Header
+		credited    bool
+	}{
+		{"result", `{"jsonrpc":"2.0","id":"r1","result":{"id":"t","contextId":"c","status":{"state":"TASK_STATE_WORKING"}}}`, nil, true},
+		{"error", `{"jsonrpc":"2.0","id":"r1","error":{"code":-32601,"message":"no such method"}}`, nil, false},
+		{"status-0", `{"jsonrpc":"2.0","id":"r1","result":{"id":"t","contextId":"c","status":{"state":"TASK_STATE_WORKING"}}}`, identity.Header{{Name: "grpc-status", Value: "0"}}, true},
+		{"status-5", `{"jsonrpc":"2.0","id":"r1","result":{"id":"t","contextId":"c","status":{"state":"TASK_STATE_WORKING"}}}`, identity.Header{{Name: "grpc-status", Value: "5"}}, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture()
+			credited := false
+			f.observe = func(o trust.Outcome) { credited = credited || o.Completed }
+			x := f.decide(t, meshtest.Call{From: "caller", To: "/agents/weather", Body: call("GetTask", `{"id":"t"}`)}, "")
+			r := f.governor().Relay(x, Reply{Status: http.StatusOK, Header: identity.Header{{Name: "content-type", Value: "application/json"}}})
+			r.Begin(t.Context())
+			if part := r.Next(t.Context(), []byte(c.chunk), true); part.Passing != Pass || !r.Fields(t.Context(), c.trailers) {
+				t.Fatalf("the answer does not pass: %+v", x.Verdict)
+			}
+			if r.End(); credited != c.credited {
+				t.Errorf("credited: %t", credited)
+			}
+		})
+	}
+}
 
 // TestAnswersThatHideWhatTheySay has answers in which some clients find a result where the mesh could look past it.
 func TestAnswersThatHideWhatTheySay(t *testing.T) {
