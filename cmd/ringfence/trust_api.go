@@ -11,6 +11,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/registry/api"
 	"ringfence.dev/ringfence/internal/store"
 	"ringfence.dev/ringfence/internal/trust"
 )
@@ -36,9 +37,9 @@ type agentTrust struct {
 	Bad         int64         `json:"bad" doc:"Bad evidence at the moment, in thousandths of a point."`
 	Quarantined bool          `json:"quarantined" doc:"That the agent takes no part until a person clears it."`
 	Unreadable  bool          `json:"unreadable,omitempty" doc:"That what is stored of the agent cannot be read, which quarantines it."`
-	Latch       *trust.Latch  `json:"latch,omitempty" doc:"The event that quarantined it."`
+	Latch       *trust.Latch  `json:"latch,omitempty" doc:"The event that quarantined it. Agents are not told."`
 	Next        *nextRing     `json:"next,omitempty" doc:"The ring that the agent rises to if its score stays where it is."`
-	Events      []trust.Event `json:"events" doc:"The latest events, the newest last."`
+	Events      []trust.Event `json:"events" doc:"The latest events, the newest last. Agents are told none."`
 }
 
 type nextRing struct {
@@ -82,23 +83,23 @@ type trustReview struct {
 	logger *slog.Logger
 }
 
-func (v trustReview) register(api huma.API) {
+func (v trustReview) register(a huma.API) {
 	const path = "/v1/agents/{name}/trust"
-	huma.Register(api, huma.Operation{
+	huma.Register(a, huma.Operation{
 		OperationID: "get-trust", Method: http.MethodGet, Path: path, Summary: "Get an agent's trust score, and what it is made of",
 		Errors: []int{401, 404},
 	}, v.standing)
-	huma.Register(api, huma.Operation{
+	huma.Register(a, huma.Operation{
 		OperationID: "get-trust-events", Method: http.MethodGet, Path: path + "/events",
 		Summary: "Get the events from which an agent's trust score follows", Errors: []int{401, 404, 409},
 	}, v.events)
-	huma.Register(api, huma.Operation{
+	huma.Register(a, huma.Operation{
 		OperationID: "clear-trust", Method: http.MethodPost, Path: path + "/clear",
 		Summary: "End an agent's quarantine by evidence, in a person's name", Errors: []int{401, 404, 409, 422, 503},
 	}, v.clear)
 }
 
-func (v trustReview) standing(_ context.Context, in *trustInput) (*trustOutput, error) {
+func (v trustReview) standing(ctx context.Context, in *trustInput) (*trustOutput, error) {
 	record, ok := v.agents().Agent(agent.ID(in.Name))
 	if !ok {
 		return nil, noSuchAgent()
@@ -124,6 +125,10 @@ func (v trustReview) standing(_ context.Context, in *trustInput) (*trustOutput, 
 	state := history.State()
 	good, bad := state.Evidence(now, image.Rules())
 	body.Good, body.Bad = int64(good*1000/trust.Point), int64(bad*1000/trust.Point)
+	if api.ByAgent(ctx) {
+		return &trustOutput{body}, nil // with whom another deals, and for what it was refused, is not its peers' to know
+	}
+	body.Latch = state.Latch
 	events := history.Events()
 	body.Events = append(body.Events, events[max(0, len(events)-shownEvents):]...)
 	return &trustOutput{body}, nil

@@ -20,6 +20,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/registry/api"
 	"ringfence.dev/ringfence/internal/store"
 	"ringfence.dev/ringfence/internal/trust"
 )
@@ -52,6 +53,7 @@ type trusted struct {
 	flags  []string
 	url    string
 	api    huma.API
+	review trustReview
 	ledger *trust.Ledger
 	bucket store.Bucket
 	log    *trustLog
@@ -91,9 +93,10 @@ func newTrusted(t *testing.T, signals ...trust.Signal) *trusted {
 	})
 	mux := http.NewServeMux()
 	f.api = bareAPI(mux)
-	trustReview{
+	f.review = trustReview{
 		ledger: f.ledger, agents: func() *registry.Snapshot { return mesh }, now: time.Now, logger: slog.New(slog.DiscardHandler),
-	}.register(f.api)
+	}
+	f.review.register(f.api)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	f.url, f.flags = server.URL, []string{"--api", server.URL, "--token", "t"}
@@ -109,6 +112,31 @@ func (f *trusted) run(t *testing.T, args ...string) (string, error) {
 	cmd.SetArgs(append(args, f.flags...))
 	err := cmd.ExecuteContext(t.Context())
 	return out.String(), err
+}
+
+// TestAgentsLearnNoDealings has an agent ask for the trust of another: it is told the score, and not with whom the other
+// deals, for what it was refused, or who cleared it.
+func TestAgentsLearnNoDealings(t *testing.T) {
+	t.Parallel()
+	f := newTrusted(t, observed(trust.Completed, "weather", "concierge"), observed(trust.LinkForged, "weather", "concierge"))
+	admitted := func(*http.Request, []byte) error { return nil }
+	server, err := api.New(api.Config{Agents: admitted, Logger: slog.New(slog.DiscardHandler), Extend: f.review.register})
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := httptest.NewRequest(http.MethodGet, "/v1/agents/weather/trust", nil)
+	request.Header.Set("Signature-Input", "agent=()")
+	recorder := httptest.NewRecorder()
+	server.Handler().ServeHTTP(recorder, request)
+	said := recorder.Body.String()
+	if recorder.Code != http.StatusOK || !strings.Contains(said, `"score":40`) || !strings.Contains(said, `"quarantined":true`) {
+		t.Errorf("status %d: %s", recorder.Code, said)
+	}
+	for _, secret := range []string{"concierge", "link-forged", "d-1", "team"} {
+		if strings.Contains(said, secret) {
+			t.Errorf("the agent learns %q: %s", secret, said)
+		}
+	}
 }
 
 func observed(kind trust.Kind, name, counterparty agent.ID) trust.Signal {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -15,7 +16,11 @@ import (
 func (s *Server) Handler() http.Handler {
 	routes := problemMux(s.mux.ServeMux)
 	return s.observe(s.mux.ServeMux, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !open[r.URL.Path] && !s.config.Token.admits(r.Header.Values("Authorization")) && !s.admitsAgent(r) {
+		switch {
+		case open[r.URL.Path], s.config.Token.admits(r.Header.Values("Authorization")):
+		case s.admitsAgent(r):
+			r = r.WithContext(context.WithValue(r.Context(), agentKey{}, true))
+		default:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="ringfence"`)
 			writeProblem(w, http.StatusUnauthorized, "send the administrator's token as Authorization: Bearer <token>")
 			return

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 )
@@ -13,6 +14,12 @@ var signed = map[string]bool{
 	"GET /v1/agents/{name}/trust":  true,
 	"HEAD /v1/agents/{name}/trust": true,
 }
+
+// agentKey is under what the context of an agent's own request has that it is one.
+type agentKey struct{}
+
+// ByAgent reports whether a request was admitted for the signature of an agent, who is told no more than it has to know.
+func ByAgent(ctx context.Context) bool { return ctx.Value(agentKey{}) != nil }
 
 // maxSignedBody bounds what is read of a request before it is known who sent it.
 const maxSignedBody = 64 << 10
