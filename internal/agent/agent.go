@@ -139,8 +139,8 @@ type Record struct {
 	Rejected string `json:"rejectedCard,omitempty"`
 	// Created, Registered and Updated are in UTC with second precision.
 	Created time.Time `json:"createdAt"`
-	// Registered is when a person registered the agent, the last time; it rises with each registration, and with
-	// nothing else.
+	// Registered is when a person registered the agent, or gave it a did:web, the last time; it rises with each of that,
+	// and with nothing else.
 	Registered time.Time `json:"registeredAt,omitzero"`
 	Updated    time.Time `json:"updatedAt"`
 	// Revision is the store's revision of this record; its ETag derives from it.

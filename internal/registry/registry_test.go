@@ -263,6 +263,37 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
+// TestRegisteredRisesWithWebs: who changes something else of an agent did not look at the document of its did:web.
+func TestRegisteredRisesWithWebs(t *testing.T) {
+	t.Parallel()
+	r := open(t, newBucket(t))
+	const web, other = "did:web:agents.example", "did:web:agents.example:other"
+	record, err := r.Register(t.Context(), registration("a", web))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		name  string
+		dids  []string
+		rises bool
+	}{
+		{"nothing", []string{web}, false},
+		{"a-key", []string{web, key(1).DID}, false},
+		{"another-web", []string{web, other}, true},
+		{"without-the-first", []string{other}, false},
+		{"the-first-again", []string{other, web}, true},
+	} {
+		next, err := r.Replace(t.Context(), "a", registration("a", step.dids...), 0)
+		if err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if next.Registered.After(record.Registered) != step.rises {
+			t.Errorf("%s: %v after %v", step.name, next.Registered, record.Registered)
+		}
+		record = next
+	}
+}
+
 func TestReplaceAndDeleteAreConditional(t *testing.T) {
 	t.Parallel()
 	r := open(t, newBucket(t))
@@ -274,8 +305,8 @@ func TestReplaceAndDeleteAreConditional(t *testing.T) {
 	if err != nil || second.Revision <= first.Revision {
 		t.Fatalf("%+v, %v", second, err)
 	}
-	if !second.Created.Equal(first.Created) || !second.Registered.After(first.Registered) {
-		t.Errorf("registered anew in one second: %v after %v", second.Registered, first.Registered)
+	if !second.Created.Equal(first.Created) || !second.Registered.Equal(first.Registered) {
+		t.Errorf("a change of anything but a did:web: %v after %v", second.Registered, first.Registered)
 	}
 	if _, ok := r.Snapshot().Key(key(1).DID); ok {
 		t.Error("the replaced key is still held")

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
@@ -79,7 +81,9 @@ func (r *Registry) Replace(ctx context.Context, name agent.ID, g Registration, r
 			return nil, ErrRevoked
 		}
 		record.Created, record.Updated, record.Revision = current.Created, r.now(), current.Revision
-		record.Registered = later(record.Updated, current.Registered.Add(time.Second))
+		if record.Registered = current.Registered; namesWeb(record, current) {
+			record.Registered = later(record.Updated, current.Registered.Add(time.Second))
+		}
 		record.Status, record.StatusChange = current.Status, current.StatusChange
 		record.Retiring = retiringOf(record, current.Retiring)
 		stored, err := r.replaceRecord(ctx, record)
@@ -92,6 +96,14 @@ func (r *Registry) Replace(ctx context.Context, name agent.ID, g Registration, r
 		}
 	}
 	return nil, ErrChanged
+}
+
+// namesWeb reports whether a record has a did:web that the one before it has not. Only then did a person say that the
+// document which it has now is the right one: one that is held waits on when something else is changed.
+func namesWeb(record, before *agent.Record) bool {
+	return slices.ContainsFunc(record.DIDs, func(did string) bool {
+		return strings.HasPrefix(did, agent.WebMethod) && !slices.Contains(before.DIDs, did)
+	})
 }
 
 // later returns the later of two moments.
