@@ -52,6 +52,20 @@ func (r *reviewer) ask() {
 	}
 }
 
+// follow reviews whenever it was asked to or the clock ticks, and rests after each review, until ctx ends or rest reports
+// that it did. What was asked for meanwhile is one review.
+func (r *reviewer) follow(ctx context.Context, ticks <-chan time.Time, rest func() bool, review func()) {
+	for more := true; more; more = rest() {
+		select {
+		case <-r.due:
+		case <-ticks:
+		case <-ctx.Done():
+			return
+		}
+		review()
+	}
+}
+
 func newBoard(lifecycle fx.Lifecycle, s store.Store, r *reviewer, logger *slog.Logger) (*killswitch.Board, error) {
 	bucket, err := openBucket(s, killswitch.Bucket)
 	if err != nil {
@@ -204,6 +218,10 @@ func newMesh(p meshParts) func() governance.Mesh {
 	}
 }
 
+// reviewRest is the least time between two reviews: trust changes all the time where many agents call, and what is to be
+// stopped has to be within a second.
+const reviewRest = 100 * time.Millisecond
+
 // reviewEvery is how often calls under way are judged anew though nothing has changed: what a delegation allows ends with
 // time alone, and so do scores.
 const reviewEvery = time.Second
@@ -220,15 +238,7 @@ func reviewCalls(lifecycle fx.Lifecycle, g *governance.Governor, open *governanc
 				defer close(done)
 				ticker := time.NewTicker(reviewEvery)
 				defer ticker.Stop()
-				for {
-					select {
-					case <-r.due:
-					case <-ticker.C:
-					case <-ctx.Done():
-						return
-					}
-					open.Review(judge)
-				}
+				r.follow(ctx, ticker.C, func() bool { return store.Pause(ctx, reviewRest) }, func() { open.Review(judge) })
 			}()
 			return nil
 		},
