@@ -131,7 +131,7 @@ func newAPI(p apiParts) (*api.Server, error) {
 			Issuer: p.Issuer, Verbatim: p.Config.Cards.Serve == "verbatim",
 			Addresses: func() cards.Addresses { return cardAddresses(p.Config, p.Listeners) },
 		},
-		Agents:      agentAccess(p.Mesh, p.Guard),
+		Agents:      agentAccess(p.Mesh, p.Config.Store.Stale, p.Guard),
 		DIDDocument: didDocument(p.Registry, p.Logger),
 		Now:         time.Now,
 		NotReady: func() []string {
@@ -151,7 +151,7 @@ func newAPI(p apiParts) (*api.Server, error) {
 			killSwitches{board: p.Board, logger: p.Logger}.register(a)
 			gateReview{gates: p.Gates, now: time.Now, logger: p.Logger}.register(a)
 			webReview{documents: p.Documents, logger: p.Logger}.register(a)
-			peerReview{lookup: peerLookup(p.Mesh), now: time.Now}.register(a)
+			peerReview{lookup: peerLookup(p.Mesh, p.Config.Store.Stale), now: time.Now}.register(a)
 			explanation{governor: p.Governor, gateway: func() string { return publicURL(p.Config, p.Listeners) }}.register(a)
 		},
 	})

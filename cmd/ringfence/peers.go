@@ -14,10 +14,13 @@ import (
 )
 
 // agentAccess lets active agents use parts of the API with their own signature, under the same profile and the same memory
-// of nonces as their calls.
-func agentAccess(mesh func() governance.Mesh, guard *nonce.Guard) func(*http.Request, []byte) error {
+// of nonces as their calls, and no longer than these while changes cannot be followed.
+func agentAccess(mesh func() governance.Mesh, stale time.Duration, guard *nonce.Guard) func(*http.Request, []byte) error {
 	return func(r *http.Request, body []byte) error {
 		now, m := time.Now(), mesh()
+		if m.Behind > stale {
+			return errors.New("the mesh cannot tell what has changed lately")
+		}
 		proof, err := identity.Verify(received(r, body), m, now)
 		if err != nil {
 			return err
@@ -53,8 +56,8 @@ func received(r *http.Request, body []byte) identity.Message {
 	return m
 }
 
-// peerLookup returns what is known of the agent that holds a DID.
-func peerLookup(mesh func() governance.Mesh) func(string, time.Time) vouch.Subject {
+// peerLookup returns what is known of the agent that holds a DID. When that is older than may count, nobody may do anything.
+func peerLookup(mesh func() governance.Mesh, stale time.Duration) func(string, time.Time) vouch.Subject {
 	return func(did string, now time.Time) vouch.Subject {
 		m := mesh()
 		record := holderOf(m, did, now)
@@ -62,8 +65,9 @@ func peerLookup(mesh func() governance.Mesh) func(string, time.Time) vouch.Subje
 			return vouch.Subject{}
 		}
 		holding, absence := m.Standing(record, now)
+		stopped := absence != "" || m.Behind > stale
 		return vouch.Subject{
-			Record: record, Score: holding.Trust, Ring: holding.Ring, Stopped: absence != "" && record.Status == agent.Active,
+			Record: record, Score: holding.Trust, Ring: holding.Ring, Stopped: stopped && record.Status == agent.Active,
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (s *Server) Handler() http.Handler {
 	return s.observe(s.mux.ServeMux, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case open[r.URL.Path], s.config.Token.admits(r.Header.Values("Authorization")):
-		case s.admitsAgent(r):
+		case s.admitsAgent(w, r):
 			r = r.WithContext(context.WithValue(r.Context(), agentKey{}, true))
 		default:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="ringfence"`)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 )
 
 // signed are the routes that an agent may use with its own signature in place of the token: what it asks about others
@@ -26,13 +27,17 @@ const maxSignedBody = 64 << 10
 
 // admitsAgent reports whether a request is signed by an agent that may make it. Its body is read for that, and is there
 // again for who serves it.
-func (s *Server) admitsAgent(r *http.Request) bool {
+func (s *Server) admitsAgent(w http.ResponseWriter, r *http.Request) bool {
 	if s.config.Agents == nil || r.Header.Get("Signature-Input") == "" {
 		return false
 	}
 	if _, pattern := s.mux.Handler(r); !signed[pattern] {
 		return false
 	}
+	// The error is that of a connection without deadlines, such as a test's.
+	connection := http.NewResponseController(w)
+	_ = connection.SetReadDeadline(time.Now().Add(bodyTimeout))
+	defer func() { _ = connection.SetReadDeadline(time.Time{}) }()
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxSignedBody+1))
 	if err != nil || len(body) > maxSignedBody {
 		return false
