@@ -8,6 +8,9 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
+// maxKept is the longest link that is remembered, in bytes: as long as each of a full chain can be.
+const maxKept = MaxField / MaxLinks
+
 // shardCount keeps goroutines that verify different links from waiting for each other.
 const shardCount = 16
 
@@ -46,7 +49,7 @@ func (m *memory) get(compact string) (*known, bool) {
 
 // keep remembers that the key signed the link.
 func (m *memory) keep(l *link, by ed25519.PublicKey) {
-	if m == nil {
+	if m == nil || len(l.compact) > maxKept {
 		return
 	}
 	m.shard(l.compact).Add(l.compact, &known{link: l, by: by})

@@ -35,7 +35,7 @@ type Verifier struct {
 	known *memory
 }
 
-// NewVerifier returns a Verifier that remembers about as many links as capacity says; each is at most MaxField long.
+// NewVerifier returns a Verifier that remembers about as many links as capacity says, of up to a quarter of MaxField each.
 func NewVerifier(capacity int) *Verifier { return &Verifier{known: newMemory(capacity)} }
 
 // Verify returns the chain of a presentation at the moment now, or why there is none. The request's signature must have

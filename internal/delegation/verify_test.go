@@ -1,6 +1,7 @@
 package delegation
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -197,6 +198,27 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	if after > total {
 		t.Errorf("links that nobody signed are remembered: %d after %d", after, total)
+	}
+}
+
+// TestMemoryKeepsNoLargeLinks has an agent sign links as large as they may be, of which many would fill the memory of the
+// process: they count, and are verified each time.
+func TestMemoryKeepsNoLargeLinks(t *testing.T) {
+	t.Parallel()
+	v := NewVerifier(32)
+	field := hop(t, "", "a", "b", func(o *Order) {
+		o.Capabilities = nil
+		for i := range maxGrants {
+			o.Capabilities = append(o.Capabilities, agent.Capability(fmt.Sprintf("read:%040d", i)))
+		}
+	})
+	for range 2 {
+		if _, refusal := v.Verify(presented(field, "b"), mesh(), noon); refusal != nil {
+			t.Fatal(refusal)
+		}
+	}
+	if _, ok := v.known.get(field); ok || len(field) <= maxKept {
+		t.Errorf("a link of %d bytes is remembered", len(field))
 	}
 }
 
