@@ -36,6 +36,7 @@ func (s rateStage) Judge(_ context.Context, x *Exchange) Verdict {
 	}
 	effective, own := x.Authority.Ring, x.Own.Ring
 	wait, ok := s.meter.Take(x.Caller.Agent, effective, s.limits.Of(effective), x.Time)
+	excused := !ok && own != effective
 	if ok && own != effective {
 		wait, ok = s.meter.Take(x.Caller.Agent, own, s.limits.Of(own), x.Time)
 	}
@@ -43,7 +44,7 @@ func (s rateStage) Judge(_ context.Context, x *Exchange) Verdict {
 		return allow()
 	}
 	v := deny(TooOften, GatewaySide, "rate-exceeded", "the agent calls more often than its ring allows; try again later")
-	v.RetryAfterSeconds = max(1, int((wait+time.Second-1)/time.Second))
+	v.RetryAfterSeconds, v.Excused = max(1, int((wait+time.Second-1)/time.Second)), excused
 	return v
 }
 
@@ -68,7 +69,9 @@ func (s sizeStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if size <= most {
 		return allow()
 	}
-	return deny(TooLarge, GatewaySide, "body-too-large", fmt.Sprintf("a body may have %d bytes in ring %s", most, x.Authority.Ring))
+	v := deny(TooLarge, GatewaySide, "body-too-large", fmt.Sprintf("a body may have %d bytes in ring %s", most, x.Authority.Ring))
+	v.Excused = size <= s.limits.Of(x.Own.Ring).Body
+	return v
 }
 
 // concurrencyStage bounds how many calls of an agent are under way at once. Only calls whose end is seen are counted.
@@ -90,7 +93,7 @@ func (s concurrencyStage) Judge(_ context.Context, x *Exchange) Verdict {
 		return allow()
 	}
 	v := deny(TooOften, GatewaySide, "calls-waiting", "the agent has as many calls under way as its ring allows; try again when one is over")
-	v.RetryAfterSeconds = 1
+	v.RetryAfterSeconds, v.Excused = 1, x.Own.Ring != ring
 	return v
 }
 

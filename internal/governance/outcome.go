@@ -13,10 +13,7 @@ func (x *Exchange) outcome(phase string) trust.Outcome {
 		At: x.Time, Exchange: x.ID, Phase: phase, Caller: x.Caller.Agent, Assurance: x.Caller.Assurance.String(),
 		Verified: x.once(),
 		Denied:   x.denied(), Factor: x.Verdict.Factor, Reason: x.Verdict.Reason, Severity: x.Verdict.Severity,
-		Forged: x.Verdict.Forged, Culprit: x.Verdict.Culprit, AnswerStatus: x.Reply.Status,
-	}
-	if o.Denied && (x.Chain.Descent == Linked || x.Chain.Descent == LowWater) {
-		o.Verified = false // it is whom the caller serves that made the call one too many
+		Forged: x.Verdict.Forged, Culprit: x.Verdict.Culprit, Excused: x.Verdict.Excused, AnswerStatus: x.Reply.Status,
 	}
 	if x.Callee != nil {
 		o.Callee = x.Callee.Name

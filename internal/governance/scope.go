@@ -19,6 +19,7 @@ func (scopeStage) Judge(_ context.Context, x *Exchange) Verdict {
 		return allow()
 	}
 	v := deny(Forbidden, CallerSide, "out-of-scope", "the caller holds no capability for this operation")
+	v.Excused = x.Own.Covers(string(x.Callee.Name), verbs(x)...)
 	if x.Chain.Descent == Delegated {
 		refusing, _ := x.Chain.Witness.Refusing(x.Authority, string(x.Callee.Name), verbs(x)...)
 		v.Evidence = []string{"scope of " + x.Chain.name(refusing)}

@@ -11,9 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/killswitch"
 	"ringfence.dev/ringfence/internal/limit"
+	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/trust"
 )
@@ -133,6 +135,60 @@ func TestConnectionsProveWorkloads(t *testing.T) {
 	g.Close(context.Background(), x, body)
 	if x.Verdict.Decision != Deny {
 		t.Error("a workload that is nobody's any more is let through")
+	}
+}
+
+// TestOthersCostNobody lets caller act for an agent that may less than itself: what that one may not do costs the caller
+// nothing, or whoever asked for it could take another's trust away.
+func TestOthersCostNobody(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name   string
+		setup  func(*fixture)
+		own    bool // the caller may not either
+		reason string
+	}{
+		{"ring", func(*fixture) {}, false, "ring-too-low"},
+		{"ring-own", func(f *fixture) { f.Records["ledger"].RequiredRing = agent.Supervisor }, true, "ring-too-low"},
+		{"trust", func(f *fixture) {
+			f.policy.Required.Write = agent.Untrusted
+			f.Records["ledger"].RequiredTrust = 300
+		}, false, "trust-too-low"},
+		{"scope", func(f *fixture) {
+			f.policy.Required.Write = agent.Untrusted
+			f.Records["stranger"].Capabilities = []agent.Capability{"call:caller"}
+		}, false, "out-of-scope"},
+		{"scope-own", func(f *fixture) {
+			f.policy.Required.Write = agent.Untrusted
+			f.Records["caller"].Capabilities = nil
+		}, true, "out-of-scope"},
+		{"rate", func(f *fixture) { f.policy.RingLimits[agent.Untrusted].PerSecond = 0 }, false, "rate-exceeded"},
+		{"rate-own", func(f *fixture) { f.policy.RingLimits[agent.User].PerSecond = 0 }, true, "rate-exceeded"},
+		{"concurrency", func(f *fixture) { f.policy.RingLimits[agent.Untrusted].Concurrent = 0 }, false, "calls-waiting"},
+		{"size", func(f *fixture) { f.policy.RingLimits[agent.Untrusted].Body = 16 }, false, "body-too-large"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture()
+			f.Add("stranger", agent.Untrusted)
+			c.setup(f)
+			f.lineage = lineage.NewLedger(time.Minute)
+			f.lineage.Begin("caller", lineage.Served{
+				Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: authority.Of(f.Records["stranger"]),
+			}, meshtest.Noon)
+			var signals []trust.Signal
+			f.observe = func(o trust.Outcome) { signals = append(signals, trust.Classify(o)...) }
+			call := pay
+			call.Header = http.Header{"Traceparent": {trace}}
+			x := f.decide(t, call, "")
+			if x.Verdict.Reason != c.reason || x.Chain.Descent != Linked {
+				t.Fatalf("verdict %+v, %s", x.Verdict, x.Chain.Descent)
+			}
+			if (len(signals) > 0) != c.own {
+				t.Errorf("signals %+v", signals)
+			}
+		})
 	}
 }
 

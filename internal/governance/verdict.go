@@ -63,6 +63,8 @@ type Verdict struct {
 	// caller, who made it with the key that signs the request.
 	Culprit agent.ID
 	Forged  bool
+	// Excused reports that the caller may do by itself what was refused: those on whose behalf it acts may not.
+	Excused bool
 	// Quorums are the approvals that an Approve waits for, sorted, each once.
 	Quorums []string
 	// Code overrides the JSON-RPC code of Kind where A2A or JSON-RPC defines one; 0 keeps the kind's.

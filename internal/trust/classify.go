@@ -25,6 +25,8 @@ type Outcome struct {
 	Forged bool
 	// Culprit is the agent that signed such a link, if that is proved; it need not be the caller.
 	Culprit agent.ID
+	// Excused says that the caller could have had by itself what was refused to those for whom it asked.
+	Excused bool
 	// AnswerStatus is the HTTP status of the answer; Completed says that the answer reached its end and was let through.
 	AnswerStatus int
 	Completed    bool
@@ -36,10 +38,11 @@ type Outcome struct {
 // answerPhase is what decision records call the phase of an answer.
 const answerPhase = "answer"
 
-// Classify returns what the outcome says for or against the two agents. Three rules hold it together:
+// Classify returns what the outcome says for or against the two agents. Four rules hold it together:
 //
 //   - Only a request whose sender was verified before it was refused costs the sender anything. What a stranger can bring
 //     about in an agent's name costs it nothing: signatures that do not verify, replays, and bodies under another digest.
+//   - What others may not do costs nobody who asks for them: they could bring it about at will.
 //   - What the mesh could not decide, what its operator has turned off, and what the callee did, never costs the caller
 //     anything. A callee is held to what it answers alone, and to that only as far as one caller could not make it so.
 //   - A reason that is not known counts for nothing.
@@ -98,6 +101,8 @@ func blame(o Outcome) Kind {
 		return contentKind(o.Severity)
 	}
 	switch {
+	case o.Excused:
+		return ""
 	case answered:
 		return answerReasons[o.Reason]
 	case o.Forged:

@@ -54,6 +54,8 @@ func TestClassify(t *testing.T) {
 		{"callee-failed", func(o *Outcome) { done(o); o.AnswerStatus = 503 }, nil},
 		{"callee-refused", func(o *Outcome) { done(o); o.AnswerStatus = 404 }, nil},
 		{"calls-itself", func(o *Outcome) { done(o); o.Callee = "alice" }, nil},
+		{"refused-to-those-it-asks-for", func(o *Outcome) { o.Excused = true }, nil},
+		{"content-in-others-name", func(o *Outcome) { content("high")(o); o.Excused = true }, caller(ContentHigh, "content-sql-injection")},
 		{"anonymous", func(o *Outcome) { done(o); o.Caller = "" }, nil},
 		{"no-callee", func(o *Outcome) { done(o); o.Callee = "" }, nil},
 		{"zero", func(o *Outcome) { *o = Outcome{} }, nil},
