@@ -137,7 +137,7 @@ func (s asserted) Judge(_ context.Context, x *Exchange) Verdict {
 	x.Caller = identity.Caller{Agent: s.name, Assurance: identity.AssuranceAgent}
 	for _, id := range record.DIDs {
 		if signatory, ok := x.Mesh.Signatory(id, x.Moment); ok && signatory.Agent == s.name {
-			x.Caller.DID, x.Caller.KeyID = signatory.DID, id
+			x.Caller.DID, x.Caller.KeyID, x.Caller.Key = signatory.DID, id, string(signatory.Public)
 			return allow()
 		}
 	}

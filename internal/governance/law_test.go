@@ -142,7 +142,7 @@ func TestPassageRoundTrip(t *testing.T) {
 	round := func(id, below, did, key, digest string, binding, assurance uint8, final bool) bool {
 		want := Passage{
 			ID: "d" + id, Time: meshtest.Noon, Callee: "ledger", Form: Form(assurance), Entrance: int(binding), Binding: a2a.Binding(binding % 4), Below: below,
-			Caller: identity.Caller{Agent: "caller", DID: did, KeyID: key, Assurance: identity.Assurance(assurance % 5), ContentDigest: digest},
+			Caller: identity.Caller{Agent: "caller", DID: did, KeyID: key, Assurance: identity.Assurance(assurance % 5), ContentDigest: digest, Key: key},
 			Final:  final,
 		}
 		got, err := ParsePassage(want.String())

@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"encoding/base64"
 	"errors"
 	"strconv"
 	"strings"
@@ -43,10 +44,10 @@ func (x *Exchange) Passage() Passage {
 }
 
 // passageVersion changes whenever a field changes its meaning or place.
-const passageVersion = "3"
+const passageVersion = "4"
 
 // passageFields is how many fields String writes.
-const passageFields = 16
+const passageFields = 17
 
 // String returns the passage as one line per field, in a fixed order: one value is much cheaper for a proxy to
 // carry than a map of them. The zero passage is the empty string.
@@ -78,6 +79,7 @@ func (p Passage) String() string {
 		strconv.Itoa(int(p.Form)),
 		once,
 		p.Caller.Subject,
+		base64.RawURLEncoding.EncodeToString([]byte(p.Caller.Key)),
 	}, "\n")
 }
 
@@ -112,6 +114,10 @@ func ParsePassage(text string) (Passage, error) {
 	if err != nil {
 		return Passage{}, ErrNoPassage
 	}
+	key, err := base64.RawURLEncoding.DecodeString(fields[16])
+	if err != nil {
+		return Passage{}, ErrNoPassage
+	}
 	return Passage{
 		ID:       fields[1],
 		Time:     time.Unix(0, nanos),
@@ -127,6 +133,7 @@ func ParsePassage(text string) (Passage, error) {
 			Assurance:     identity.Assurance(assurance),
 			ContentDigest: fields[10],
 			Subject:       fields[15],
+			Key:           string(key),
 		},
 		Once:  fields[14] == "once",
 		Final: fields[11] == "final",

@@ -48,12 +48,13 @@ func (standingStage) Judge(_ context.Context, x *Exchange) Verdict {
 	return allow()
 }
 
-// proven reports whether what proved the caller still names it: a key may have been withdrawn since.
+// proven reports whether what proved the caller still names it: a key may have been withdrawn since, or, in the document of
+// a did:web, another put in its place under the same name.
 func (x *Exchange) proven() bool {
 	switch x.Caller.Assurance {
 	case identity.AssuranceAgent, identity.AssuranceMesh:
 		signatory, ok := x.Mesh.Signatory(x.Caller.KeyID, x.Moment)
-		return ok && signatory.Agent == x.CallerRecord.Name
+		return ok && signatory.Agent == x.CallerRecord.Name && string(signatory.Public) == x.Caller.Key
 	case identity.AssuranceWorkload:
 		record, ok := x.Mesh.Agents.Workload(x.Caller.KeyID)
 		return ok && record.Name == x.CallerRecord.Name

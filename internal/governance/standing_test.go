@@ -192,6 +192,28 @@ func TestOthersCostNobody(t *testing.T) {
 	}
 }
 
+// TestKeysProveUnderTheirNameAlone gives the name of a key to another one while a request is under way.
+func TestKeysProveUnderTheirNameAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture()
+	request, body := f.request(t, pay)
+	g := f.governor()
+	passage := g.Open(context.Background(), request).Passage()
+	x := g.Resume(passage, request)
+	if g.Close(context.Background(), x, body); x.Verdict.Decision != Allow || g.Review(context.Background(), x).Decision != Allow {
+		t.Fatalf("verdict %+v", x.Verdict)
+	}
+	x.Caller.Key = string(meshtest.Public(meshtest.Private("weather")).Public)
+	if v := g.Review(context.Background(), x); v.Reason != "unknown-caller" {
+		t.Errorf("under way the verdict is %+v", v)
+	}
+	passage.Caller.Key = x.Caller.Key
+	x = g.Resume(passage, request)
+	if g.Close(context.Background(), x, body); x.Verdict.Reason != "unknown-caller" {
+		t.Errorf("before the body the verdict is %+v", x.Verdict)
+	}
+}
+
 func TestRates(t *testing.T) {
 	t.Parallel()
 	f := newFixture()

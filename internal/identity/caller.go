@@ -41,6 +41,8 @@ type Caller struct {
 	// KeyID names what the proof was made with: the DID URL of the key, as the signature named it; the SPIFFE ID of the
 	// connection's peer; or the issuer of a token, a #, and the key id.
 	KeyID string
+	// Key is the public key that signed, whatever the keyid names by now; empty when the proof is no signature.
+	Key string
 	// Subject is whom a token is about, as its issuer names it; empty when the proof is no token.
 	Subject string
 	// Assurance is how strong the proof is.

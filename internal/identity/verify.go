@@ -88,9 +88,10 @@ func Verify(m Message, keys Keys, now time.Time) (Proof, error) {
 	if err := s.verify(&m, signatory.Public); err != nil {
 		return Proof{}, err
 	}
+	key := string(signatory.Public)
 	proof := Proof{
-		Caller:  Caller{Agent: signatory.Agent, DID: signatory.DID, KeyID: s.keyID, Assurance: assurance},
-		Key:     string(signatory.Public),
+		Caller:  Caller{Agent: signatory.Agent, DID: signatory.DID, KeyID: s.keyID, Key: key, Assurance: assurance},
+		Key:     key,
 		Nonce:   s.nonce,
 		Created: time.Unix(s.created, 0).UTC(),
 		Expires: time.Unix(s.expires, 0).UTC(),

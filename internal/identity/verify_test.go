@@ -26,7 +26,7 @@ func TestVerify(t *testing.T) {
 		did, _, _ := strings.Cut(id, "#")
 		want := Proof{
 			Caller: Caller{
-				Agent: "alice", DID: did, KeyID: id, Assurance: AssuranceAgent,
+				Agent: "alice", DID: did, KeyID: id, Key: string(public(alice)), Assurance: AssuranceAgent,
 				ContentDigest: DigestOf([]byte(sampleBody)),
 			},
 			Key: string(public(alice)), Nonce: sampleNonce, Created: noon, Expires: noon.Add(time.Minute),
