@@ -67,22 +67,25 @@ func (b *batch) add(event Event) (added, displaced bool) {
 			return true, false
 		}
 	}
-	if full {
-		if displaced = event.Severe && b.makeRoom(); !displaced {
-			return false, false
-		}
+	if full && !b.yield(&event) {
+		return false, false
 	}
 	b.events = append(b.events, event)
-	return true, displaced
+	return true, full
 }
 
-// makeRoom drops the latest event that neither quarantines nor registers the agent, and reports whether there is one.
-func (b *batch) makeRoom() bool {
-	for i, e := range slices.Backward(b.events) {
-		if !e.Severe && e.Kind != Registered {
-			b.events = slices.Delete(b.events, i, i+1)
-			return true
+// yield makes room for an event by giving up the lightest that waits, if that one weighs less: an agent must not be able to
+// hide what it does behind many small things.
+func (b *batch) yield(to *Event) bool {
+	lightest := 0
+	for i := range b.events {
+		if b.events[i].gravity() < b.events[lightest].gravity() {
+			lightest = i
 		}
 	}
-	return false
+	if b.events[lightest].gravity() >= to.gravity() {
+		return false
+	}
+	b.events = slices.Delete(b.events, lightest, lightest+1)
+	return true
 }

@@ -52,6 +52,19 @@ func (e *Event) framable() bool {
 	return !t.good && (t.callee || e.Framable)
 }
 
+// gravity is what would be lost with the event: nothing is given up before what is good for the agent, and neither what
+// quarantines nor what a registration says ever is.
+func (e *Event) gravity() Evidence {
+	t, signal := traits[e.Kind]
+	switch {
+	case !signal || e.Severe:
+		return MaxEvidence
+	case t.good:
+		return 0
+	}
+	return min(e.Weight.times(max(e.Count, 1)), MaxEvidence-1)
+}
+
 // capped reports whether the event counts no more than the cap of its counterparty.
 func (e *Event) capped() bool {
 	t := traits[e.Kind]

@@ -284,6 +284,42 @@ func TestSevereDoesNotWait(t *testing.T) {
 	})
 }
 
+// TestNoiseHidesNothing has an agent do many small things at once, good and bad, before it does what weighs: there is room
+// for that whatever waits.
+func TestNoiseHidesNothing(t *testing.T) {
+	t.Parallel()
+	for _, noise := range []Kind{Overreach, Completed} {
+		t.Run(string(noise), func(t *testing.T) {
+			bubble(t, func(t *testing.T) { hides(t, noise) })
+		})
+	}
+}
+
+func hides(t *testing.T, noise Kind) {
+	agents := newDirectory("mallory")
+	l := open(t, settings(newBucket(t), agents))
+	l.Observe(signal(ContentLow, "mallory", "bank"))
+	synctest.Wait()
+	for i := range 2 * maxWaiting {
+		l.Observe(signal(noise, "mallory", agent.ID(fmt.Sprint("bank", i))))
+	}
+	l.Observe(signal(ContentCritical, "mallory", "bank"))
+	time.Sleep(time.Second)
+	synctest.Wait()
+	if got := mustState(t, l, "mallory"); got.Bad < 200*Point {
+		t.Errorf("%s hides content: %+v", noise, got)
+	}
+	for i := range 2 * maxWaiting {
+		l.Observe(signal(ContentHigh, "mallory", agent.ID(fmt.Sprint("bank", i))))
+	}
+	l.Observe(signal(LinkForged, "mallory", "bank"))
+	time.Sleep(time.Second)
+	synctest.Wait()
+	if got := standing(l, agents, "mallory"); !got.Latched {
+		t.Errorf("a forged link is hidden: %+v", got)
+	}
+}
+
 // TestSignalsFromTheFuture holds that no signal lets evidence decay before its time.
 func TestSignalsFromTheFuture(t *testing.T) {
 	bubble(t, func(t *testing.T) {
