@@ -33,7 +33,7 @@ const (
 
 // IssuerConfig is one issuer whose tokens are believed.
 type IssuerConfig struct {
-	// URL is the iss of its tokens, compared byte for byte.
+	// URL is the iss of its tokens, compared byte for byte. It has no fragment.
 	URL string
 	// Audiences are the aud values that mean this mesh; a token has to name one. There are 1 to 16.
 	Audiences []string
@@ -126,8 +126,8 @@ func newIssuer(config IssuerConfig) (*issuer, []error) {
 
 func (i *issuer) checkTokens() []error {
 	var problems []error
-	if i.URL == "" || len(i.URL) > maxURL {
-		problems = append(problems, fmt.Errorf("url: must be the iss of the tokens, 1 to %d bytes", maxURL))
+	if i.URL == "" || len(i.URL) > maxURL || strings.Contains(i.URL, "#") {
+		problems = append(problems, fmt.Errorf("url: must be the iss of the tokens, 1 to %d bytes without fragment", maxURL))
 	}
 	if len(i.Audiences) == 0 || len(i.Audiences) > maxAudiences || slices.Contains(i.Audiences, "") {
 		problems = append(problems, fmt.Errorf("audiences: must be 1 to %d, none of them empty", maxAudiences))

@@ -24,7 +24,8 @@ func TestCompile(t *testing.T) {
 		{"day", func(c *IssuerConfig) { c.MaxLifetime = 24 * time.Hour }, ""},
 		{"subject", func(c *IssuerConfig) { c.SubjectClaim = "client_id" }, ""},
 
-		{"no-url", func(c *IssuerConfig) { c.URL = "" }, "issuers[0].url: must be the iss of the tokens, 1 to 2048 bytes"},
+		{"no-url", func(c *IssuerConfig) { c.URL = "" }, "issuers[0].url: must be the iss of the tokens, 1 to 2048 bytes without fragment"},
+		{"fragment-in-url", func(c *IssuerConfig) { c.URL += "#x" }, "issuers[0].url: must be the iss of the tokens, 1 to 2048 bytes without fragment"},
 		{"no-audience", func(c *IssuerConfig) { c.Audiences = nil }, "issuers[0].audiences: must be 1 to 16, none of them empty"},
 		{"empty-audience", func(c *IssuerConfig) { c.Audiences = []string{"a", ""} }, "issuers[0].audiences: must be 1 to 16, none of them empty"},
 		{"many-audiences", func(c *IssuerConfig) { c.Audiences = slices.Repeat([]string{"a"}, 17) }, "issuers[0].audiences: must be 1 to 16, none of them empty"},
