@@ -179,15 +179,10 @@ func (l *Ledger) Remove(ctx context.Context, id agent.ID) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("removing gate: %w", err)
 	}
-	for {
-		image := l.mirror.Image()
-		if value, ok := image.Get(entry.Key); !ok || value.Revision > entry.Revision {
-			return nil
-		}
-		if err := l.mirror.Await(ctx, image.Revision()+1); err != nil {
-			return fmt.Errorf("removing gate: %w", err)
-		}
+	if err := l.mirror.Gone(ctx, entry.Key, entry.Revision); err != nil {
+		return fmt.Errorf("removing gate: %w", err)
 	}
+	return nil
 }
 
 func (l *Ledger) entry(ctx context.Context, id agent.ID) (store.Entry, error) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -72,20 +71,20 @@ type Board struct {
 	config Config
 	mirror *mirror.Mirror[Switch]
 	image  atomic.Pointer[Image]
-
-	mu   sync.Mutex
-	news chan struct{} // closed at the next change
 }
 
 // Open loads the switches and follows them until Close. It returns when those that are pulled at the moment are in the
 // image; ctx bounds that alone.
 func Open(ctx context.Context, c Config) (*Board, error) {
-	b := &Board{config: c, news: make(chan struct{})}
-	m, err := mirror.Open(ctx, mirror.Config[Switch]{
+	b := &Board{config: c}
+	reflected := mirror.Config[Switch]{
 		Bucket: c.Bucket, Kind: "kill switches", Now: c.Now, Logger: c.Logger,
-		Decode:  func(e store.Entry) (Switch, error) { return b.read(e), nil },
-		Changed: func([]string) { b.changed() },
-	})
+		Decode: func(e store.Entry) (Switch, error) { return b.read(e), nil },
+	}
+	if c.Changed != nil {
+		reflected.Changed = func([]string) { c.Changed() }
+	}
+	m, err := mirror.Open(ctx, reflected)
 	if err != nil {
 		return nil, err
 	}

@@ -10,9 +10,6 @@ import (
 	"ringfence.dev/ringfence/internal/store"
 )
 
-// visibleWithin bounds how long a switch that was lifted may take to leave the image.
-const visibleWithin = 5 * time.Second
-
 // Pull stores a switch and returns it with the time, once this process stops whom it names; the others follow as soon as
 // the store has told them. A switch that is pulled already gets the new reason. The error is ErrInvalid or the store's.
 func (b *Board) Pull(ctx context.Context, s Switch) (Switch, error) {
@@ -67,37 +64,5 @@ func (b *Board) lift(ctx context.Context, key string) error {
 	if err := b.config.Bucket.Delete(ctx, key, entry.Revision); err != nil {
 		return err
 	}
-	if err := b.mirror.Await(ctx, entry.Revision); err != nil {
-		return err
-	}
-	return b.gone(ctx, key, entry.Revision)
-}
-
-// gone returns when the image no longer has what the revision wrote.
-func (b *Board) gone(ctx context.Context, key string, revision uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, visibleWithin)
-	defer cancel()
-	for {
-		b.mu.Lock()
-		news := b.news
-		b.mu.Unlock()
-		if value, ok := b.mirror.Image().Get(key); !ok || value.Revision > revision {
-			return nil
-		}
-		select {
-		case <-news:
-		case <-ctx.Done():
-			return fmt.Errorf("removed, but still in force here: %w: %w", store.ErrUnavailable, ctx.Err())
-		}
-	}
-}
-
-func (b *Board) changed() {
-	b.mu.Lock()
-	close(b.news)
-	b.news = make(chan struct{})
-	b.mu.Unlock()
-	if b.config.Changed != nil {
-		b.config.Changed()
-	}
+	return b.mirror.Gone(ctx, key, entry.Revision)
 }

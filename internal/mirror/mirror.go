@@ -14,7 +14,7 @@ import (
 	"ringfence.dev/ringfence/internal/store"
 )
 
-// ackTimeout bounds how long a stored write may take to show in the mirror.
+// ackTimeout bounds how long a stored write, or a removal, may take to show in the mirror.
 const ackTimeout = 5 * time.Second
 
 // Config says what a Mirror reflects. All fields are required but Changed.
@@ -134,22 +134,45 @@ func (m *Mirror[V]) Healthy() error {
 	return nil
 }
 
-// Await returns when the image reflects the write, or the removal, of the revision.
+// Await returns when the image reflects the write of the revision.
 func (m *Mirror[V]) Await(ctx context.Context, revision uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
-	defer cancel()
-	m.mu.Lock()
-	begun := m.begun
-	m.mu.Unlock()
-	// A listing that begins after the write reflects it in any case.
-	err := m.await(ctx, func() bool { return m.Image().Revision() >= revision || m.synced > begun })
-	if err != nil {
+	if err := m.acked(ctx, m.reflects(revision)); err != nil {
 		return fmt.Errorf("%s stored, but not yet visible: %w", m.config.Kind, err)
 	}
 	return nil
 }
 
-// await returns nil as soon as reached does. It is called with m.mu held, first at once and then at every change.
+// Gone returns when the image no longer has what the write of the revision made of the key, which was removed, or written
+// anew, since.
+func (m *Mirror[V]) Gone(ctx context.Context, key string, revision uint64) error {
+	reflects := m.reflects(revision)
+	err := m.acked(ctx, func() bool {
+		value, ok := m.Image().Get(key)
+		return reflects() && (!ok || value.Revision > revision)
+	})
+	if err != nil {
+		return fmt.Errorf("%s removed, but still visible: %w", m.config.Kind, err)
+	}
+	return nil
+}
+
+// reflects returns whether the image has what was stored up to the revision. A listing that begins after this call has it
+// in any case. What is returned is called with m.mu held.
+func (m *Mirror[V]) reflects(revision uint64) func() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	begun := m.begun
+	return func() bool { return m.Image().Revision() >= revision || m.synced > begun }
+}
+
+// acked is await for as long as a stored write may take to show.
+func (m *Mirror[V]) acked(ctx context.Context, reached func() bool) error {
+	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	defer cancel()
+	return m.await(ctx, reached)
+}
+
+// await returns nil as soon as reached returns true. That is called with m.mu held, at once and at every change.
 func (m *Mirror[V]) await(ctx context.Context, reached func() bool) error {
 	for {
 		m.mu.Lock()

@@ -156,3 +156,43 @@ func TestOpenNeedsTheStore(t *testing.T) {
 		t.Errorf("opening failed with %v", err)
 	}
 }
+
+func TestGone(t *testing.T) {
+	t.Parallel()
+	b := &broken{Bucket: bucket(t)}
+	m := open(t, b, nil)
+	remove := func(key string, revision uint64) {
+		t.Helper()
+		if err := b.Delete(t.Context(), key, revision); err != nil {
+			t.Fatal(err)
+		}
+	}
+	followed := put(t, b, "followed", "word")
+	remove("followed", followed)
+	if err := m.Gone(t.Context(), "followed", followed); err != nil {
+		t.Errorf("what was removed while the store is followed: %v", err)
+	}
+	anew := put(t, b, "anew", "one")
+	put(t, b, "anew", "two")
+	if err := m.Gone(t.Context(), "anew", anew); err != nil {
+		t.Errorf("what was written anew: %v", err)
+	}
+	// Of what was removed while nothing was followed, no event tells the revision.
+	missed := put(t, b, "missed", "word")
+	if err := m.Await(t.Context(), missed); err != nil {
+		t.Fatal(err)
+	}
+	b.fails.Store(true)
+	(*b.ended.Load())()
+	remove("missed", missed)
+	b.fails.Store(false)
+	if err := m.Gone(t.Context(), "missed", missed); err != nil {
+		t.Errorf("what was removed while the store was not followed: %v", err)
+	}
+	there := put(t, b, "there", "word")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := m.Gone(ctx, "there", there); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("what is still there is gone: %v", err)
+	}
+}
