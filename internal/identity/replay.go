@@ -25,7 +25,7 @@ const (
 	replayMargin = int64(maxSkew / time.Second)
 )
 
-// nonceID names a (key, nonce) pair. Two pairs that fell on one id would cost a refusal, never an acceptance.
+// nonceID is what is kept of Proof.NonceID. Two pairs that fell on one id would cost a refusal, never an acceptance.
 type nonceID [16]byte
 
 // Replay is an exact memory of the nonces that were used, bounded in entries and in time. It is safe for
@@ -84,7 +84,8 @@ func (r *Replay) Use(_ context.Context, proof Proof, now time.Time) error {
 	if err := r.Admits(proof); err != nil {
 		return err
 	}
-	id := newNonceID(proof.Key, proof.Nonce)
+	name := proof.NonceID()
+	id := nonceID(name[:16])
 	shard := &r.shards[id[0]%replayShards]
 	refusal := shard.use(r, id, proof.Expires, now)
 	if refusal != nil && refusal.Reason == Overloaded {
@@ -168,10 +169,10 @@ func (s *replayShard) drop(r *Replay, bucket *[]nonceID) {
 	*bucket = nil
 }
 
-func newNonceID(key, nonce string) nonceID {
+// NonceID names the pair of the proof's key and nonce. No two pairs have one name.
+func (p Proof) NonceID() [sha256.Size]byte {
 	// The length keeps two pairs with the same concatenation apart.
-	pair := binary.BigEndian.AppendUint32(make([]byte, 0, 256), uint32(len(key)))
-	pair = append(append(pair, key...), nonce...)
-	sum := sha256.Sum256(pair)
-	return nonceID(sum[:16])
+	pair := binary.BigEndian.AppendUint32(make([]byte, 0, 256), uint32(len(p.Key)))
+	pair = append(append(pair, p.Key...), p.Nonce...)
+	return sha256.Sum256(pair)
 }

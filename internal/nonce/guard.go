@@ -9,9 +9,7 @@ package nonce
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -168,13 +166,10 @@ func create(ctx context.Context, bucket store.Bucket, proof identity.Proof, now 
 	}
 }
 
-// name returns the store's key of the (key, nonce) pair, from which neither can be told.
+// name returns the store's key of a nonce, from which neither it nor whose it is can be told.
 func name(proof identity.Proof) string {
-	// The length keeps two pairs with the same concatenation apart.
-	pair := binary.BigEndian.AppendUint32(make([]byte, 0, 256), uint32(len(proof.Key)))
-	pair = append(append(pair, proof.Key...), proof.Nonce...)
-	sum := sha256.Sum256(pair)
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	id := proof.NonceID()
+	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
 func replayed() error {
