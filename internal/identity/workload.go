@@ -6,20 +6,8 @@ import (
 	"ringfence.dev/ringfence/internal/agent"
 )
 
-// ParseWorkload returns the SPIFFE ID that the principal of a connection is: the URI in the certificate of the mTLS
-// peer, as the proxy that ended the connection tells it. There is one spelling of each; every other principal is a
-// *Refusal of reason Malformed.
-func ParseWorkload(principal string) (string, error) {
-	id, err := agent.ParseWorkload(principal)
-	if err != nil {
-		return "", refuse(Malformed, "the principal of the connection is no SPIFFE ID: it %s", err)
-	}
-	return id, nil
-}
-
 // WorkloadCaller is the caller that a connection proves: the registered agent to which the SPIFFE ID of its peer
-// belongs. The ID has to come from ParseWorkload. The proof holds for this hop alone, and binds neither the request
-// nor its body.
+// belongs. The proof holds for this hop alone, and binds neither the request nor its body.
 func WorkloadCaller(record agent.ID, id string) Caller {
 	return Caller{Agent: record, KeyID: id, Assurance: AssuranceWorkload}
 }
@@ -46,12 +34,18 @@ func ParseWorkloadPattern(s string) (WorkloadPattern, error) {
 	return WorkloadPattern{text: path + "/", prefix: true}, nil
 }
 
-// Match reports whether the pattern stands for the SPIFFE ID, which has to come from ParseWorkload.
-func (p WorkloadPattern) Match(id string) bool {
-	if p.prefix {
-		return len(id) > len(p.text) && strings.HasPrefix(id, p.text)
+// Match reports whether the pattern stands for the principal of a connection: the URI in the certificate of the mTLS peer, as
+// the proxy that ended the connection tells it. What is no SPIFFE ID in its only form, such as one that leads out of a path
+// again with dots, is matched by none.
+func (p WorkloadPattern) Match(principal string) bool {
+	if !p.prefix {
+		return p.text != "" && principal == p.text
 	}
-	return p.text != "" && id == p.text
+	if !strings.HasPrefix(principal, p.text) {
+		return false
+	}
+	_, err := agent.ParseWorkload(principal)
+	return err == nil
 }
 
 // String returns the pattern as it was written.
