@@ -2,6 +2,7 @@ package trustbridge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -94,16 +95,7 @@ type Problem struct {
 
 // Error returns the status with the detail.
 func (p *Problem) Error() string {
-	return strings.TrimSuffix(fmt.Sprintf("the mesh answered %d: %s", p.Status, firstOf(p.Detail, p.Title)), ": ")
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
+	return strings.TrimSuffix(fmt.Sprintf("the mesh answered %d: %s", p.Status, cmp.Or(p.Detail, p.Title)), ": ")
 }
 
 // Verify asks whether a peer is what is required. Talk to it only where the answer is Verified.

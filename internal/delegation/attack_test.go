@@ -199,7 +199,7 @@ func TestSmallKeysHoldNothing(t *testing.T) {
 	}
 }
 
-// lying is a Keys that says yes and gives nothing.
+// lying is an identity.Keys that says yes and gives nothing.
 type lying struct{}
 
 func (lying) Signatory(string, time.Time) (identity.Signatory, bool) {

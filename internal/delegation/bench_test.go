@@ -7,6 +7,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/authority"
+	"ringfence.dev/ringfence/internal/identity"
 )
 
 func holdings(chain Chain) []authority.Holding {
@@ -18,7 +19,7 @@ func holdings(chain Chain) []authority.Holding {
 }
 
 // decide verifies a chain of three links and composes its authority: all that a request costs once links are known.
-func decide(b *testing.B, v *Verifier, p Presentation, keys Keys) {
+func decide(b *testing.B, v *Verifier, p Presentation, keys identity.Keys) {
 	chain, refusal := v.Verify(p, keys, noon)
 	if refusal != nil {
 		b.Fatal(refusal)

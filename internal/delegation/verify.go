@@ -10,12 +10,6 @@ import (
 	"ringfence.dev/ringfence/internal/identity"
 )
 
-// Keys knows the keys of agents.
-type Keys interface {
-	// Signatory returns whose key keyID names at the moment now; ok reports that it names one that counts then.
-	Signatory(keyID string, now time.Time) (signatory identity.Signatory, ok bool)
-}
-
 // Presentation is a chain as a verified request brings it.
 type Presentation struct {
 	// Field is the value of the header Agent-Delegation.
@@ -40,7 +34,7 @@ func NewVerifier(capacity int) *Verifier { return &Verifier{known: newMemory(cap
 
 // Verify returns the chain of a presentation at the moment now, or why there is none. The request's signature must have
 // been verified before.
-func (v *Verifier) Verify(p Presentation, keys Keys, now time.Time) (Chain, *Refusal) {
+func (v *Verifier) Verify(p Presentation, keys identity.Keys, now time.Time) (Chain, *Refusal) {
 	n, refusal := length(p.Field)
 	if refusal != nil {
 		return Chain{}, refusal
@@ -64,7 +58,7 @@ func (v *Verifier) Verify(p Presentation, keys Keys, now time.Time) (Chain, *Ref
 }
 
 // chain judges the links one after the other.
-func (v *Verifier) chain(links []*known, p Presentation, keys Keys, now time.Time) (Chain, *Refusal) {
+func (v *Verifier) chain(links []*known, p Presentation, keys identity.Keys, now time.Time) (Chain, *Refusal) {
 	chain := Chain{Links: make([]Link, len(links)), Holders: make([]agent.ID, len(links)+1)}
 	var parent *link
 	for i, l := range links {
@@ -85,7 +79,7 @@ func (v *Verifier) chain(links []*known, p Presentation, keys Keys, now time.Tim
 }
 
 // signatory returns who signed the link.
-func (v *Verifier) signatory(l *known, keys Keys, now time.Time) (identity.Signatory, *Refusal) {
+func (v *Verifier) signatory(l *known, keys identity.Keys, now time.Time) (identity.Signatory, *Refusal) {
 	signatory, ok := keys.Signatory(l.KeyID, now)
 	if !ok || signatory.Agent == "" || signatory.Role == agent.NoKey || len(signatory.Public) != ed25519.PublicKeySize {
 		return identity.Signatory{}, refuse(UnknownIssuer, "is signed by a key that is no registered agent's")

@@ -17,11 +17,11 @@ func (s hopStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if peer == "" || x.Caller.Anonymous() || s.carries(peer) {
 		return allow()
 	}
-	if record, ok := x.Mesh.Agents.Workload(peer); ok && record.Name == x.Caller.Agent {
+	record, bound := x.Mesh.Agents.Workload(peer)
+	if bound && record.Name == x.Caller.Agent {
 		return allow()
 	}
-	_, other := x.Mesh.Agents.Workload(peer)
-	if !other && len(x.CallerRecord.Workloads) == 0 {
+	if !bound && len(x.CallerRecord.Workloads) == 0 {
 		return allow() // neither end of the connection is bound to anybody
 	}
 	v := deny(Unauthenticated, GatewaySide, "hop-mismatch", "the connection is not one that may carry this agent's requests")
