@@ -44,6 +44,18 @@ type registrationFiles struct {
 	sidecars, subjects     []string
 }
 
+const aboutRegistration = `Register an agent under a name, which is one DNS label. The mesh serves its card at
+<gateway>/agents/<name>/.well-known/agent-card.json and routes calls to it.
+
+An agent whose ring ceiling you name is one you vouch for: it starts in that ring. Without --ring-ceiling it
+starts in ring 3, where it may only read, and can rise to ring 1 by good conduct.
+
+A call is the agent's when it is signed with one of its keys or of its sidecars', comes over a connection with one of
+its SPIFFE IDs, or carries a bearer token about one of its subjects; which of these count, the configuration says.
+
+Where you name card keys, only a signature by one of them makes the card verified; cards.verify says whether the
+mesh takes others.`
+
 func registerCommand() *cobra.Command {
 	var api apiFlags
 	var body registration
@@ -54,17 +66,7 @@ func registerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "register NAME",
 		Short: "Register an agent, so that the mesh routes to it and knows its signatures",
-		Long: `Register an agent under a name, which is one DNS label. The mesh serves its card at
-<gateway>/agents/<name>/.well-known/agent-card.json and routes calls to it.
-
-An agent whose ring ceiling you name is one you vouch for: it starts in that ring. Without --ring-ceiling it
-starts in ring 3, where it may only read, and can rise to ring 1 by good conduct.
-
-A call is the agent's when it is signed with one of its keys or of its sidecars', comes over a connection with one of
-its SPIFFE IDs, or carries a bearer token about one of its subjects; which of these count, the configuration says.
-
-Where you name card keys, only a signature by one of them makes the card verified; cards.verify says whether the
-mesh takes others.`,
+		Long:  aboutRegistration,
 		Example: `  ringfence register weather --card-url http://127.0.0.1:9001 --effect read
   ringfence register concierge --card card.json --key concierge.pem --ring-ceiling 2 --capability 'call:*'`,
 		Args: cobra.ExactArgs(1),
@@ -86,12 +88,8 @@ mesh takes others.`,
 			if err != nil {
 				return err
 			}
-			method, path := http.MethodPost, "/v1/agents"
-			if registered := "/v1/agents/" + url.PathEscape(body.Name); replace && c.has(cmd.Context(), registered) {
-				method, path = http.MethodPut, registered
-			}
-			var answer json.RawMessage
-			if err := c.do(cmd.Context(), method, path, body, &answer); err != nil {
+			answer, err := body.send(cmd.Context(), c, replace)
+			if err != nil {
 				return err
 			}
 			return printRegistered(cmd, answer)
@@ -118,6 +116,16 @@ mesh takes others.`,
 	cmd.MarkFlagsMutuallyExclusive("card", "card-url")
 	cmd.MarkFlagsOneRequired("card", "card-url")
 	return cmd
+}
+
+// send registers the agent, or replaces its registration where that is asked for and there is one.
+func (r registration) send(ctx context.Context, c client, replace bool) (answer json.RawMessage, err error) {
+	method, path := http.MethodPost, "/v1/agents"
+	if registered := "/v1/agents/" + url.PathEscape(r.Name); replace && c.has(ctx, registered) {
+		method, path = http.MethodPut, registered
+	}
+	err = c.do(ctx, method, path, r, &answer)
+	return answer, err
 }
 
 // has reports whether the API has something at path. What keeps it from telling also fails the request that follows.
