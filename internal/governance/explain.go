@@ -11,6 +11,7 @@ import (
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/limit"
+	"ringfence.dev/ringfence/internal/task"
 )
 
 // Question describes a request of which somebody wants to know how it would be decided.
@@ -66,6 +67,9 @@ func (g *Governor) Explain(ctx context.Context, q Question) Explanation {
 func (g *Governor) explaining(caller agent.ID) []step {
 	quiet := g.config
 	quiet.Replay, quiet.Meter, quiet.Unknown = unspent{}, unmetered{}, nil
+	if quiet.Tasks != nil {
+		quiet.Tasks = unasked{quiet.Tasks}
+	}
 	steps := pipeline(quiet)
 	if caller == "" {
 		return steps
@@ -199,6 +203,13 @@ func scopeText(x *Exchange) string {
 type unspent struct{}
 
 func (unspent) Use(context.Context, identity.Proof, time.Time) error { return nil }
+
+// unasked is a memory of tasks that is asked by nobody: what is looked up to explain counts against no agent.
+type unasked struct{ Ledger }
+
+func (u unasked) Owner(ctx context.Context, _ agent.ID, ref task.Ref) (task.Owner, error) {
+	return u.Ledger.Owner(ctx, "", ref)
+}
 
 // unmetered counts nothing and bounds nothing.
 type unmetered struct{}

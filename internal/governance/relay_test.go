@@ -24,10 +24,12 @@ import (
 type notes struct {
 	owners   map[task.Ref]task.Owner
 	finished []string
+	askers   []agent.ID
 	err      error
 }
 
-func (n *notes) Owner(_ context.Context, _ agent.ID, ref task.Ref) (task.Owner, error) {
+func (n *notes) Owner(_ context.Context, asker agent.ID, ref task.Ref) (task.Owner, error) {
+	n.askers = append(n.askers, asker)
 	owner, ok := n.owners[ref]
 	if !ok {
 		return task.Owner{}, errors.Join(n.err, task.ErrUnowned)

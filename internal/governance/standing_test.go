@@ -17,6 +17,7 @@ import (
 	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/meshtest"
+	"ringfence.dev/ringfence/internal/task"
 	"ringfence.dev/ringfence/internal/trust"
 )
 
@@ -379,5 +380,18 @@ func TestExplanations(t *testing.T) {
 	question.Caller, question.Request.Path = "caller", "/agents/nobody"
 	if x := g.Explain(context.Background(), question).Exchange; x.Verdict.Factor != "callee" {
 		t.Errorf("an unknown callee gets %+v", x.Verdict)
+	}
+}
+
+// What is looked up to explain a request is not of what its caller may have looked up in a second.
+func TestExplanationsAskForNobody(t *testing.T) {
+	t.Parallel()
+	f := newFixture()
+	f.tasks = &notes{owners: map[task.Ref]task.Owner{}}
+	f.governor().Explain(t.Context(), Question{Caller: "caller", Request: Request{
+		Method: "GET", Scheme: "http", Authority: "gateway.test:10000", Path: "/agents/ledger/tasks/t1", Form: PathForm,
+	}})
+	if diff := cmp.Diff([]agent.ID{""}, f.tasks.askers); diff != "" {
+		t.Errorf("who asked (-want +got)\n%s", diff)
 	}
 }
