@@ -26,7 +26,7 @@ func checkWebDID(did string) error {
 	}
 	for segment := range strings.SplitSeq(path, ":") {
 		if segment == "" || segment == "." || segment == ".." || strings.ContainsFunc(segment, notInWebPath) {
-			return errors.New("must have path segments of letters, digits and . - _ ~ % alone, none of them empty, . or ..")
+			return errors.New("must have path segments of letters, digits and . - _ ~ % alone, none of them empty or of one or two dots")
 		}
 	}
 	return nil

@@ -42,7 +42,7 @@ func ParseWorkload(s string) (string, error) {
 		case segment == "":
 			return "", errors.New("must not have an empty path segment")
 		case segment == "." || segment == "..":
-			return "", errors.New("must not have the path segments . and ..")
+			return "", errors.New("must not have a path segment of one or two dots")
 		case strings.ContainsFunc(segment, notInPathSegment):
 			return "", errors.New("must have a path of letters, digits, dots, hyphens and underscores alone")
 		}
