@@ -147,22 +147,7 @@ func background(lifecycle fx.Lifecycle, work func(context.Context)) {
 }
 
 func newTokens(c config.Config) (*token.Issuers, error) {
-	configs := make([]token.IssuerConfig, len(c.Identity.Issuers))
-	for i, issuer := range c.Identity.Issuers {
-		configs[i] = token.IssuerConfig{
-			URL: issuer.Issuer, Audiences: issuer.Audiences, Algorithms: issuer.Algorithms, SubjectClaim: issuer.Claim,
-			MaxLifetime: issuer.MaxLifetime, Once: issuer.Once, MaxKeyAge: c.Identity.KeysStale,
-		}
-		if len(issuer.Algorithms) == 0 {
-			configs[i].Algorithms = []string{"EdDSA", "ES256", "RS256"}
-		}
-		if strings.Contains(issuer.Keys, "://") {
-			configs[i].KeySetURL = issuer.Keys
-		} else {
-			configs[i].KeySetFile = issuer.Keys
-		}
-	}
-	issuers, err := token.Compile(configs)
+	issuers, err := token.Compile(c.Identity.TokenIssuers())
 	if err != nil {
 		return nil, fmt.Errorf("reading identity.issuers: %w", err)
 	}

@@ -1,20 +1,23 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
+	"ringfence.dev/ringfence/internal/did"
 	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/token"
 )
 
 // Identity is what proves who calls, beside the keys that agents are registered with.
 type Identity struct {
 	// Issuers are those whose bearer tokens speak for agents.
 	Issuers []Issuer `yaml:"issuers"`
-	// KeysStale is for how long an issuer's keys count after they could be fetched last, 5m to 720h.
+	// KeysStale is for how long an issuer's keys count after they could be fetched last, 10m to 720h.
 	KeysStale time.Duration `yaml:"keysStale"`
 	// Hops are the SPIFFE IDs, each exact or ending in /*, of proxies that may carry the requests of every agent.
 	Hops []string `yaml:"hops"`
@@ -59,13 +62,35 @@ type WebDIDs struct {
 // Networks returns the allowed networks; those that Validate refuses are left out.
 func (w WebDIDs) Networks() []netip.Prefix { return networks(w.AllowedNetworks) }
 
-func (i Identity) validate(v *validation) {
+// TokenIssuers returns the issuers as the package that verifies their tokens has them.
+func (i Identity) TokenIssuers() []token.IssuerConfig {
+	issuers := make([]token.IssuerConfig, len(i.Issuers))
 	for n, issuer := range i.Issuers {
-		issuer.validate(v, "identity.issuers["+strconv.Itoa(n)+"].")
-		again := slices.ContainsFunc(i.Issuers[:n], func(other Issuer) bool { return other.Issuer == issuer.Issuer })
-		v.check(!again, "identity.issuers["+strconv.Itoa(n)+"].issuer", "is listed twice")
+		issuers[n] = token.IssuerConfig{
+			URL: issuer.Issuer, Audiences: issuer.Audiences, Algorithms: issuer.Algorithms, SubjectClaim: issuer.Claim,
+			MaxLifetime: issuer.MaxLifetime, Once: issuer.Once, MaxKeyAge: i.KeysStale,
+		}
+		if len(issuer.Algorithms) == 0 {
+			issuers[n].Algorithms = []string{"EdDSA", "ES256", "RS256"}
+		}
+		if strings.Contains(issuer.Keys, "://") {
+			issuers[n].KeySetURL = issuer.Keys
+		} else {
+			issuers[n].KeySetFile = issuer.Keys
+		}
 	}
-	v.check(i.KeysStale >= 5*time.Minute && i.KeysStale <= 720*time.Hour, "identity.keysStale", "must be 5m to 720h")
+	return issuers
+}
+
+func (i Identity) validate(v *validation) {
+	known := i.KeysStale >= token.MinKeyAge && i.KeysStale <= token.MaxKeyAge
+	v.check(known, "identity.keysStale", "must be 10m to 720h")
+	if !known {
+		i.KeysStale = 0 // every issuer would report it again
+	}
+	if _, err := token.Compile(i.TokenIssuers()); err != nil {
+		v.problems = append(v.problems, prefixed("identity.", err)...)
+	}
 	for n, hop := range i.Hops {
 		_, err := identity.ParseWorkloadPattern(hop)
 		v.wrap(err, "identity.hops["+strconv.Itoa(n)+"]")
@@ -74,27 +99,29 @@ func (i Identity) validate(v *validation) {
 	v.check(slices.Contains([]string{"auto", "process", "store"}, i.Replay), "identity.replay", "must be auto, process or store")
 }
 
-func (i Issuer) validate(v *validation, key string) {
-	u, err := url.Parse(i.Issuer)
-	v.check(i.Issuer != "" && err == nil && len(i.Issuer) <= 512, key+"issuer", "must be the iss of the tokens")
-	v.check(len(i.Audiences) > 0 && !slices.Contains(i.Audiences, ""), key+"audiences", "must name one at least: a token for somebody else is none for the mesh")
-	v.check(i.Keys != "", key+"keys", "must be a URL or a file")
-	if u, err = url.Parse(i.Keys); err == nil && u.Scheme != "" {
-		v.check(u.Scheme == "https" && u.Host != "", key+"keys", "must be an https URL, or a file")
+// prefixed returns the errors that were joined, each behind the prefix.
+func prefixed(prefix string, err error) []error {
+	parts := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		parts = joined.Unwrap()
 	}
-	for n, algorithm := range i.Algorithms {
-		known := slices.Contains([]string{"EdDSA", "ES256", "RS256"}, algorithm)
-		v.check(known, key+"algorithms["+strconv.Itoa(n)+"]", "must be EdDSA, ES256 or RS256")
+	for i, part := range parts {
+		parts[i] = fmt.Errorf("%s%w", prefix, part)
 	}
-	v.check(i.MaxLifetime >= 0 && i.MaxLifetime <= 24*time.Hour, key+"maxLifetime", "must be 0s to 24h")
+	return parts
 }
 
 func (w WebDIDs) validate(v *validation) {
+	for n, host := range w.Hosts {
+		_, err := did.ParseHosts([]string{host})
+		v.check(err == nil, "identity.web.hosts["+strconv.Itoa(n)+"]", "must be a host name in lower case or *.name, with or without a port")
+	}
 	for n, text := range w.AllowedNetworks {
 		_, err := netip.ParsePrefix(text)
 		v.check(err == nil, "identity.web.allowedNetworks["+strconv.Itoa(n)+"]", "must be a CIDR prefix, such as 10.0.0.0/8")
 	}
 	v.check(w.Refresh >= 10*time.Second && w.Refresh <= 24*time.Hour, "identity.web.refresh", "must be 10s to 24h")
 	v.check(w.Stale >= w.Refresh && w.Stale <= 24*time.Hour, "identity.web.stale", "must be identity.web.refresh up to 24h")
-	v.check(slices.Contains([]string{"hold", "pin", "accept"}, w.Swap), "identity.web.swap", "must be hold, pin or accept")
+	_, err := did.ParseSwap(w.Swap)
+	v.wrap(err, "identity.web.swap")
 }

@@ -48,12 +48,23 @@ func TestParseReportsEveryProblem(t *testing.T) {
 	_, err := Parse([]byte(`
 bogus: 1
 limits: {body: 3, answer: 3, depth: x, foo: 1}
-rings: {read: 9}
+rings: {read: 9, ring1: {rate: 1}, ring3: {time: 1ms}}
+identity:
+  keysStale: 5m
+  issuers:
+    - {issuer: "https://a.example#x", audiences: [mesh], keys: "http://a.example/keys", algorithms: [none], claim: aud, maxLifetime: 1ms}
+    - {issuer: b, keys: /etc/keys.json}
+    - {issuer: b, audiences: [mesh]}
+  hops: ["https://proxy"]
+  web: {hosts: ["Agents.example"], allowedNetworks: [x], refresh: 1s, stale: 0s, swap: maybe}
+  replay: never
+trust: {weight: 0, goodHalfLife: 1s, badHalfLife: 0s, badFactor: 0, goodCap: 1, dwell: -1s, quarantine: [overreach, served, typo]}
+delegation: {missing: maybe, linger: 1s, links: 1}
 listen: {api: nowhere, grpc: "127.0.0.1:99999"}
 mesh: {domain: Mesh.Local, publicURL: "ftp://x", rootAgent: "A b"}
 registry: {allowedNetworks: [nope], defaultCapabilities: [everything]}
 content: {mode: off}
-store: {replicas: 3}
+store: {replicas: 3, stale: 1ms}
 cards: {verify: maybe, serve: raw, refresh: 1s, jku: ["keys.example"], algorithms: [HS256], previousKeys: [x], changes: {skills: ask}}
 tasks: {memory: 1, retention: 1s, finished: 2h, durability: maybe}
 push: {schemes: [ftp], allow: ["*"], allowedNetworks: [everywhere]}
@@ -64,12 +75,23 @@ push: {schemes: [ftp], allow: ["*"], allowedNetworks: [everywhere]}
 	for _, want := range []string{
 		"unknown key bogus", "unknown key foo", "limits.body", "limits.answer", "line 3", "rings.read", "listen.api", "listen.grpc",
 		"mesh.domain", "mesh.publicURL", "mesh.rootAgent", "registry.allowedNetworks[0]", "registry.defaultCapabilities[0]",
-		"content.mode", "store.replicas",
+		"content.mode", "store.replicas", "store.stale", "rings.ring1: ", "rings.ring3.time",
+		"identity.keysStale: must be 10m to 720h", "identity.issuers[0].issuer", "identity.issuers[0].keys", "identity.issuers[0].algorithms",
+		"identity.issuers[0].claim", "identity.issuers[0].maxLifetime", "identity.issuers[1].audiences", "identity.issuers[2].issuer",
+		"identity.issuers[2].keys", "identity.hops[0]", "identity.web.hosts[0]", "identity.web.allowedNetworks[0]", "identity.web.refresh",
+		"identity.web.stale", "identity.web.swap", "identity.replay",
+		"trust.weight", "trust.goodHalfLife", "trust.badHalfLife", "trust.badFactor", "trust.goodCap", "trust.dwell",
+		"trust.quarantine[1]", "trust.quarantine[2]", "delegation.missing", "delegation.linger", "delegation.links",
 		"cards.verify", "cards.serve", "cards.refresh", "cards.jku[0]", "cards.algorithms[0]", "cards.previousKeys[0]", "cards.changes.skills",
 		"tasks.memory", "tasks.retention", "tasks.finished", "tasks.durability", "push.schemes[0]", "push.allow[0]", "push.allowedNetworks[0]",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %q in:\n%v", want, err)
+		}
+	}
+	for _, known := range []string{"trust.quarantine[0]", "keysStale: must be 10m0s", "identity.issuers[1].keys"} {
+		if strings.Contains(err.Error(), known) {
+			t.Errorf("%q is a problem in:\n%v", known, err)
 		}
 	}
 	if strings.Contains(err.Error(), "config.") {

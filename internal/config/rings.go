@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/limit"
 )
 
 // Rings is what each ring may do, as people number rings: 0 is the most privileged.
@@ -42,12 +43,14 @@ type RingLimits struct {
 }
 
 func defaultRings() Rings {
+	defaults := limit.Defaults()
+	of := func(ring agent.Ring) RingLimits {
+		l := defaults.Of(ring)
+		return RingLimits{Rate: l.PerSecond, Burst: l.Burst, Concurrent: l.Concurrent, Body: l.Body, Time: l.Time, Depth: l.Depth}
+	}
 	return Rings{
 		Read: 3, Write: 2, Admin: 1,
-		Ring0: RingLimits{Rate: 100, Burst: 200, Concurrent: 256, Body: 16 << 20, Time: 30 * time.Minute, Depth: 4},
-		Ring1: RingLimits{Rate: 50, Burst: 100, Concurrent: 64, Body: 4 << 20, Time: 10 * time.Minute, Depth: 3},
-		Ring2: RingLimits{Rate: 20, Burst: 40, Concurrent: 16, Body: 1 << 20, Time: 5 * time.Minute, Depth: 2},
-		Ring3: RingLimits{Rate: 5, Burst: 10, Concurrent: 4, Body: 64 << 10, Time: 30 * time.Second, Depth: 0},
+		Ring0: of(agent.Kernel), Ring1: of(agent.Supervisor), Ring2: of(agent.User), Ring3: of(agent.Untrusted),
 	}
 }
 

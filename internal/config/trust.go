@@ -2,7 +2,10 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"time"
+
+	"ringfence.dev/ringfence/internal/trust"
 )
 
 // Trust is how scores follow from what agents do.
@@ -19,7 +22,7 @@ type Trust struct {
 	GoodCap int `yaml:"goodCap"`
 	// Dwell is how long a score has to stay above a ring's threshold before the agent rises to it, 0s to 720h.
 	Dwell time.Duration `yaml:"dwell"`
-	// Quarantine lists the kinds of events, beside forged delegations, after which an agent takes no part until a person clears it.
+	// Quarantine lists the kinds of signals, and the reasons of decision records, beside forged delegations, after which an agent takes no part until a person clears it.
 	Quarantine []string `yaml:"quarantine"`
 }
 
@@ -30,6 +33,9 @@ func (t Trust) validate(v *validation) {
 	v.check(t.BadFactor >= 1 && t.BadFactor <= 100, "trust.badFactor", "must be 1 to 100")
 	v.check(t.GoodCap >= 20 && t.GoodCap <= 10000, "trust.goodCap", "must be 20 to 10000")
 	v.check(t.Dwell >= 0 && t.Dwell <= 720*time.Hour, "trust.dwell", "must be 0s to 720h")
+	for n, word := range t.Quarantine {
+		v.wrap(trust.CheckQuarantine(word), "trust.quarantine["+strconv.Itoa(n)+"]")
+	}
 }
 
 // Delegation is how calls are judged that an agent makes while it serves others.

@@ -21,12 +21,14 @@ const (
 	MaxLifetime = 24 * time.Hour
 	// DefaultKeyAge is for how long keys count that could not be fetched again.
 	DefaultKeyAge = 24 * time.Hour
+	// MinKeyAge and MaxKeyAge bound that.
+	MinKeyAge = 10 * time.Minute
+	MaxKeyAge = 30 * 24 * time.Hour
 	// Skew is how far the issuer's clock may be off.
 	Skew = 10 * time.Second
 
-	maxKeyAge    = 30 * 24 * time.Hour
-	minKeyAge    = 10 * time.Minute
 	maxIssuers   = 64
+	maxIssuer    = 512 // bytes, as in the records of agents
 	maxURL       = 2048
 	maxAudiences = 16
 )
@@ -68,7 +70,7 @@ type issuer struct {
 	wanted     chan struct{} // holds one wish to fetch the keys again
 }
 
-// Compile checks the issuers, with every problem reported at once. No token is believed before Follow has loaded keys.
+// Compile checks the issuers, with every problem reported at once, by the keys of the configuration. No token is believed before Follow has loaded keys.
 func Compile(configs []IssuerConfig) (*Issuers, error) {
 	i := &Issuers{byURL: make(map[string]*issuer, len(configs))}
 	var problems []error
@@ -78,7 +80,7 @@ func Compile(configs []IssuerConfig) (*Issuers, error) {
 	for n, config := range configs {
 		added, errs := newIssuer(config)
 		if _, taken := i.byURL[config.URL]; taken {
-			errs = append(errs, errors.New("url: must not be that of another issuer"))
+			errs = append(errs, errors.New("issuer: must not be that of another issuer"))
 		}
 		for _, err := range errs {
 			problems = append(problems, fmt.Errorf("issuers[%d].%w", n, err))
@@ -126,14 +128,14 @@ func newIssuer(config IssuerConfig) (*issuer, []error) {
 
 func (i *issuer) checkTokens() []error {
 	var problems []error
-	if i.URL == "" || len(i.URL) > maxURL || strings.Contains(i.URL, "#") {
-		problems = append(problems, fmt.Errorf("url: must be the iss of the tokens, 1 to %d bytes without fragment", maxURL))
+	if i.URL == "" || len(i.URL) > maxIssuer || strings.Contains(i.URL, "#") {
+		problems = append(problems, fmt.Errorf("issuer: must be the iss of the tokens, 1 to %d bytes without fragment", maxIssuer))
 	}
 	if len(i.Audiences) == 0 || len(i.Audiences) > maxAudiences || slices.Contains(i.Audiences, "") {
 		problems = append(problems, fmt.Errorf("audiences: must be 1 to %d, none of them empty", maxAudiences))
 	}
 	if slices.Contains([]string{"iss", "aud", "exp", "nbf", "iat", "jti"}, i.SubjectClaim) {
-		problems = append(problems, errors.New("subjectClaim: must not be a claim that has another meaning"))
+		problems = append(problems, errors.New("claim: must not be a claim that has another meaning"))
 	}
 	if i.MaxLifetime < time.Second || i.MaxLifetime > MaxLifetime {
 		problems = append(problems, fmt.Errorf("maxLifetime: must be 1s to %s", MaxLifetime))
@@ -145,12 +147,12 @@ func (i *issuer) checkKeys() []error {
 	var problems []error
 	switch {
 	case (i.KeySetURL == "") == (i.KeySetFile == ""):
-		problems = append(problems, errors.New("keySetURL: must be set, or keySetFile, and not both"))
+		problems = append(problems, errors.New("keys: must be a URL or a file"))
 	case i.KeySetURL != "" && !fetchable(i.KeySetURL):
-		problems = append(problems, errors.New("keySetURL: must be an https URL without user and fragment; http is for loopback"))
+		problems = append(problems, errors.New("keys: must be a file, or an https URL without user and fragment; http is for loopback"))
 	}
-	if i.MaxKeyAge < minKeyAge || i.MaxKeyAge > maxKeyAge {
-		problems = append(problems, fmt.Errorf("maxKeyAge: must be %s to %s", minKeyAge, maxKeyAge))
+	if i.MaxKeyAge < MinKeyAge || i.MaxKeyAge > MaxKeyAge {
+		problems = append(problems, fmt.Errorf("keysStale: must be %s to %s", MinKeyAge, MaxKeyAge))
 	}
 	return problems
 }

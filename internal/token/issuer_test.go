@@ -24,25 +24,25 @@ func TestCompile(t *testing.T) {
 		{"day", func(c *IssuerConfig) { c.MaxLifetime = 24 * time.Hour }, ""},
 		{"subject", func(c *IssuerConfig) { c.SubjectClaim = "client_id" }, ""},
 
-		{"no-url", func(c *IssuerConfig) { c.URL = "" }, "issuers[0].url: must be the iss of the tokens, 1 to 2048 bytes without fragment"},
-		{"fragment-in-url", func(c *IssuerConfig) { c.URL += "#x" }, "issuers[0].url: must be the iss of the tokens, 1 to 2048 bytes without fragment"},
+		{"no-url", func(c *IssuerConfig) { c.URL = "" }, "issuers[0].issuer: must be the iss of the tokens, 1 to 512 bytes without fragment"},
+		{"fragment-in-url", func(c *IssuerConfig) { c.URL += "#x" }, "issuers[0].issuer: must be the iss of the tokens, 1 to 512 bytes without fragment"},
 		{"no-audience", func(c *IssuerConfig) { c.Audiences = nil }, "issuers[0].audiences: must be 1 to 16, none of them empty"},
 		{"empty-audience", func(c *IssuerConfig) { c.Audiences = []string{"a", ""} }, "issuers[0].audiences: must be 1 to 16, none of them empty"},
 		{"many-audiences", func(c *IssuerConfig) { c.Audiences = slices.Repeat([]string{"a"}, 17) }, "issuers[0].audiences: must be 1 to 16, none of them empty"},
 		{"no-algorithm", func(c *IssuerConfig) { c.Algorithms = nil }, "issuers[0].algorithms: must name at least one"},
 		{"symmetric", func(c *IssuerConfig) { c.Algorithms = []string{"EdDSA", "HS256"} }, "issuers[0].algorithms: must be among EdDSA, ES256 and RS256"},
 		{"none", func(c *IssuerConfig) { c.Algorithms = []string{"none"} }, "issuers[0].algorithms: must be among EdDSA, ES256 and RS256"},
-		{"subject-is-audience", func(c *IssuerConfig) { c.SubjectClaim = "aud" }, "issuers[0].subjectClaim: must not be a claim that has another meaning"},
+		{"subject-is-audience", func(c *IssuerConfig) { c.SubjectClaim = "aud" }, "issuers[0].claim: must not be a claim that has another meaning"},
 		{"lives-too-long", func(c *IssuerConfig) { c.MaxLifetime = 25 * time.Hour }, "issuers[0].maxLifetime: must be 1s to 24h0m0s"},
 		{"negative-life", func(c *IssuerConfig) { c.MaxLifetime = -1 }, "issuers[0].maxLifetime: must be 1s to 24h0m0s"},
-		{"no-keys", func(c *IssuerConfig) { c.KeySetURL = "" }, "issuers[0].keySetURL: must be set, or keySetFile, and not both"},
-		{"both-keys", func(c *IssuerConfig) { c.KeySetFile = "x" }, "issuers[0].keySetURL: must be set, or keySetFile, and not both"},
-		{"plain-http", func(c *IssuerConfig) { c.KeySetURL = "http://acme.example/keys" }, "issuers[0].keySetURL: must be an https URL without user and fragment; http is for loopback"},
-		{"loopback-in-name", func(c *IssuerConfig) { c.KeySetURL = "http://127.0.0.1.evil.example/keys" }, "issuers[0].keySetURL: must be an https URL without user and fragment; http is for loopback"},
-		{"user", func(c *IssuerConfig) { c.KeySetURL = "https://a@acme.example/keys" }, "issuers[0].keySetURL: must be an https URL without user and fragment; http is for loopback"},
-		{"fragment", func(c *IssuerConfig) { c.KeySetURL += "#x" }, "issuers[0].keySetURL: must be an https URL without user and fragment; http is for loopback"},
-		{"path-alone", func(c *IssuerConfig) { c.KeySetURL = "/keys" }, "issuers[0].keySetURL: must be an https URL without user and fragment; http is for loopback"},
-		{"short-key-age", func(c *IssuerConfig) { c.MaxKeyAge = time.Minute }, "issuers[0].maxKeyAge: must be 10m0s to 720h0m0s"},
+		{"no-keys", func(c *IssuerConfig) { c.KeySetURL = "" }, "issuers[0].keys: must be a URL or a file"},
+		{"both-keys", func(c *IssuerConfig) { c.KeySetFile = "x" }, "issuers[0].keys: must be a URL or a file"},
+		{"plain-http", func(c *IssuerConfig) { c.KeySetURL = "http://acme.example/keys" }, "issuers[0].keys: must be a file, or an https URL without user and fragment; http is for loopback"},
+		{"loopback-in-name", func(c *IssuerConfig) { c.KeySetURL = "http://127.0.0.1.evil.example/keys" }, "issuers[0].keys: must be a file, or an https URL without user and fragment; http is for loopback"},
+		{"user", func(c *IssuerConfig) { c.KeySetURL = "https://a@acme.example/keys" }, "issuers[0].keys: must be a file, or an https URL without user and fragment; http is for loopback"},
+		{"fragment", func(c *IssuerConfig) { c.KeySetURL += "#x" }, "issuers[0].keys: must be a file, or an https URL without user and fragment; http is for loopback"},
+		{"path-alone", func(c *IssuerConfig) { c.KeySetURL = "/keys" }, "issuers[0].keys: must be a file, or an https URL without user and fragment; http is for loopback"},
+		{"short-key-age", func(c *IssuerConfig) { c.MaxKeyAge = time.Minute }, "issuers[0].keysStale: must be 10m0s to 720h0m0s"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestCompileReportsEverything(t *testing.T) {
 	if err == nil {
 		t.Fatal("Compile() = nil")
 	}
-	for _, want := range []string{"issuers[1].url", "issuers[1].audiences", "issuers[1].algorithms", "issuers[1].keySetURL", "issuers[2].url: must not be that of another"} {
+	for _, want := range []string{"issuers[1].issuer", "issuers[1].audiences", "issuers[1].algorithms", "issuers[1].keys", "issuers[2].issuer: must not be that of another"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q does not name %s", err, want)
 		}

@@ -68,7 +68,11 @@ const writersCount = 8
 
 // Open loads all histories and works until Close; ctx bounds the loading alone.
 func Open(ctx context.Context, config Config) (*Ledger, error) {
-	if err := errors.Join(config.Rules.Validate(), config.Weights.Validate(), validateQuarantine(config.Quarantine)); err != nil {
+	problems := []error{config.Rules.Validate(), config.Weights.Validate()}
+	for _, word := range config.Quarantine {
+		problems = append(problems, CheckQuarantine(word))
+	}
+	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("opening the trust ledger: %w", err)
 	}
 	l := &Ledger{

@@ -59,15 +59,12 @@ var answerReasons = map[string]Kind{
 // proved are the reasons under which the signature of a link proves who made it, whoever presents it.
 var proved = map[string]bool{"delegation-widened": true, "delegation-spliced": true, "delegation-too-deep": true}
 
-// validateQuarantine returns an error for a word by which nothing would ever be quarantined: one that is neither the kind
-// of a signal against a caller nor the reason of one.
-func validateQuarantine(words []string) error {
-	for _, word := range words {
-		t, kind := traits[Kind(word)]
-		if kind && !t.good && !t.callee || requestReasons[word] != "" || proved[word] || len(word) > len(contentPrefix) && strings.HasPrefix(word, contentPrefix) {
-			continue
-		}
-		return fmt.Errorf("%q quarantines nobody: it is no kind of signal against a caller, and no reason of one", word)
+// CheckQuarantine returns an error for a word by which nothing would ever be quarantined: one that is neither the kind of a
+// signal against a caller nor the reason of one.
+func CheckQuarantine(word string) error {
+	t, kind := traits[Kind(word)]
+	if kind && !t.good && !t.callee || requestReasons[word] != "" || proved[word] || len(word) > len(contentPrefix) && strings.HasPrefix(word, contentPrefix) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%q quarantines nobody: it is no kind of signal against a caller, and no reason of one", word)
 }

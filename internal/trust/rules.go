@@ -69,9 +69,8 @@ func (r Rules) Validate() error {
 	check(r.GoodHalfLife >= hour && r.GoodHalfLife <= 3650*day, "the half-life of good evidence must be an hour to 10 years")
 	check(r.BadHalfLife >= r.GoodHalfLife && r.BadHalfLife <= 3650*day, "the half-life of bad evidence must be that of good evidence up to 10 years")
 	check(r.BadFactor >= 1 && r.BadFactor <= 100, "the factor of bad evidence must be 1 to 100")
-	for name, most := range map[string]Evidence{"good": r.GoodCap, "bad": r.BadCap} {
-		check(most >= Point && most <= MaxEvidence, "the cap of %s evidence must be 1 to %d points", name, MaxEvidence/Point)
-	}
+	check(r.GoodCap >= Point && r.GoodCap <= MaxEvidence, "the cap of good evidence must be 1 to %d points", MaxEvidence/Point)
+	check(r.BadCap >= Point && r.BadCap <= MaxEvidence, "the cap of bad evidence must be 1 to %d points", MaxEvidence/Point)
 	check(r.HourCap >= Point/1000 && r.HourCap <= 1000*Point, "the cap of an hour must be a thousandth to 1000 points")
 	check(r.Share >= 1 && r.Share <= 1000, "the share of a counterparty must be 1 to 1000 thousandths")
 	check(r.ShareFloor >= 0 && r.ShareFloor <= MaxEvidence, "the floor of shares must be 0 to %d points", MaxEvidence/Point)

@@ -58,8 +58,11 @@ var allowed = map[string][]string{
 	"internal/inspect":    {"internal/a2a"},
 	"internal/audit":      {"internal/agent"},
 	"internal/registry":   {"internal/a2a", "internal/agent", "internal/cards", "internal/mirror", "internal/network", "internal/shards", "internal/store"},
-	"internal/config":     {"internal/a2a", "internal/agent", "internal/callback", "internal/identity"},
-	"internal/envoyhttp":  {"internal/identity"},
+	"internal/config": {
+		"internal/a2a", "internal/agent", "internal/callback", "internal/did", "internal/identity", "internal/limit", "internal/token",
+		"internal/trust",
+	},
+	"internal/envoyhttp": {"internal/identity"},
 	"internal/governance": {
 		"internal/a2a", "internal/agent", "internal/audit", "internal/authority", "internal/callback", "internal/delegation", "internal/did",
 		"internal/gate", "internal/identity", "internal/inspect", "internal/killswitch", "internal/limit", "internal/lineage",
