@@ -1,11 +1,11 @@
 package cards
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
 
+	"ringfence.dev/ringfence/internal/base64url"
 	"ringfence.dev/ringfence/internal/strictjson"
 )
 
@@ -63,13 +63,12 @@ func (s *signature) read(element strictjson.Value) error {
 	if s.protected == "" || encoded == "" || len(s.protected) > maxProtected || len(encoded) > maxSignature {
 		return errors.New("the signature lacks protected or signature, or is too long")
 	}
-	strict := base64.RawURLEncoding.Strict()
-	var err error
-	if s.bytes, err = strict.DecodeString(encoded); err != nil {
+	var ok bool
+	if s.bytes, ok = base64url.Decode(encoded); !ok {
 		return errors.New("the signature is not base64url")
 	}
-	decoded, err := strict.DecodeString(s.protected)
-	if err != nil {
+	decoded, ok := base64url.Decode(s.protected)
+	if !ok {
 		return errors.New("the signature's protected header is not base64url")
 	}
 	return s.readProtected(decoded, header)

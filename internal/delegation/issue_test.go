@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/base64url"
 )
 
 var update = flag.Bool("update", false, "write golden files")
@@ -26,7 +27,7 @@ func TestIssueGolden(t *testing.T) {
 	var out bytes.Buffer
 	for _, compact := range strings.Split(field, separator) {
 		for _, part := range strings.Split(compact, ".")[:2] {
-			data, ok := decode(part)
+			data, ok := base64url.Decode(part)
 			if !ok || json.Indent(&out, data, "", "  ") != nil {
 				t.Fatal(part)
 			}

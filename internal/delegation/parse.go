@@ -3,28 +3,27 @@ package delegation
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/base64"
 	"slices"
 	"strings"
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/base64url"
 	"ringfence.dev/ringfence/internal/strictjson"
 )
 
 // What a link's header and claims say in every link.
 const (
-	tokenType      = "aat+jwt"
-	algorithm      = "Ed25519" // RFC 9864
-	algorithmOld   = "EdDSA"   // RFC 8037
-	detailType     = "ringfence-capabilities"
-	maxKeyID       = 512
-	maxID          = 128
-	maxDepthClaim  = 255
-	maxGrants      = 64
-	maxAudience    = 16
-	lastSecond     = 253402300799 // 9999-12-31T23:59:59Z
-	base64urlBytes = "-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	tokenType     = "aat+jwt"
+	algorithm     = "Ed25519" // RFC 9864
+	algorithmOld  = "EdDSA"   // RFC 8037
+	detailType    = "ringfence-capabilities"
+	maxKeyID      = 512
+	maxID         = 128
+	maxDepthClaim = 255
+	maxGrants     = 64
+	maxAudience   = 16
+	lastSecond    = 253402300799 // 9999-12-31T23:59:59Z
 )
 
 // link is one parsed link. It is immutable.
@@ -56,7 +55,7 @@ func parse(compact string) (*link, *Refusal) {
 	claims, signature, _ := strings.Cut(rest, ".")
 	l := &link{compact: compact, signed: compact[:max(len(compact)-len(signature)-1, 0)], digest: sha256.Sum256([]byte(compact))}
 	var ok bool
-	if l.signature, ok = decode(signature); !ok || len(l.signature) != ed25519.SignatureSize {
+	if l.signature, ok = base64url.Decode(signature); !ok || len(l.signature) != ed25519.SignatureSize {
 		return nil, refuse(Malformed, "is not a JWT in compact form with an Ed25519 signature")
 	}
 	h, refusal := members(header, "header")
@@ -73,17 +72,8 @@ func parse(compact string) (*link, *Refusal) {
 	return l, l.readClaims(c)
 }
 
-// decode returns what canonical base64url without padding (RFC 7515 section 2) stands for.
-func decode(text string) ([]byte, bool) {
-	if text == "" || strings.Trim(text, base64urlBytes) != "" {
-		return nil, false
-	}
-	data, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	return data, err == nil
-}
-
 func members(text, part string) ([]strictjson.Member, *Refusal) {
-	data, ok := decode(text)
+	data, ok := base64url.Decode(text)
 	if !ok {
 		return nil, refuse(Malformed, "has a %s that is not canonical base64url", part)
 	}
@@ -145,7 +135,7 @@ var optionalReaders = map[string]reader{
 	"aud": (*link).readAudience,
 	"par_hash": func(l *link, v strictjson.Value) bool {
 		text, _ := v.Text()
-		hash, ok := decode(text)
+		hash, ok := base64url.Decode(text)
 		l.rooted = len(hash) == copy(l.parent[:], hash) && len(hash) == sha256.Size
 		return ok && l.rooted
 	},
@@ -209,7 +199,7 @@ func (l *link) readConfirmation(v strictjson.Value) bool {
 		switch {
 		case m.Name == "kty" && text == "OKP", m.Name == "crv" && text == "Ed25519":
 		case m.Name == "x":
-			l.Holder, _ = decode(text)
+			l.Holder, _ = base64url.Decode(text)
 		default:
 			return false
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/base64url"
 )
 
 func TestClaims(t *testing.T) {
@@ -226,8 +227,8 @@ func FuzzVerify(f *testing.F) {
 func FuzzClaims(f *testing.F) {
 	for _, field := range []string{chainOf(f, "a", "b"), rawLink("", "a", "b").field(f, "a")} {
 		parts := strings.Split(field, ".")
-		header, _ := decode(parts[0])
-		claims, _ := decode(parts[1])
+		header, _ := base64url.Decode(parts[0])
+		claims, _ := base64url.Decode(parts[1])
 		f.Add(string(header), string(claims))
 	}
 	f.Fuzz(func(t *testing.T, header, claims string) {

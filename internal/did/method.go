@@ -2,12 +2,12 @@ package did
 
 import (
 	"crypto/ed25519"
-	"encoding/base64"
 	"slices"
 	"strings"
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/base64url"
 	"ringfence.dev/ringfence/internal/strictjson"
 )
 
@@ -148,8 +148,8 @@ func jwk(value strictjson.Value) (agent.Key, string) {
 			return agent.Key{}, "is not for verifying signatures"
 		}
 	}
-	x, err := base64.RawURLEncoding.Strict().DecodeString(text("x"))
-	if err != nil || len(x) != ed25519.PublicKeySize || strings.ContainsAny(text("x"), "\r\n") {
+	x, ok := base64url.Decode(text("x"))
+	if !ok || len(x) != ed25519.PublicKeySize {
 		return agent.Key{}, "has an x that is not 32 bytes in base64url"
 	}
 	key, err := agent.ParseKeyDID(agent.NewKey(ed25519.PublicKey(x)).DID)

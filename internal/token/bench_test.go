@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"ringfence.dev/ringfence/internal/base64url"
 )
 
 func BenchmarkVerify(b *testing.B) {
@@ -52,7 +54,7 @@ func BenchmarkVerifyParallel(b *testing.B) {
 func BenchmarkEd25519(b *testing.B) {
 	raw := good("EdDSA").String()
 	end := strings.LastIndexByte(raw, '.')
-	signature, _ := decode(raw[end+1:])
+	signature, _ := base64url.Decode(raw[end+1:])
 	public := edKey.Public().(ed25519.PublicKey)
 	for b.Loop() {
 		if !ed25519.Verify(public, []byte(raw[:end]), signature) {

@@ -1,9 +1,9 @@
 package token
 
 import (
-	"encoding/base64"
 	"strings"
 
+	"ringfence.dev/ringfence/internal/base64url"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/strictjson"
 )
@@ -25,9 +25,9 @@ func parse(raw string) (jws, *identity.Refusal) {
 		return jws{}, refuse(identity.Malformed, "the token is not of three parts")
 	}
 	t := jws{raw: raw, signed: len(header) + 1 + len(body)}
-	headerText, okHeader := decode(header)
-	bodyText, okBody := decode(body)
-	t.signature, ok = decode(signature)
+	headerText, okHeader := base64url.Decode(header)
+	bodyText, okBody := base64url.Decode(body)
+	t.signature, ok = base64url.Decode(signature)
 	if !okHeader || !okBody || !ok {
 		return jws{}, refuse(identity.Malformed, "a part of the token is not canonical base64url")
 	}
@@ -77,14 +77,4 @@ func mediaType(typ string) bool {
 	typ = strings.ToLower(typ)
 	typ = strings.TrimPrefix(typ, "application/")
 	return typ == "jwt" || typ == "at+jwt"
-}
-
-// decode reads base64url without padding (RFC 7515 section 2) in its only spelling. The library's decoder skips line
-// ends.
-func decode(part string) ([]byte, bool) {
-	if strings.ContainsAny(part, "\r\n") {
-		return nil, false
-	}
-	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
-	return data, err == nil && len(data) > 0
 }
