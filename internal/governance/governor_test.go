@@ -71,7 +71,9 @@ func newFixture() *fixture {
 	}
 }
 
-func (f *fixture) governor() *Governor {
+func (f *fixture) governor() *Governor { return New(f.config()) }
+
+func (f *fixture) config() Config {
 	config := Config{
 		Mesh:    f.mesh,
 		Policy:  f.policy,
@@ -91,15 +93,23 @@ func (f *fixture) governor() *Governor {
 	if f.tasks != nil {
 		config.Tasks = f.tasks
 	}
-	return New(config)
+	return config
 }
 
 // request returns the call as a proxy would describe it, and its body.
 func (f *fixture) request(t *testing.T, c meshtest.Call) (Request, []byte) {
 	t.Helper()
-	r, err := f.Request(c)
+	request, body, err := f.described(c)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return request, body
+}
+
+func (f *fixture) described(c meshtest.Call) (Request, []byte, error) {
+	r, err := f.Request(c)
+	if err != nil {
+		return Request{}, nil, err
 	}
 	request := Request{Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI(), Form: PathForm}
 	if c.Host != "" {
@@ -110,7 +120,7 @@ func (f *fixture) request(t *testing.T, c meshtest.Call) (Request, []byte) {
 			request.Header = append(request.Header, identity.Field{Name: strings.ToLower(name), Value: v})
 		}
 	}
-	return request, []byte(c.Body)
+	return request, []byte(c.Body), nil
 }
 
 // decide runs a call through both phases, as the two filters do.

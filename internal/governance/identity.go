@@ -31,15 +31,11 @@ type identityStage struct {
 
 func (s identityStage) Judge(_ context.Context, x *Exchange) Verdict {
 	proof, err := s.prove(x)
-	var refusal *identity.Refusal
-	switch {
-	case err == nil && proof.Caller.Anonymous():
+	if err != nil {
+		return unproven(err)
+	}
+	if proof.Caller.Anonymous() {
 		return allow()
-	case err == nil:
-	case errors.As(err, &refusal):
-		return refused(refusal)
-	default:
-		return deny(Internal, GatewaySide, "identity-undecided", "the identity of the caller could not be decided")
 	}
 	record, ok := x.Mesh.Agents.Agent(proof.Caller.Agent)
 	if !ok {
@@ -49,12 +45,24 @@ func (s identityStage) Judge(_ context.Context, x *Exchange) Verdict {
 	return allow()
 }
 
+// unproven refuses evidence that does not verify.
+func unproven(err error) Verdict {
+	var refusal *identity.Refusal
+	if errors.As(err, &refusal) {
+		return refused(refusal)
+	}
+	return deny(Internal, GatewaySide, "identity-undecided", "the identity of the caller could not be decided")
+}
+
 // prove returns what the evidence proves. The proof of nobody is an anonymous caller that may do what it asks for.
 func (s identityStage) prove(x *Exchange) (identity.Proof, error) {
 	proof, err := identity.Verify(message(x.Request), watchful{x.Mesh, s.unknown}, x.Moment)
+	if err == nil {
+		return proof, nil
+	}
 	var refusal *identity.Refusal
 	if !errors.As(err, &refusal) || refusal.Reason != identity.Missing {
-		return proof, err
+		return identity.Proof{}, err
 	}
 	if raw, ok := bearer(x.Request.Header); ok && s.tokens != nil && s.tokens.IsFor(raw) {
 		return s.byToken(x, raw)

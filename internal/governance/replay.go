@@ -27,10 +27,11 @@ func (s replayStage) Judge(ctx context.Context, x *Exchange) Verdict {
 		return deny(Unavailable, GatewaySide, "replay-undecided", "whether the request is new could not be decided; try again later")
 	}
 	err := s.guard.Use(ctx, x.Proof, x.Time)
+	if err == nil {
+		return allow()
+	}
 	var refusal *identity.Refusal
 	switch {
-	case err == nil:
-		return allow()
 	case errors.As(err, &refusal):
 		return refused(refusal)
 	default:

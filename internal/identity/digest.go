@@ -5,6 +5,7 @@ import (
 	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
+	"strings"
 
 	"github.com/dunglas/httpsfv"
 )
@@ -25,6 +26,13 @@ func DigestOf(body []byte) string {
 // one digest must be sha-256 or sha-512, and every such digest must match; other algorithms say nothing. The
 // field is the combined value; a digest named twice is refused.
 func CheckDigest(field string, body []byte) error {
+	if want, ok := plainDigest(field); ok && want == sha256.Sum256(body) {
+		return nil
+	}
+	return checkDigests(field, body)
+}
+
+func checkDigests(field string, body []byte) error {
 	members, ok := parseMembers(field, maxDigests)
 	if !ok {
 		return refuse(Malformed, "the field Content-Digest is not a dictionary of 1 to %d digests", maxDigests)
@@ -56,4 +64,17 @@ func CheckDigest(field string, body []byte) error {
 		return refuse(Unsupported, "the field Content-Digest needs a sha-256 or sha-512 digest")
 	}
 	return nil
+}
+
+// plainDigest reads the one spelling that signers send: a single SHA-256. What it reads, CheckDigest reads just the same, at
+// ten times the cost.
+func plainDigest(field string) (sum [sha256.Size]byte, ok bool) {
+	const open, end = "sha-256=:", ":"
+	var decoded [sha256.Size + 1]byte // what the decoder writes at most
+	text, ok := strings.CutPrefix(field, open)
+	if !ok || len(text) != base64.StdEncoding.EncodedLen(sha256.Size)+len(end) || !strings.HasSuffix(text, end) {
+		return sum, false
+	}
+	n, err := strictBase64.Decode(decoded[:], []byte(text[:len(text)-len(end)]))
+	return [sha256.Size]byte(decoded[:sha256.Size]), err == nil && n == sha256.Size
 }

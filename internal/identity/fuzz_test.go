@@ -61,12 +61,16 @@ func FuzzCheckDigest(f *testing.F) {
 		DigestOf(body),
 		"sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:",
 		"sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:, md5=:AA==:", "sha-256=1", "", ",", `a="`,
+		DigestOf(body) + " ", DigestOf(body)[:len(DigestOf(body))-2] + "\n:",
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, field string) {
 		if CheckDigest(field, body) == nil && CheckDigest(field, []byte("other")) == nil {
 			t.Fatalf("%q names two bodies", field)
+		}
+		if (CheckDigest(field, body) == nil) != (checkDigests(field, body) == nil) {
+			t.Fatalf("%q is read in two ways", field)
 		}
 	})
 }
