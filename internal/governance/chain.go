@@ -219,8 +219,8 @@ func (expiryStage) Judge(_ context.Context, x *Exchange) Verdict {
 		return allow()
 	}
 	v := deny(Forbidden, CallerSide, "authority-over", "what the caller may do has ended")
-	if len(x.Chain.Holders) > 0 {
-		v.Evidence = []string{"until of " + x.bound(x.Chain.Witness.Until, true)}
+	if x.Chain.Descent != Own {
+		v.Evidence = []string{"until of " + x.boundOfUntil()}
 	}
 	return v
 }

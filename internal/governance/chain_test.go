@@ -145,6 +145,7 @@ func TestLinking(t *testing.T) {
 	type want struct {
 		Decision, Reason, Descent string
 		Unchained                 bool
+		Evidence                  []string
 	}
 	cases := []struct {
 		name    string
@@ -154,13 +155,13 @@ func TestLinking(t *testing.T) {
 		to      string
 		want    want
 	}{
-		{"nothing-served", StrictMissing, false, traced, "/agents/ledger", want{"allow", "", "own", false}},
-		{"traced-narrows", LenientMissing, true, traced, "/agents/ledger", want{"deny", "ring-too-low", "linked", false}},
-		{"traced-may-read", LenientMissing, true, traced, "/agents/weather", want{"allow", "", "linked", false}},
-		{"untraced-lenient", LenientMissing, true, nil, "/agents/ledger", want{"allow", "", "own", true}},
-		{"untraced-strict", StrictMissing, true, nil, "/agents/ledger", want{"deny", "ring-too-low", "low-water", true}},
-		{"other-trace-lenient", LenientMissing, true, other, "/agents/ledger", want{"allow", "", "own", true}},
-		{"other-trace-strict", StrictMissing, true, other, "/agents/weather", want{"allow", "", "low-water", true}},
+		{"nothing-served", StrictMissing, false, traced, "/agents/ledger", want{"allow", "", "own", false, nil}},
+		{"traced-narrows", LenientMissing, true, traced, "/agents/ledger", want{"deny", "ring-too-low", "linked", false, []string{"ring of served for stranger"}}},
+		{"traced-may-read", LenientMissing, true, traced, "/agents/weather", want{"allow", "", "linked", false, nil}},
+		{"untraced-lenient", LenientMissing, true, nil, "/agents/ledger", want{"allow", "", "own", true, nil}},
+		{"untraced-strict", StrictMissing, true, nil, "/agents/ledger", want{"deny", "ring-too-low", "low-water", true, []string{"ring of served for stranger"}}},
+		{"other-trace-lenient", LenientMissing, true, other, "/agents/ledger", want{"allow", "", "own", true, nil}},
+		{"other-trace-strict", StrictMissing, true, other, "/agents/weather", want{"allow", "", "low-water", true, nil}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -174,7 +175,7 @@ func TestLinking(t *testing.T) {
 				}, meshtest.Noon)
 			}
 			x := f.decide(t, meshtest.Call{From: "caller", To: c.to, Body: meshtest.Send("do it"), Header: c.header}, "")
-			got := want{x.Verdict.Decision.String(), x.Verdict.Reason, x.Chain.Descent.String(), x.Chain.Unchained}
+			got := want{x.Verdict.Decision.String(), x.Verdict.Reason, x.Chain.Descent.String(), x.Chain.Unchained, x.Verdict.Evidence}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}

@@ -48,16 +48,16 @@ func (x *Exchange) authority() *audit.Authority {
 	a := &audit.Authority{
 		Descent: x.Chain.Descent.String(), Chain: x.Chain.Holders, Unchained: x.Chain.Unchained, Gate: x.Chain.Gate,
 		Depth: x.Authority.Depth,
-		Witness: audit.Witness{
-			Ring:  x.bound(x.Chain.Witness.Ring, x.Authority.Ring < x.Own.Ring),
-			Trust: x.bound(x.Chain.Witness.Trust, x.Authority.Trust < x.Own.Trust),
-			Scope: x.bound(x.Chain.Witness.Scope, len(x.Authority.Scope) > len(x.Own.Scope)),
-			Depth: x.bound(x.Chain.Witness.Depth, x.Authority.Depth < x.Own.Depth),
-		},
 	}
+	if x.Chain.Descent == Own {
+		itself := x.boundOfRing()
+		a.Witness = audit.Witness{Ring: itself, Trust: itself, Scope: itself, Depth: itself}
+		return a
+	}
+	a.Witness = audit.Witness{Ring: x.boundOfRing(), Trust: x.boundOfTrust(), Scope: x.boundOfScope(), Depth: x.boundOfDepth()}
 	if x.Authority.Until.Before(x.Own.Until) {
 		until := x.Authority.Until.UTC()
-		a.Until, a.Witness.Until = &until, x.bound(x.Chain.Witness.Until, true)
+		a.Until, a.Witness.Until = &until, x.boundOfUntil()
 	}
 	return a
 }
@@ -77,6 +77,26 @@ func (x *Exchange) bound(f authority.Factor, narrowed bool) string {
 	default:
 		return "all that the caller serves"
 	}
+}
+
+func (x *Exchange) boundOfRing() string {
+	return x.bound(x.Chain.Witness.Ring, x.Authority.Ring < x.Own.Ring)
+}
+
+func (x *Exchange) boundOfTrust() string {
+	return x.bound(x.Chain.Witness.Trust, x.Authority.Trust < x.Own.Trust)
+}
+
+func (x *Exchange) boundOfScope() string {
+	return x.bound(x.Chain.Witness.Scope, len(x.Authority.Scope) != len(x.Own.Scope))
+}
+
+func (x *Exchange) boundOfUntil() string {
+	return x.bound(x.Chain.Witness.Until, x.Authority.Until.Before(x.Own.Until))
+}
+
+func (x *Exchange) boundOfDepth() string {
+	return x.bound(x.Chain.Witness.Depth, x.Authority.Depth < x.Own.Depth)
 }
 
 func names(holders []agent.ID) string {

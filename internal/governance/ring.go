@@ -26,8 +26,8 @@ func (s ringStage) Judge(_ context.Context, x *Exchange) Verdict {
 	v := deny(Forbidden, CalleeSide, "ring-too-low", fmt.Sprintf(
 		"a call with effect %s needs ring %s here; the caller acts in ring %s", effect, required, x.Authority.Ring))
 	v.Excused = x.Own.Ring >= required
-	if len(x.Chain.Holders) > 0 {
-		v.Evidence = []string{"ring of " + x.bound(x.Chain.Witness.Ring, x.Authority.Ring < x.Own.Ring)}
+	if x.Chain.Descent != Own {
+		v.Evidence = []string{"ring of " + x.boundOfRing()}
 	}
 	return v
 }
@@ -53,8 +53,8 @@ func (trustStage) Judge(_ context.Context, x *Exchange) Verdict {
 	}
 	v := deny(Forbidden, CalleeSide, "trust-too-low", fmt.Sprintf("the agent takes calls from a trust score of %d on", x.Callee.RequiredTrust))
 	v.Excused = x.Own.Trust >= x.Callee.RequiredTrust
-	if len(x.Chain.Holders) > 0 {
-		v.Evidence = []string{"trust of " + x.bound(x.Chain.Witness.Trust, x.Authority.Trust < x.Own.Trust)}
+	if x.Chain.Descent != Own {
+		v.Evidence = []string{"trust of " + x.boundOfTrust()}
 	}
 	return v
 }

@@ -20,9 +20,13 @@ func (scopeStage) Judge(_ context.Context, x *Exchange) Verdict {
 	}
 	v := deny(Forbidden, CallerSide, "out-of-scope", "the caller holds no capability for this operation")
 	v.Excused = x.Own.Covers(string(x.Callee.Name), verbs(x)...)
-	if x.Chain.Descent == Delegated {
+	switch x.Chain.Descent {
+	case Own:
+	case Delegated:
 		refusing, _ := x.Chain.Witness.Refusing(x.Authority, string(x.Callee.Name), verbs(x)...)
 		v.Evidence = []string{"scope of " + x.Chain.name(refusing)}
+	default:
+		v.Evidence = []string{"scope of " + x.boundOfScope()}
 	}
 	return v
 }
