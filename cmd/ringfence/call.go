@@ -116,7 +116,8 @@ func (f *callFlags) dial(ctx context.Context, base string, rights http.Header) (
 	}
 	// No client timeout: it would end streams. The command's own timeout bounds everything.
 	signed := &http.Client{Transport: adding{rights, &identity.Transport{Signer: s, Base: http.DefaultTransport}}}
-	card, err := agentcard.NewResolver(signed).Resolve(ctx, base)
+	// Cards are for everybody; what the agent may not do is told by the call itself, which says why.
+	card, err := agentcard.NewResolver(http.DefaultClient).Resolve(ctx, base)
 	if status := (*agentcard.ErrStatusNotOK)(nil); errors.As(err, &status) && status.StatusCode == http.StatusNotFound {
 		return nil, fmt.Errorf("no agent is registered at %s: %w", base, err)
 	}

@@ -81,14 +81,14 @@ func newBoard(lifecycle fx.Lifecycle, s store.Store, r *reviewer, logger *slog.L
 	return board, nil
 }
 
-func newGates(lifecycle fx.Lifecycle, s store.Store, agents *registry.Registry, logger *slog.Logger) (*gate.Ledger, error) {
+func newGates(lifecycle fx.Lifecycle, s store.Store, agents *registry.Registry, r *reviewer, logger *slog.Logger) (*gate.Ledger, error) {
 	bucket, err := openBucket(s, gate.BucketName)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
 	defer cancel()
-	gates, err := gate.Open(ctx, gate.Config{Bucket: bucket, Agent: registered(agents), Now: time.Now, Logger: logger})
+	gates, err := gate.Open(ctx, gate.Config{Bucket: bucket, Agent: registered(agents), Now: time.Now, Logger: logger, Changed: r.ask})
 	if err != nil {
 		return nil, err
 	}

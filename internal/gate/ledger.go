@@ -27,7 +27,7 @@ var (
 	ErrClosed = errors.New("the gate is closed")
 )
 
-// Config says what a Ledger works with. All fields are required.
+// Config says what a Ledger works with. All fields are required but Changed.
 type Config struct {
 	// Bucket is the bucket BucketName.
 	Bucket store.Bucket
@@ -37,6 +37,8 @@ type Config struct {
 	Now func() time.Time
 	// Logger is told about gates that cannot be read.
 	Logger *slog.Logger
+	// Changed is called after a gate has changed. It must not block; nil is not called.
+	Changed func()
 }
 
 // Ledger holds the gates of the mesh. It is safe for concurrent use.
@@ -49,6 +51,11 @@ type Ledger struct {
 func Open(ctx context.Context, config Config) (*Ledger, error) {
 	m, err := mirror.Open(ctx, mirror.Config[Gate]{
 		Bucket: config.Bucket, Kind: "gates", Decode: decode, Now: config.Now, Logger: config.Logger,
+		Changed: func([]string) {
+			if config.Changed != nil {
+				config.Changed()
+			}
+		},
 	})
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -74,6 +75,7 @@ func TestReplicas(t *testing.T) {
 		{"conduct", r.conduct},
 		{"quarantine", r.quarantine},
 		{"replay", r.replay},
+		{"linked", r.linked},
 		{"trust", r.converge},
 		{"restart", r.restart},
 		{"store", func(t *testing.T) { r.loseStore(t, anna, tokens) }},
@@ -291,6 +293,33 @@ func (r *replicas) converge(t *testing.T) {
 	}
 }
 
+// linked has an agent serve a call that came through the first gateway, and call on through the second.
+func (r *replicas) linked(t *testing.T) {
+	middle := &middleman{self: newCaller(t), came: make(chan string, 1)}
+	server := httptest.NewServer(middle)
+	t.Cleanup(server.Close)
+	r.each[0].register(t, map[string]any{
+		"name": "middle", "card": jsonCard(server.URL + "/rpc"), "dids": []string{middle.self.did}, "ringCeiling": 2, "effect": "read",
+	})
+	clerk := r.enlist(t, "clerk", map[string]any{"ringCeiling": 3})
+	writer := r.url(1, "writer")
+	middle.url.Store(&writer)
+	middle.forward.Store(true)
+	r.each[0].routed(t, "middle")
+	middle.self.expect(t, writer, message("m", ""), http.StatusOK, `"done"`)
+	if err := mismatch(http.StatusOK, `"done"`)(clerk.traced(r.url(0, "middle"), "00-4bf92f3577b34da6a3ce929d0e0e4737-00f067aa0ba902b7-01")); err != nil {
+		t.Error(err)
+	}
+	if got := <-middle.came; !strings.Contains(got, "RING_TOO_LOW") {
+		t.Errorf("the middleman is answered %s", got)
+	}
+	d := r.each[1].record(t, "the middleman's call", func(d audit.Record) bool { return d.Caller == "middle" })
+	if a := authority(t, d); a.Descent != "linked" || fmt.Sprint(a.Chain) != "[clerk middle]" {
+		t.Errorf("recorded with %+v", a)
+	}
+	middle.self.expect(t, writer, message("m", ""), http.StatusOK, `"done"`) // it serves nobody any more
+}
+
 // restart kills the first replica and starts it anew: what its memory knew of signatures is not forgotten.
 func (r *replicas) restart(t *testing.T) {
 	c := r.enlist(t, "restarted", nil)
@@ -347,12 +376,17 @@ func refusedAgain(t *testing.T, used []captured, m *mesh) {
 	}
 }
 
-// loseStore stops the store. Whether a signature is new cannot be told without it. Tokens count on, with what was known
-// last, until that may be too old.
+// loseStore stops the store. Whether a signature is new, and for whom its callers act who are served elsewhere, cannot be
+// told without it. Cards are read with what was known last, until that may be too old.
 func (r *replicas) loseStore(t *testing.T, anna *caller, tokens issuer) {
 	raw := tokens.token(t, "anna", meshAudience)
 	byToken := func(i int, status int, part string) func() error {
 		return func() error { return mismatch(status, part)(callAs(raw, r.url(i, "writer"), message("m", ""))) }
+	}
+	reading := func(i int, status int, part string) func() error {
+		return func() error {
+			return mismatch(status, part)(get(r.url(i, "writer") + "/.well-known/agent-card.json"))
+		}
 	}
 	for i := range r.each {
 		eventually(t, "the token counts", byToken(i, http.StatusOK, `"done"`))
@@ -361,13 +395,16 @@ func (r *replicas) loseStore(t *testing.T, anna *caller, tokens issuer) {
 	begun := time.Now()
 	r.store.stop()
 	for i := range r.each {
-		if err := byToken(i, http.StatusOK, `"done"`)(); err != nil {
+		if err := reading(i, http.StatusOK, "supportedInterfaces")(); err != nil {
+			t.Errorf("replica %d without its store: %v", i, err)
+		}
+		if err := byToken(i, http.StatusServiceUnavailable, "LINEAGE_UNDECIDED")(); err != nil {
 			t.Errorf("replica %d without its store: %v", i, err)
 		}
 		anna.expect(t, r.url(i, "writer"), message("m", ""), http.StatusServiceUnavailable, "REPLAY_UNDECIDED")
 	}
 	for i := range r.each {
-		since(t, begun, fmt.Sprint("replica ", i, " lets nothing through"), byToken(i, http.StatusServiceUnavailable, "STATE_STALE"))
+		since(t, begun, fmt.Sprint("replica ", i, " lets nothing through"), reading(i, http.StatusServiceUnavailable, "STATE_STALE"))
 	}
 	begun = time.Now()
 	r.store.start(t)
