@@ -114,7 +114,9 @@ func (v trustReview) standing(ctx context.Context, in *trustInput) (*trustOutput
 	if !earned.NextAt.IsZero() {
 		body.Next = &nextRing{earned.Next.Number(), earned.NextAt}
 	}
-	if latch, ok := image.Latch(record.Name); ok {
+	// With whom another deals, and for what it was refused, is not its peers' to know.
+	byAgent := api.ByAgent(ctx)
+	if latch, ok := image.Latch(record.Name); ok && !byAgent {
 		body.Latch = &latch
 	}
 	history, ok := image.History(record.Name)
@@ -125,10 +127,9 @@ func (v trustReview) standing(ctx context.Context, in *trustInput) (*trustOutput
 	state := history.State()
 	good, bad := state.Evidence(now, image.Rules())
 	body.Good, body.Bad = int64(good*1000/trust.Point), int64(bad*1000/trust.Point)
-	if api.ByAgent(ctx) {
-		return &trustOutput{body}, nil // with whom another deals, and for what it was refused, is not its peers' to know
+	if byAgent {
+		return &trustOutput{body}, nil
 	}
-	body.Latch = state.Latch
 	events := history.Events()
 	body.Events = append(body.Events, events[max(0, len(events)-shownEvents):]...)
 	return &trustOutput{body}, nil
