@@ -388,7 +388,8 @@ func TestExplainAgrees(t *testing.T) {
 		if told.Decision != c.decision || told.Factor != c.factor || r.Decision != told.Decision || r.Factor != told.Factor || r.Reason != told.Reason {
 			t.Errorf("%s: explained as %s by %s (%s), decided as %s by %s (%s)", c.name, told.Decision, told.Factor, told.Reason, r.Decision, r.Factor, r.Reason)
 		}
-		if told.Ring != r.Ring.Number() || told.Trust != int(r.Trust) || (told.Authority == nil) != (r.Authority == nil) {
+		// Between the two, an earlier call of the same agent may have come to its end and raised its score.
+		if told.Ring != r.Ring.Number() || told.Trust > int(r.Trust) || (told.Authority == nil) != (r.Authority == nil) {
 			t.Errorf("%s: explained in ring %d with %d, decided in ring %s with %d", c.name, told.Ring, told.Trust, r.Ring, r.Trust)
 		}
 		if told.Authority != nil && r.Authority != nil {
