@@ -100,12 +100,16 @@ func execute(ctx context.Context, at places, p plan, keep bool) error {
 // measure runs the parts one after the other; those that need a mesh have one to themselves.
 func measure(ctx context.Context, at places, p plan) (results, error) {
 	reading := reads(p.rounds)
+	deciding, err := decides(p.rounds)
+	if err != nil {
+		return results{}, err
+	}
 	b, err := startBench(ctx, at)
 	if err != nil {
 		return results{}, err
 	}
 	defer b.stop()
-	r := results{Environment: b.environment(ctx), Reading: reading}
+	r := results{Environment: b.environment(ctx), Reading: reading, Deciding: deciding}
 	fmt.Printf("%s\n\n", r.Environment)
 	saturated, err := b.saturate(ctx, p)
 	if err != nil {

@@ -79,6 +79,7 @@ func (r run) String() string {
 type results struct {
 	Environment environment
 	Reading     []reading
+	Deciding    []deciding
 	Runs        []run
 	Propagation propagation
 }
@@ -88,6 +89,7 @@ const (
 	environmentFile = "environment.json"
 	propagationFile = "propagation.json"
 	readingFile     = "reading.json"
+	decidingFile    = "deciding.json"
 )
 
 func (r run) file() string { return fmt.Sprintf("%s-%s-%d.json", r.Kind, r.Side, r.Round) }
@@ -106,7 +108,7 @@ func (r results) save(dir string) error {
 			return fmt.Errorf("saving results: %w", err)
 		}
 	}
-	files := map[string]any{environmentFile: r.Environment, propagationFile: r.Propagation, readingFile: r.Reading}
+	files := map[string]any{environmentFile: r.Environment, propagationFile: r.Propagation, readingFile: r.Reading, decidingFile: r.Deciding}
 	for _, one := range r.Runs {
 		files[one.file()] = one
 	}
@@ -139,6 +141,9 @@ func loadResults(dir string) (results, error) {
 		return results{}, err
 	}
 	if err := readJSON(filepath.Join(dir, readingFile), &r.Reading); err != nil {
+		return results{}, err
+	}
+	if err := readJSON(filepath.Join(dir, decidingFile), &r.Deciding); err != nil && !os.IsNotExist(err) {
 		return results{}, err
 	}
 	for _, kind := range []string{saturation, steady} {

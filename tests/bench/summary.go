@@ -22,6 +22,8 @@ const (
 
 	mostReading2KB = 5    // microseconds, exclusive
 	mostReading1MB = 3000 // microseconds, exclusive
+	mostSignature  = 1.3  // times a bare verification, exclusive
+	mostAuthority  = 5    // microseconds, exclusive
 )
 
 func (f figure) atLeast(bound float64) figure { return f.held("≥ ", bound, f.Value >= bound) }
@@ -97,6 +99,7 @@ func summarize(r results) []figure {
 			newFigure("reading-"+one.Name+"-ratio", median(pairwise(one.Micros, one.Yardstick, quotient)), "of encoding/json.Valid"),
 			newFigure("reading-"+one.Name+"-allocations", one.Allocations, "allocations, result included"))
 	}
+	list = append(list, decidingFigures(r.Deciding)...)
 	failed := 0
 	for _, one := range r.Runs {
 		failed += one.Failed
@@ -112,6 +115,25 @@ func summarize(r results) []figure {
 		newFigure("registration-p50", quantile(registered, 0.50), "ms"),
 		newFigure("registration-p99", quantile(registered, 0.99), "ms"),
 	)
+}
+
+// decidingFigures are those of the parts of a decision. What a signature costs beyond the bare verification has a mark, and
+// so has the authority of a chain; the speed-up on all cores shows whether they wait for each other.
+func decidingFigures(parts []deciding) []figure {
+	var list []figure
+	for _, one := range parts {
+		name := "deciding-" + one.Name
+		took := newFigure(name, median(one.Micros), "µs")
+		if one.Name == "authority-3-links" {
+			took = took.below(mostAuthority)
+		}
+		list = append(list, took)
+		if one.Name == "signature" {
+			list = append(list, newFigure(name+"-ratio", median(pairwise(one.Micros, one.Yardstick, quotient)), "of a bare Ed25519 verification").below(mostSignature))
+		}
+		list = append(list, newFigure(name+"-speedup", median(pairwise(one.Micros, one.Parallel, quotient)), "times on all cores"))
+	}
+	return list
 }
 
 func cpuFigures(runs []run, prefix string) []figure {
