@@ -25,8 +25,13 @@ func Through(gate Opening, own Authority) Authority {
 	return own.Meet(bound)
 }
 
+// MaxSets bounds the sets of a scope that LowWater returns: who asks an agent for much, each time with other
+// capabilities, must not make every decision about that agent slow.
+const MaxSets = 64
+
 // LowWater returns the authority of a caller that does not say for whom it calls: what it holds by itself, and no more
-// than any of those it may be calling for. Sets of a scope that others imply are left out.
+// than any of those it may be calling for. Sets of a scope that others imply are left out; a scope of more than MaxSets
+// covers nothing.
 func LowWater(own Authority, served []Authority) Authority {
 	mark := own
 	for _, a := range served {
@@ -44,9 +49,13 @@ func absorb(scope, more [][]agent.Capability) [][]agent.Capability {
 	}
 	both := scope[:len(scope):len(scope)]
 	for _, set := range more {
-		if !implied(both, set) {
-			both = append(both, set)
+		if implied(both, set) {
+			continue
 		}
+		if len(both) >= MaxSets {
+			return nil
+		}
+		both = append(both, set)
 	}
 	return both
 }

@@ -1,6 +1,7 @@
 package authority
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -76,5 +77,20 @@ func TestLowWaterStaysSmall(t *testing.T) {
 	}
 	if mark := LowWater(Top(), served); len(mark.Scope) > 3 {
 		t.Errorf("%d sets of two", len(mark.Scope))
+	}
+}
+
+// TestLowWaterOfManyScopes goes beyond what a scope may have: then it covers nothing.
+func TestLowWaterOfManyScopes(t *testing.T) {
+	t.Parallel()
+	var served []Authority
+	for i := range MaxSets {
+		served = append(served, Authority{Scope: [][]agent.Capability{{"call:ledger", agent.Capability(fmt.Sprint("call:c", i))}}})
+	}
+	if mark := LowWater(Top(), served[:MaxSets-1]); !mark.Covers("ledger", "call") {
+		t.Errorf("%d sets cover nothing", len(mark.Scope))
+	}
+	if mark := LowWater(Top(), served); len(mark.Scope) > MaxSets || mark.Covers("ledger", "call") {
+		t.Errorf("%d sets cover something", len(mark.Scope))
 	}
 }

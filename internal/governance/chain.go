@@ -158,15 +158,17 @@ func (s chainStage) link(x *Exchange) {
 		return
 	}
 	parent, _ := x.Request.Header.Get("traceparent")
-	traced, all := s.lineage.Serving(x.Caller.Agent, lineage.TraceID(parent), x.Moment, x.serving)
-	switch {
-	case len(traced) > 0:
+	caller := x.Caller.Agent
+	if traced := s.lineage.Traced(caller, lineage.TraceID(parent), x.Moment, x.serving); len(traced) > 0 {
 		x.Chain.Descent = Linked
 		s.narrow(x, traced)
-	case len(all) == 0:
-	case s.missing == LenientMissing:
-		x.Chain.Unchained = true
-	default:
+		return
+	}
+	if s.missing == LenientMissing {
+		x.Chain.Unchained = s.lineage.Any(caller, x.Moment, x.serving)
+		return
+	}
+	if all := s.lineage.All(caller, x.Moment, x.serving); len(all) > 0 {
 		x.Chain.Descent, x.Chain.Unchained = LowWater, true
 		s.narrow(x, all)
 	}
@@ -182,7 +184,7 @@ func (s chainStage) narrow(x *Exchange, served []lineage.Served) {
 		}
 	}
 	x.Authority = authority.LowWater(x.Authority, bounds)
-	if len(served) == 1 {
+	if len(served) == 1 && !served[0].Many {
 		x.Chain.Holders = append(append(make([]agent.ID, 0, len(served[0].Holders)+1), served[0].Holders...), x.Caller.Agent)
 	}
 }

@@ -41,8 +41,7 @@ func untold(before *lineage.Ledger) *lineage.Ledger {
 	}
 	_ = ledger.Close(context.Background()) // nothing waits
 	if before != nil {
-		_, all := before.Serving("caller", "", meshtest.Noon, nil)
-		for _, served := range all {
+		for _, served := range before.All("caller", meshtest.Noon, nil) {
 			ledger.Begin("caller", served, meshtest.Noon)
 		}
 	}
@@ -113,7 +112,7 @@ func TestWhatIsServed(t *testing.T) {
 				r, body := f.request(t, c.call)
 				c.decide(f, r, body)
 			}
-			if _, all := f.lineage.Serving("ledger", "", meshtest.Noon, nil); (len(all) == 1) != c.served {
+			if all := f.lineage.All("ledger", meshtest.Noon, nil); (len(all) == 1) != c.served {
 				t.Errorf("%d calls are served", len(all))
 			}
 		})
@@ -221,7 +220,7 @@ func TestCallsServedElsewhereNarrow(t *testing.T) {
 					t.Errorf("the call began to be served: %v", x.serving != nil)
 				}
 				f.governor().Leave(x)
-				if _, all := f.lineage.Serving("ledger", "", meshtest.Noon, nil); len(all) != 0 {
+				if all := f.lineage.All("ledger", meshtest.Noon, nil); len(all) != 0 {
 					t.Errorf("%d calls are left", len(all))
 				}
 			})

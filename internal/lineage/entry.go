@@ -27,6 +27,8 @@ type entry struct {
 	Scope   [][]agent.Capability `json:"scope"`
 	Until   time.Time            `json:"until"`
 	Depth   int                  `json:"depth"`
+	// Many reports that the entry is that of calls which are not told apart.
+	Many bool `json:"many,omitempty"`
 	// Tasks are those that go on, once the call was answered.
 	Tasks []string `json:"tasks,omitempty"`
 	// Ends is when the call does not count any more, whatever has become of who wrote it.
@@ -37,7 +39,7 @@ func encode(served Served, tasks []string, ends time.Time) ([]byte, error) {
 	a := served.Authority
 	value, err := json.Marshal(entry{
 		Version: entryVersion, Trace: served.Trace, Holders: served.Holders, Ring: a.Ring, Trust: a.Trust, Scope: a.Scope,
-		Until: a.Until, Depth: a.Depth, Tasks: tasks, Ends: ends.UTC(),
+		Until: a.Until, Depth: a.Depth, Many: served.Many, Tasks: tasks, Ends: ends.UTC(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding a served call: %w", err)
@@ -63,7 +65,7 @@ func read(e store.Entry) (*elsewhere, error) {
 		return found, nil //nolint:nilerr // an entry that is skipped would widen
 	}
 	found.ends = known.Ends
-	found.served = Served{Trace: known.Trace, Holders: known.Holders, Authority: authority.Authority{
+	found.served = Served{Trace: known.Trace, Holders: known.Holders, Many: known.Many, Authority: authority.Authority{
 		Ring: known.Ring, Trust: known.Trust, Scope: known.Scope, Until: known.Until, Depth: known.Depth,
 	}}
 	if len(known.Tasks) > 0 {
@@ -87,7 +89,7 @@ func parse(value []byte) (entry, error) {
 		return entry{}, errors.New("decoding a served call: nothing says for whom or how long")
 	case e.Ring > agent.Kernel || e.Trust < 0 || e.Trust > agent.MaxTrust || e.Depth < 0:
 		return entry{}, errors.New("decoding a served call: there is no such authority")
-	case e.Trace != "" && (len(e.Trace) != traceLength || !hexadecimal(e.Trace)):
+	case e.Trace != "" && (e.Many || len(e.Trace) != traceLength || !hexadecimal(e.Trace)):
 		return entry{}, errors.New("decoding a served call: its trace is none")
 	}
 	return e, nil

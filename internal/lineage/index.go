@@ -19,8 +19,16 @@ type index struct {
 
 type indexShard struct {
 	mu     sync.Mutex
-	agents map[agent.ID]map[string]*elsewhere
+	agents map[agent.ID]*known
 	_      [64]byte // keeps neighbours off one cache line
+}
+
+// known is what one agent serves elsewhere, by the keys of the entries.
+type known struct {
+	calls map[string]*elsewhere
+	// traces are those that carried a trace, by it; any are those that may have carried every one.
+	traces map[string]map[string]*elsewhere
+	any    map[string]*elsewhere
 }
 
 // set adds a call, or replaces what was known of it.
@@ -28,18 +36,27 @@ func (i *index) set(callee agent.ID, e *elsewhere) {
 	s := &i.shards[shardOf(callee)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.remove(i, callee, e.key)
 	if s.agents == nil {
-		s.agents = map[agent.ID]map[string]*elsewhere{}
+		s.agents = map[agent.ID]*known{}
 	}
-	calls := s.agents[callee]
-	if calls == nil {
-		calls = map[string]*elsewhere{}
-		s.agents[callee] = calls
+	of := s.agents[callee]
+	if of == nil {
+		of = &known{calls: map[string]*elsewhere{}, traces: map[string]map[string]*elsewhere{}, any: map[string]*elsewhere{}}
+		s.agents[callee] = of
 	}
-	before := len(calls)
-	calls[e.key] = e
+	of.calls[e.key] = e
+	switch trace := e.served.Trace; {
+	case e.served.Many || !e.readable():
+		of.any[e.key] = e
+	case trace != "":
+		if of.traces[trace] == nil {
+			of.traces[trace] = map[string]*elsewhere{}
+		}
+		of.traces[trace][e.key] = e
+	}
 	if callee == "" {
-		i.unowned.Add(int64(len(calls) - before))
+		i.unowned.Add(1)
 	}
 }
 
@@ -51,45 +68,92 @@ func (i *index) remove(callee agent.ID, key string) {
 }
 
 func (s *indexShard) remove(i *index, callee agent.ID, key string) {
-	calls := s.agents[callee]
-	before := len(calls)
-	delete(calls, key)
-	if callee == "" {
-		i.unowned.Add(int64(len(calls) - before))
+	of := s.agents[callee]
+	if of == nil || of.calls[key] == nil {
+		return
 	}
-	if len(calls) == 0 {
+	trace := of.calls[key].served.Trace
+	delete(of.calls, key)
+	delete(of.any, key)
+	if delete(of.traces[trace], key); len(of.traces[trace]) == 0 {
+		delete(of.traces, trace)
+	}
+	if callee == "" {
+		i.unowned.Add(-1)
+	}
+	if len(of.calls) == 0 {
 		delete(s.agents, callee)
 	}
 }
 
-// serving adds the calls of other processes that the agent serves to those of this one.
-func (i *index) serving(name agent.ID, trace string, now time.Time, traced, all []Served) (alsoTraced, alsoAll []Served) {
-	calls := i.calls(nil, name, now)
+// traced returns the calls of other processes that the agent serves and that carried the trace, or may have.
+func (i *index) traced(name agent.ID, trace string, now time.Time) []Served {
+	return i.find(name, now, func(of *known) []map[string]*elsewhere {
+		return []map[string]*elsewhere{of.traces[trace], of.any}
+	})
+}
+
+// all returns the calls of other processes that the agent serves.
+func (i *index) all(name agent.ID, now time.Time) []Served {
+	return i.find(name, now, func(of *known) []map[string]*elsewhere { return []map[string]*elsewhere{of.calls} })
+}
+
+// find returns those that count of some of what is known, in the order in which the shared memory has them.
+func (i *index) find(name agent.ID, now time.Time, of func(*known) []map[string]*elsewhere) []Served {
+	calls := i.add(nil, name, now, of)
 	if i.unowned.Load() > 0 {
-		calls = i.calls(calls, "", now)
+		calls = i.add(calls, "", now, of)
 	}
 	slices.SortFunc(calls, func(a, b *elsewhere) int {
 		return cmp.Or(cmp.Compare(a.revision, b.revision), cmp.Compare(a.key, b.key))
 	})
-	for _, e := range calls {
-		all = append(all, e.served)
-		if trace != "" && (e.served.Trace == trace || !e.readable()) {
-			traced = append(traced, e.served)
-		}
+	served := make([]Served, len(calls))
+	for n, e := range calls {
+		served[n] = e.served
 	}
-	return traced, all
+	return served
 }
 
-func (i *index) calls(calls []*elsewhere, name agent.ID, now time.Time) []*elsewhere {
+func (i *index) add(calls []*elsewhere, name agent.ID, now time.Time, of func(*known) []map[string]*elsewhere) []*elsewhere {
 	s := &i.shards[shardOf(name)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.agents[name] {
-		if !e.over(now) {
-			calls = append(calls, e)
+	if s.agents[name] == nil {
+		return calls
+	}
+	for _, some := range of(s.agents[name]) {
+		for _, e := range some {
+			if !e.over(now) {
+				calls = append(calls, e)
+			}
 		}
 	}
 	return calls
+}
+
+// any reports whether the agent serves a call of another process.
+func (i *index) any(name agent.ID, now time.Time) bool {
+	return i.counts(name, now) || i.unowned.Load() > 0 && i.counts("", now)
+}
+
+func (i *index) counts(name agent.ID, now time.Time) bool {
+	s := &i.shards[shardOf(name)]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.agents[name].all() {
+		if !e.over(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// all returns the calls by the keys of their entries; of an agent that is not known, none.
+func (k *known) all() map[string]*elsewhere {
+	if k == nil {
+		return nil
+	}
+	return k.calls
 }
 
 // finished notes that a task has ended, and returns the calls that are over with it.
@@ -97,7 +161,7 @@ func (i *index) finished(callee agent.ID, task string) (over []*elsewhere) {
 	s := &i.shards[shardOf(callee)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.agents[callee] {
+	for _, e := range s.agents[callee].all() {
 		if !e.tasks[task] {
 			continue
 		}
@@ -116,8 +180,8 @@ func (i *index) sweep(now time.Time) {
 	for n := range i.shards {
 		s := &i.shards[n]
 		s.mu.Lock()
-		for callee, calls := range s.agents {
-			for key, e := range calls {
+		for callee, of := range s.agents {
+			for key, e := range of.calls {
 				if e.over(now) {
 					s.remove(i, callee, key)
 				}
@@ -132,6 +196,6 @@ func (i *index) ends(callee agent.ID, key string) bool {
 	s := &i.shards[shardOf(callee)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.agents[callee][key]
+	e := s.agents[callee].all()[key]
 	return e != nil && e.readable()
 }

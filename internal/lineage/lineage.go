@@ -10,10 +10,8 @@
 package lineage
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +23,8 @@ const (
 	shardCount = 64
 	// maxServed bounds how many calls of one agent are told apart. What is beyond counts in one lump until it is over.
 	maxServed = 4096
+	// maxHolders bounds the agents of the lump that are looked at as they stand later.
+	maxHolders = 256
 	// sweepAfter is how many calls an agent may have begun before those that are over are looked for.
 	sweepAfter = 256
 )
@@ -37,6 +37,9 @@ type Served struct {
 	Holders []agent.ID
 	// Authority is what they may do together.
 	Authority authority.Authority
+	// Many reports that it stands for calls that are not told apart: then it may have carried every trace, and Holders are
+	// in no order.
+	Many bool
 }
 
 // Ledger knows the calls that agents serve. It is safe for concurrent use.
@@ -52,16 +55,6 @@ type shard struct {
 	_      [64]byte // keeps neighbours off one cache line
 }
 
-// serving is what one agent serves.
-type serving struct {
-	calls map[*Call]struct{}
-	begun int
-	// lump takes the place of the calls beyond maxServed; it counts until lumped, and while any of them is open.
-	lump     Served
-	lumped   time.Time
-	lumpOpen int
-}
-
 // Call is one call that is served. Its fields are those of the ledger's shard.
 type Call struct {
 	served Served
@@ -70,13 +63,14 @@ type Call struct {
 	ledger *Ledger
 	told   *told // what other processes know of it; nil when they need not
 	ended  bool
+	broken bool // ended without an answer that tells what goes on
 	lumped bool
 	until  time.Time       // once ended: when it no longer counts, whatever becomes of its tasks
 	tasks  map[string]bool // tasks that go on when the answer has ended
 }
 
 // NewLedger returns an empty ledger of a mesh of one process. Linger is how long a task that goes on after the answer
-// counts as served unless it is seen to end.
+// counts as served unless it is seen to end, and how long a call that broke off does.
 func NewLedger(linger time.Duration) *Ledger { return &Ledger{linger: linger} }
 
 func (l *Ledger) shard(callee agent.ID) *shard { return &l.shards[shardOf(callee)] }
@@ -120,46 +114,52 @@ func (l *Ledger) begin(c *Call, now time.Time) *Call {
 	}
 	of := s.agents[callee]
 	if of == nil {
-		of = &serving{calls: map[*Call]struct{}{}}
+		of = &serving{calls: calls{}, traces: map[string]calls{}}
 		s.agents[callee] = of
 	}
 	if of.begun++; of.begun%sweepAfter == 0 || len(of.calls) >= maxServed {
 		of.sweep(now)
 	}
 	if len(of.calls) >= maxServed {
-		of.add(c)
+		of.pool(c)
 		return c
 	}
 	c.number = of.begun
-	of.calls[c] = struct{}{}
-	return c
-}
-
-// add puts a call with the lump: nothing is told of its trace any more, but what it narrows.
-func (s *serving) add(c *Call) {
-	c.lumped = true
-	if s.lumpOpen == 0 && s.lumped.IsZero() {
-		s.lump = Served{Holders: c.served.Holders, Authority: c.served.Authority}
-	} else {
-		s.lump.Authority = s.lump.Authority.Meet(c.served.Authority)
+	of.calls.add(c)
+	if trace := c.served.Trace; trace != "" {
+		if of.traces[trace] == nil {
+			of.traces[trace] = calls{}
+		}
+		of.traces[trace].add(c)
 	}
-	s.lumpOpen++
+	return c
 }
 
 // End notes that the call was answered. The tasks are those it started that go on; while any does, the agent still
 // serves the call, until each has been seen to end or the ledger's time for that is over.
-func (c *Call) End(running []string, now time.Time) {
-	if c.end(running, now) && c.told != nil {
-		c.ledger.shared.ended(c.told, running, now.Add(c.ledger.linger))
-	}
-}
+func (c *Call) End(running []string, now time.Time) { c.end(running, false, now) }
+
+// Break notes that the call is over without an answer that tells what goes on: its caller went away, or it was cut off.
+// The agent need not have noticed, so that it counts as serving the call until the ledger's time for that is over.
+func (c *Call) Break(now time.Time) { c.end(nil, true, now) }
 
 // Shared reports whether other processes may serve calls of which this one heard only when the call began: then what was
 // judged before has to be judged once more. A nil call is not shared.
 func (c *Call) Shared() bool { return c != nil && c.ledger.shared != nil }
 
-// end reports whether the call had not ended before.
-func (c *Call) end(running []string, now time.Time) bool {
+func (c *Call) end(running []string, broken bool, now time.Time) {
+	goesOn := broken || len(running) > 0
+	switch {
+	case !c.ends(running, broken, now) || c.told == nil:
+	case goesOn:
+		c.ledger.shared.lingers(c.told, running, now.Add(c.ledger.linger))
+	default:
+		c.ledger.shared.forget(c.told)
+	}
+}
+
+// ends reports whether the call had not ended before.
+func (c *Call) ends(running []string, broken bool, now time.Time) bool {
 	s := c.ledger.shard(c.callee)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,24 +167,27 @@ func (c *Call) end(running []string, now time.Time) bool {
 	if of == nil || c.ended {
 		return false
 	}
-	c.ended = true
+	c.ended, c.broken = true, broken
+	goesOn := broken || len(running) > 0
 	switch {
 	case c.lumped:
 		of.lumpOpen--
-		if len(running) > 0 {
+		if goesOn {
 			of.lumped = now.Add(c.ledger.linger)
 		}
-	case len(running) > 0:
+	case goesOn:
 		c.until, c.tasks = now.Add(c.ledger.linger), make(map[string]bool, len(running))
 		for _, id := range running {
 			c.tasks[id] = true
 		}
 	default:
-		delete(of.calls, c)
+		of.drop(c)
 	}
 	of.settle(s, c.callee, now)
 	return true
 }
+
+func (c *Call) over(now time.Time) bool { return c.ended && now.After(c.until) }
 
 // Finished notes that a task of the callee has ended.
 func (l *Ledger) Finished(callee agent.ID, task string, now time.Time) {
@@ -204,8 +207,8 @@ func (l *Ledger) finished(callee agent.ID, task string, now time.Time) (over []*
 		return nil
 	}
 	for c := range of.calls {
-		if delete(c.tasks, task); c.ended && len(c.tasks) == 0 {
-			delete(of.calls, c)
+		if delete(c.tasks, task); c.ended && !c.broken && len(c.tasks) == 0 {
+			of.drop(c)
 			if c.told != nil {
 				over = append(over, c.told)
 			}
@@ -221,67 +224,59 @@ func (l *Ledger) drop(c *Call, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if of := s.agents[c.callee]; of != nil && c.ended {
-		delete(of.calls, c)
+		of.drop(c)
 		of.settle(s, c.callee, now)
 	}
 }
 
-// sweep drops the calls whose time is over.
-func (s *serving) sweep(now time.Time) {
-	for c := range s.calls {
-		if c.over(now) {
-			delete(s.calls, c)
-		}
+// Traced returns the calls that the agent serves at the moment now, the given one excepted, and that carried the trace, or
+// may have: first those of this process in the order in which they began, then those of others in the order in which the
+// shared memory has them. An empty trace matches none. What others have written and cannot be read counts as a call without
+// any authority, and may have carried every trace.
+func (l *Ledger) Traced(name agent.ID, trace string, now time.Time, besides *Call) []Served {
+	if trace == "" {
+		return nil
 	}
-}
-
-func (c *Call) over(now time.Time) bool { return c.ended && now.After(c.until) }
-
-// settle forgets an agent that serves nothing. The shard is held.
-func (s *serving) settle(in *shard, callee agent.ID, now time.Time) {
-	if s.lumpOpen == 0 && now.After(s.lumped) {
-		s.lumped = time.Time{}
-		if len(s.calls) == 0 {
-			delete(in.agents, callee)
-		}
+	of, release := l.of(name)
+	traced := of.traces[trace].at(now, besides)
+	if of.lumps(now) {
+		traced = append(traced, of.lump)
 	}
-}
-
-// Serving returns the calls that the agent serves at the moment now, the given one excepted, and of them those that
-// carried the trace: first those of this process in the order in which they began, then those of others in the order in
-// which the shared memory has them. An empty trace matches none. What others have written and cannot be read counts as a
-// call without any authority, and may have carried every trace.
-func (l *Ledger) Serving(name agent.ID, trace string, now time.Time, besides *Call) (traced, all []Served) {
-	traced, all = l.serving(name, trace, now, besides)
+	release()
 	if l.shared != nil {
-		traced, all = l.shared.others.serving(name, trace, now, traced, all)
+		traced = append(traced, l.shared.others.traced(name, trace, now)...)
 	}
-	return traced, all
+	return traced
 }
 
-func (l *Ledger) serving(name agent.ID, trace string, now time.Time, besides *Call) (traced, all []Served) {
-	s := l.shard(name)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	of := s.agents[name]
-	if of == nil {
-		return nil, nil
-	}
-	calls := make([]*Call, 0, len(of.calls))
-	for c := range of.calls {
-		if c != besides && !c.over(now) {
-			calls = append(calls, c)
-		}
-	}
-	slices.SortFunc(calls, func(a, b *Call) int { return cmp.Compare(a.number, b.number) })
-	for _, c := range calls {
-		all = append(all, c.served)
-		if trace != "" && c.served.Trace == trace {
-			traced = append(traced, c.served)
-		}
-	}
-	if of.lumpOpen > 0 || now.Before(of.lumped) {
+// All returns the calls that the agent serves at the moment now, the given one excepted, in the order of Traced.
+func (l *Ledger) All(name agent.ID, now time.Time, besides *Call) []Served {
+	of, release := l.of(name)
+	all := of.calls.at(now, besides)
+	if of.lumps(now) {
 		all = append(all, of.lump)
 	}
-	return traced, all
+	release()
+	if l.shared != nil {
+		all = append(all, l.shared.others.all(name, now)...)
+	}
+	return all
+}
+
+// Any reports whether All returns any.
+func (l *Ledger) Any(name agent.ID, now time.Time, besides *Call) bool {
+	of, release := l.of(name)
+	found := of.lumps(now) || of.calls.any(now, besides)
+	release()
+	return found || l.shared != nil && l.shared.others.any(name, now)
+}
+
+// of returns what the agent serves, for reading until it is released.
+func (l *Ledger) of(name agent.ID) (of *serving, release func()) {
+	s := l.shard(name)
+	s.mu.Lock()
+	if of = s.agents[name]; of == nil {
+		of = idle
+	}
+	return of, s.mu.Unlock
 }

@@ -34,21 +34,27 @@ func TestServing(t *testing.T) {
 	l := NewLedger(time.Minute)
 	first := l.Begin("b", served("a", trace, agent.User), noon)
 	second := l.Begin("b", served("c", "", agent.Untrusted), noon)
-	l.Begin("other", served("d", trace, agent.Kernel), noon)
-	traced, all := l.Serving("b", trace, noon, nil)
+	other := l.Begin("other", served("d", trace, agent.Kernel), noon)
+	traced, all := l.Traced("b", trace, noon, nil), l.All("b", noon, nil)
 	if diff := cmp.Diff([][]agent.ID{{"a"}, {"a", "c"}}, [][]agent.ID{by(traced), by(all)}); diff != "" {
 		t.Errorf("while both are served (-want +got)\n%s", diff)
 	}
-	if traced, _ := l.Serving("b", "", noon, nil); len(traced) != 0 {
+	if !l.Any("b", noon, nil) || l.Any("a", noon, nil) || !l.Any("b", noon, first) || l.Any("other", noon, other) {
+		t.Error("what serves, and what does not, is not told apart")
+	}
+	if all := l.All("b", noon, first); cmp.Diff([]agent.ID{"c"}, by(all)) != "" || len(l.Traced("b", trace, noon, first)) != 0 {
+		t.Errorf("besides the first %v are served", by(all))
+	}
+	if traced := l.Traced("b", "", noon, nil); len(traced) != 0 {
 		t.Errorf("a request without trace is matched with %v", by(traced))
 	}
 	first.End(nil, noon)
 	first.End(nil, noon)
-	if _, all := l.Serving("b", trace, noon, nil); cmp.Diff([]agent.ID{"c"}, by(all)) != "" {
+	if all := l.All("b", noon, nil); cmp.Diff([]agent.ID{"c"}, by(all)) != "" {
 		t.Errorf("after the first has ended %v are served", by(all))
 	}
 	second.End(nil, noon)
-	if _, all := l.Serving("b", trace, noon, nil); len(all) != 0 || len(l.shard("b").agents) != 0 && l.shard("b").agents["b"] != nil {
+	if all := l.All("b", noon, nil); len(all) != 0 || len(l.shard("b").agents) != 0 && l.shard("b").agents["b"] != nil {
 		t.Errorf("after both have ended %v are served, or remembered", by(all))
 	}
 }
@@ -60,14 +66,14 @@ func TestTasksGoOn(t *testing.T) {
 	call.End([]string{"t1", "t2"}, noon)
 	l.Finished("b", "t1", noon)
 	l.Finished("elsewhere", "t2", noon)
-	if traced, _ := l.Serving("b", trace, noon, nil); len(traced) != 1 {
+	if traced := l.Traced("b", trace, noon, nil); len(traced) != 1 {
 		t.Fatal("a call with a running task is not served any more")
 	}
-	if traced, _ := l.Serving("b", trace, noon.Add(time.Minute+1), nil); len(traced) != 0 {
+	if traced := l.Traced("b", trace, noon.Add(time.Minute+1), nil); len(traced) != 0 || l.Any("b", noon.Add(time.Minute+1), nil) {
 		t.Error("a task counts for longer than it may linger")
 	}
 	l.Finished("b", "t2", noon)
-	if traced, _ := l.Serving("b", trace, noon, nil); len(traced) != 0 {
+	if traced := l.Traced("b", trace, noon, nil); len(traced) != 0 {
 		t.Error("the call is served though its tasks have ended")
 	}
 }
@@ -80,20 +86,60 @@ func TestManyCallsNarrowTogether(t *testing.T) {
 		l.Begin("b", served(agent.ID(fmt.Sprint("a", i)), "", agent.Kernel), noon)
 	}
 	beyond := []*Call{l.Begin("b", served("x", trace, agent.User), noon), l.Begin("b", served("y", trace, agent.Untrusted), noon)}
-	traced, all := l.Serving("b", trace, noon, nil)
-	if len(traced) != 0 || len(all) != maxServed+1 {
-		t.Fatalf("%d of %d calls are traced", len(traced), len(all))
+	traced, all := l.Traced("b", trace, noon, nil), l.All("b", noon, nil)
+	if len(traced) != 1 || len(all) != maxServed+1 {
+		t.Fatalf("%d of %d calls are traced: one that nothing is told apart of may carry the trace", len(traced), len(all))
 	}
-	if ring := all[maxServed].Authority.Ring; ring != agent.Untrusted {
-		t.Errorf("what is beyond counts for ring %s", ring)
+	for _, lump := range []Served{traced[0], all[maxServed]} {
+		if diff := cmp.Diff([]agent.ID{"x", "y"}, lump.Holders); diff != "" || lump.Authority.Ring != agent.Untrusted || !lump.Many {
+			t.Errorf("what is beyond counts for ring %s (-want +got)\n%s", lump.Authority.Ring, diff)
+		}
+	}
+	if traced := l.Traced("b", "", noon, nil); len(traced) != 0 {
+		t.Errorf("a request without trace is matched with %v", by(traced))
 	}
 	beyond[0].End([]string{"t"}, noon)
 	beyond[1].End(nil, noon)
-	if _, all := l.Serving("b", trace, noon, nil); len(all) != maxServed+1 {
+	if all := l.All("b", noon, nil); len(all) != maxServed+1 {
 		t.Error("a task that goes on does not count")
 	}
-	if _, all := l.Serving("b", trace, noon.Add(time.Minute+1), nil); len(all) != maxServed {
+	if all := l.All("b", noon.Add(time.Minute+1), nil); len(all) != maxServed {
 		t.Error("what is over counts still")
+	}
+}
+
+// However many calls are beyond, and however their scopes differ, what they narrow together stays small.
+func TestManyScopesStaySmall(t *testing.T) {
+	t.Parallel()
+	l := NewLedger(time.Minute)
+	for i := range maxServed + 1000 {
+		of := served(agent.ID(fmt.Sprint("a", i)), trace, agent.User)
+		of.Authority.Scope = [][]agent.Capability{{agent.Capability(fmt.Sprint("call:c", i))}}
+		l.Begin("b", of, noon)
+	}
+	traced := l.Traced("b", trace, noon, nil)
+	lump := traced[len(traced)-1]
+	if len(lump.Authority.Scope) > authority.MaxSets || len(lump.Holders) > maxHolders {
+		t.Errorf("the lump has %d sets and %d holders", len(lump.Authority.Scope), len(lump.Holders))
+	}
+	if lump.Authority.Covers("c4097", "call") {
+		t.Error("the lump covers what only one of its calls does")
+	}
+}
+
+// An agent need not notice that nobody waits for its answer any more.
+func TestBrokenCallsLinger(t *testing.T) {
+	t.Parallel()
+	l := NewLedger(time.Minute)
+	call := l.Begin("b", served("a", trace, agent.User), noon)
+	call.Break(noon)
+	call.End(nil, noon)
+	l.Finished("b", "some task", noon)
+	if traced := l.Traced("b", trace, noon.Add(time.Minute), nil); len(traced) != 1 {
+		t.Error("a call that broke off is not served any more")
+	}
+	if traced := l.Traced("b", trace, noon.Add(time.Minute+1), nil); len(traced) != 0 {
+		t.Error("a call that broke off counts for longer than it may linger")
 	}
 }
 
@@ -105,7 +151,9 @@ func TestConcurrentUse(t *testing.T) {
 		group.Go(func() {
 			for j := range 200 {
 				c := l.Begin("b", served("a", trace, agent.User), noon)
-				l.Serving("b", trace, noon, nil)
+				l.Traced("b", trace, noon, nil)
+				l.All("b", noon, nil)
+				l.Any("b", noon, c)
 				if j%2 == 0 {
 					c.End([]string{fmt.Sprint(i, j)}, noon)
 					l.Finished("b", fmt.Sprint(i, j), noon)
@@ -116,7 +164,7 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if _, all := l.Serving("b", "", noon, nil); len(all) != 0 {
+	if all := l.All("b", noon, nil); len(all) != 0 {
 		t.Errorf("%d calls are left", len(all))
 	}
 }
@@ -162,4 +210,14 @@ func BenchmarkServe(b *testing.B) {
 			l.Begin("b", s, noon).End(nil, noon)
 		}
 	})
+}
+
+func BenchmarkTracedAmongMany(b *testing.B) {
+	l := NewLedger(time.Minute)
+	for i := range maxServed {
+		l.Begin("b", served(agent.ID(fmt.Sprint("a", i%4)), fmt.Sprintf("%032d", i), agent.User), noon)
+	}
+	for b.Loop() {
+		l.Traced("b", trace, noon, nil)
+	}
 }

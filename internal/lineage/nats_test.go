@@ -68,7 +68,7 @@ func comes(t *testing.T, l *Ledger, want ...agent.ID) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for {
-		_, all := l.Serving("b", "", time.Now(), nil)
+		all := l.All("b", time.Now(), nil)
 		if fmt.Sprint(by(all)) == fmt.Sprint(want) {
 			return
 		}
@@ -97,7 +97,7 @@ func TestSharingOnNATS(t *testing.T) {
 			for i := range 50 {
 				c := mustServe(t, first, "a")
 				mine := mustServe(t, second, "c")
-				if _, all := second.Serving("b", "", time.Now(), mine); len(all) == 0 || all[len(all)-1].Holders[0] != "a" {
+				if all := second.All("b", time.Now(), mine); len(all) == 0 || all[len(all)-1].Holders[0] != "a" {
 					t.Fatalf("call %d is not known elsewhere: %v", i, by(all))
 				}
 				mine.End(nil, time.Now())
@@ -157,7 +157,7 @@ func TestServerLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	for {
-		if _, all := second.Serving("b", "", time.Now(), nil); len(all) != 1 {
+		if all := second.All("b", time.Now(), nil); len(all) != 1 {
 			t.Fatalf("b serves %v meanwhile", by(all))
 		}
 		if _, err := bucket.Get(ctx, open.told.key); err == nil && noticed(second) {

@@ -32,7 +32,8 @@ type Config struct {
 	Bucket store.Bucket
 	// Process tells this process from every other that is, was or will be one of the mesh's: letters, digits and hyphens.
 	Process string
-	// Linger is how long a task that goes on after the answer counts as served unless it is seen to end.
+	// Linger is how long a task that goes on after the answer counts as served unless it is seen to end, and how long a call
+	// that broke off does.
 	Linger time.Duration
 	// Timeout bounds what Serve waits for; 0 means DefaultTimeout.
 	Timeout time.Duration

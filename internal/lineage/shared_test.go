@@ -26,10 +26,10 @@ func TestOthersKnowWhatIsServed(t *testing.T) {
 		late := w.start(w.bucket)
 		w.sees(late, "a", "c", "d")
 		for _, l := range []*Ledger{first, second, late} {
-			if traced, _ := l.Serving("b", trace, time.Now(), nil); fmt.Sprint(by(traced)) != "[a]" {
+			if traced := l.Traced("b", trace, time.Now(), nil); fmt.Sprint(by(traced)) != "[a]" {
 				w.Errorf("the trace is that of %v", by(traced))
 			}
-			if traced, all := l.Serving("a", trace, time.Now(), nil); len(traced)+len(all) != 0 {
+			if traced, all := l.Traced("a", trace, time.Now(), nil), l.All("a", time.Now(), nil); len(traced)+len(all) != 0 {
 				w.Errorf("a serves %v", by(all))
 			}
 		}
@@ -62,7 +62,7 @@ func TestAuthorityTravels(t *testing.T) {
 			w.Fatal(err)
 		}
 		synctest.Wait()
-		if _, all := second.Serving("b", "", time.Now(), nil); len(all) != 1 || fmt.Sprint(all[0]) != fmt.Sprint(want) {
+		if all := second.All("b", time.Now(), nil); len(all) != 1 || fmt.Sprint(all[0]) != fmt.Sprint(want) {
 			w.Errorf("got %v, want %v", all, want)
 		}
 	})
@@ -76,7 +76,7 @@ func TestEarlierCallsAreKnown(t *testing.T) {
 			name := agent.ID(fmt.Sprint("a", i))
 			w.serve(first, name, "", time.Minute)
 			mine := w.serve(second, "mine", "", time.Minute)
-			if _, all := second.Serving("b", "", time.Now(), mine); len(all) != i+1 || all[i].Holders[0] != name {
+			if all := second.All("b", time.Now(), mine); len(all) != i+1 || all[i].Holders[0] != name {
 				w.Fatalf("call %d is not known: %v", i, by(all))
 			}
 			mine.End(nil, time.Now())
@@ -112,6 +112,45 @@ func TestTasksGoOnElsewhere(t *testing.T) {
 			w.Errorf("%v is left", keys)
 		}
 	})
+}
+
+// TestBrokenCallsLingerElsewhere has a call break off: every process counts it until its time is over, whatever tasks are
+// seen to end, and whatever becomes of the process that it came through.
+func TestBrokenCallsLingerElsewhere(t *testing.T) {
+	for name, after := range map[string]func(w *world, l *Ledger){
+		"goes-on": func(*world, *Ledger) {},
+		"stops": func(w *world, l *Ledger) {
+			if err := l.Close(w.Context()); err != nil {
+				w.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			under(t, func(w *world) {
+				first, second := w.start(w.bucket), w.start(w.bucket)
+				c := w.serve(first, "a", trace, 10*time.Minute)
+				c.Break(time.Now())
+				c.End(nil, time.Now())
+				after(w, first)
+				second.Finished("b", "t", time.Now())
+				late := w.start(w.bucket)
+				w.pass(59 * time.Second)
+				for _, l := range []*Ledger{first, second, late} {
+					w.sees(l, "a")
+					if traced := l.Traced("b", trace, time.Now(), nil); len(traced) != 1 || !l.Any("b", time.Now(), nil) {
+						w.Errorf("of the trace %v are served", by(traced))
+					}
+				}
+				w.pass(3 * time.Second)
+				for _, l := range []*Ledger{first, second, late} {
+					w.sees(l)
+				}
+				if keys := w.keys(); len(keys) != 0 || name == "goes-on" && len(first.shared.told)+len(first.shared.counts) != 0 {
+					w.Errorf("%v is left", keys)
+				}
+			})
+		})
+	}
 }
 
 // TestKilledProcessesLeaveAnEnd kills a process. What it served counts until its time is over, and then leaves nothing.
@@ -255,9 +294,10 @@ func TestUnreadableEntries(t *testing.T) {
 	for name, value := range map[string]string{
 		"empty": "", "null": "null", "broken": string(good[:len(good)-1]), "no-holders": `{"version":1,"ends":"2026-11-25T12:00:00Z"}`,
 		"another-version": `{"version":2,"holders":["a"],"ends":"2026-11-25T12:00:00Z"}`, "no-end": `{"version":1,"holders":["a"]}`,
-		"no-trace": `{"version":1,"trace":"x","holders":["a"],"ends":"2026-11-25T12:00:00Z"}`,
-		"trust":    `{"version":1,"trust":1001,"holders":["a"],"ends":"2026-11-25T12:00:00Z"}`,
-		"ring":     `{"version":1,"ring":9,"holders":["a"],"ends":"2026-11-25T12:00:00Z"}`,
+		"no-trace":        `{"version":1,"trace":"x","holders":["a"],"ends":"2026-11-25T12:00:00Z"}`,
+		"many-of-a-trace": `{"version":1,"many":true,"trace":"` + trace + `","holders":["a"],"ends":"2026-11-25T12:00:00Z"}`,
+		"trust":           `{"version":1,"trust":1001,"holders":["a"],"ends":"2026-11-25T12:00:00Z"}`,
+		"ring":            `{"version":1,"ring":9,"holders":["a"],"ends":"2026-11-25T12:00:00Z"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			under(t, func(w *world) {
@@ -268,8 +308,8 @@ func TestUnreadableEntries(t *testing.T) {
 					}
 					synctest.Wait()
 					for _, name := range []agent.ID{"b", "c"} {
-						traced, all := l.Serving(name, trace, time.Now(), nil)
-						if want := slices.Contains(about, name); (len(all) == 1) != want || (len(traced) == 1) != want || want && len(all[0].Authority.Scope)+int(all[0].Authority.Ring) != 0 {
+						traced, all := l.Traced(name, trace, time.Now(), nil), l.All(name, time.Now(), nil)
+						if want := slices.Contains(about, name); (len(all) == 1) != want || (len(traced) == 1) != want || want && len(all[0].Authority.Scope)+int(all[0].Authority.Ring) != 0 || l.Any(name, time.Now(), nil) != want {
 							w.Errorf("%s of %s: %v", key, name, all)
 						}
 					}
@@ -290,26 +330,34 @@ func TestManyCallsNarrowElsewhere(t *testing.T) {
 		first, second := w.start(w.bucket), w.start(w.bucket)
 		var calls []*Call
 		for i := range maxServed + 20 {
-			ring := agent.Supervisor
+			by, ring := agent.ID("a"), agent.Supervisor
 			if i == maxServed+3 {
-				ring = agent.Untrusted
+				by, ring = "c", agent.Untrusted
 			}
-			c, err := first.Serve(w.Context(), "b", served("a", trace, ring), time.Minute, time.Now())
+			c, err := first.Serve(w.Context(), "b", served(by, trace, ring), time.Minute, time.Now())
 			if err != nil {
 				w.Fatal(err)
 			}
 			calls = append(calls, c)
 		}
 		synctest.Wait()
-		_, all := second.Serving("b", "", time.Now(), nil)
-		if len(all) != maxServed+1 || all[maxServed].Authority.Ring != agent.Untrusted || all[maxServed].Trace != "" {
+		all := second.All("b", time.Now(), nil)
+		if len(all) != maxServed+1 || all[maxServed].Authority.Ring != agent.Untrusted || all[maxServed].Trace != "" || !all[maxServed].Many {
 			w.Errorf("%d calls are known, the last %+v", len(all), all[len(all)-1])
+		}
+		if holders := all[len(all)-1].Holders; fmt.Sprint(holders) != "[a c]" {
+			w.Errorf("beyond what is told apart %v are served", holders)
+		}
+		for _, trace := range []string{"1af7651916cd43dd8448eb211c80319c", ""} {
+			if traced := second.Traced("b", trace, time.Now(), nil); (len(traced) == 1) != (trace != "") {
+				w.Errorf("of the trace %q %v are served: one that nothing is told apart of may carry each", trace, by(traced))
+			}
 		}
 		for _, c := range calls {
 			c.End(nil, time.Now())
 		}
 		synctest.Wait()
-		if _, all := second.Serving("b", "", time.Now(), nil); len(all) != 1 {
+		if all := second.All("b", time.Now(), nil); len(all) != 1 {
 			w.Errorf("%d calls are left", len(all))
 		}
 		w.pass(3 * time.Minute)
@@ -334,7 +382,9 @@ func TestConcurrentSharing(t *testing.T) {
 						w.Error(err)
 						return
 					}
-					l.Serving("b", trace, time.Now(), c)
+					l.Traced("b", trace, time.Now(), c)
+					l.Any("b", time.Now(), c)
+					l.All("b", time.Now(), c)
 					id := fmt.Sprint(i, "-", j)
 					if j%2 == 0 {
 						c.End([]string{id}, time.Now())

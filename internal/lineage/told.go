@@ -17,13 +17,14 @@ type told struct {
 	served Served
 	number uint64
 	key    string
-	tasks  []string // once the call was answered: those that go on
+	tasks  []string // once the call is over: those that go on, as far as it was answered
 	ends   time.Time
 	seen   chan struct{} // closed when this process has heard of it itself, and so of all that was written before
 	heard  bool
 	call   *Call // nil for a lump, and before it is known
 	lump   bool
-	// lingers reports that the call was answered, over that it does not count any more, and missing that its entry is gone.
+	// lingers reports that the call is over and may go on at its callee, over that it does not count any more, and missing that
+	// its entry is gone.
 	lingers, over, missing bool
 }
 
@@ -78,18 +79,20 @@ func (s *shared) register(callee agent.ID, served Served, ends, now time.Time) (
 
 // lump has an entry stand for all calls of its callee that are not told apart. s.mu is held.
 func (s *shared) lump(t *told, now time.Time) {
-	t.lump, t.served.Trace = true, ""
+	t.lump = true
+	var before Served
 	l := s.lumps[t.callee]
 	if l == nil {
 		l = &lump{}
 		s.lumps[t.callee] = l
 	}
-	if before := l.latest; before != nil && now.Before(before.ends) {
-		t.served = Served{Holders: before.served.Holders, Authority: before.served.Authority.Meet(t.served.Authority)}
-		if before.ends.After(t.ends) {
-			t.ends = before.ends
+	if latest := l.latest; latest != nil && now.Before(latest.ends) {
+		before = latest.served
+		if latest.ends.After(t.ends) {
+			t.ends = latest.ends
 		}
 	}
+	t.served = before.join(t.served)
 	l.latest = t
 }
 
@@ -152,13 +155,9 @@ func (s *shared) bind(t *told, c *Call) {
 	t.call = c
 }
 
-// ended notes that the call was answered. The entry of one of which tasks go on says so, so that every process that sees
-// them end can take it out.
-func (s *shared) ended(t *told, running []string, until time.Time) {
-	if len(running) == 0 {
-		s.forget(t)
-		return
-	}
+// lingers notes that the call is over and that its callee may go on with it: with the tasks, of which every process that
+// sees them end can take the entry out, or, where no answer told of any, with what nobody sees.
+func (s *shared) lingers(t *told, running []string, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !t.over {
