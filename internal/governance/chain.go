@@ -152,43 +152,6 @@ func (s chainStage) compose(x *Exchange, chain delegation.Chain) Verdict {
 	return allow()
 }
 
-// link looks for what the caller serves, and narrows its authority to that of those it may be acting for.
-func (s chainStage) link(x *Exchange) {
-	if s.lineage == nil {
-		return
-	}
-	parent, _ := x.Request.Header.Get("traceparent")
-	caller := x.Caller.Agent
-	if traced := s.lineage.Traced(caller, lineage.TraceID(parent), x.Moment, x.serving); len(traced) > 0 {
-		x.Chain.Descent = Linked
-		s.narrow(x, traced)
-		return
-	}
-	if s.missing == LenientMissing {
-		x.Chain.Unchained = s.lineage.Any(caller, x.Moment, x.serving)
-		return
-	}
-	if all := s.lineage.All(caller, x.Moment, x.serving); len(all) > 0 {
-		x.Chain.Descent, x.Chain.Unchained = LowWater, true
-		s.narrow(x, all)
-	}
-}
-
-// narrow takes the meet with what was served, as it was then and as those who asked for it stand now.
-func (s chainStage) narrow(x *Exchange, served []lineage.Served) {
-	bounds := make([]authority.Authority, 0, 2*len(served))
-	for _, call := range served {
-		bounds = append(bounds, call.Authority)
-		for _, name := range call.Holders {
-			bounds = append(bounds, authority.OfHolder(x.Mesh.holder(name, x.Moment), s.depths))
-		}
-	}
-	x.Authority = authority.LowWater(x.Authority, bounds)
-	if len(served) == 1 && !served[0].Many {
-		x.Chain.Holders = append(append(make([]agent.ID, 0, len(served[0].Holders)+1), served[0].Holders...), x.Caller.Agent)
-	}
-}
-
 // gated lets the chain begin anew with the caller, within the gate that it names: the caller itself, as its signature says,
 // and nobody on the way. What it is part of stays in the record.
 func (s chainStage) gated(x *Exchange, id string) Verdict {

@@ -99,8 +99,10 @@ type Exchange struct {
 	// learned are the tasks that the answer has started so far.
 	learned []string
 
-	// holding is what the standing stage found that the caller holds.
+	// holding is what the standing stage found that the caller holds, and behalf for whom the delegation stage found that it
+	// acts where no delegation says so.
 	holding authority.Holding
+	behalf  *behalf
 	// carried reports that the end of the exchange will be told with Leave; inside that it is counted as under way, in
 	// insideRing. serving is the call as the callee's, running which of its tasks go on.
 	carried    bool

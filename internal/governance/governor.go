@@ -125,11 +125,13 @@ func entranceAt(callee *agent.Record, index int) agent.Entrance {
 // Close judges the body and ends the exchange. A body may take long: what changed in the mesh meanwhile counts.
 func (g *Governor) Close(ctx context.Context, x *Exchange, body []byte) {
 	x.Request.Body, x.Request.Complete = body, true
+	x.behalf = nil
 	if x.Callee != nil {
 		g.renew(x, x.Callee.Name)
 	}
 	g.run(ctx, x, onBody)
 	if !x.denied() && x.serving.Shared() {
+		x.behalf = nil
 		g.run(ctx, x, onServing)
 	}
 	x.TimeLimit = g.timeLimit(x)
@@ -149,14 +151,15 @@ func (g *Governor) Leave(x *Exchange) {
 	}
 }
 
-// Review judges an exchange under way by what is known of the mesh now, and returns the verdict. It changes nothing.
+// Review judges an exchange under way by what is known of the mesh now, and returns the verdict. On whose behalf the call is
+// was found when it was decided; how those stand is not. It changes nothing.
 func (g *Governor) Review(ctx context.Context, x *Exchange) Verdict {
 	if x.Callee == nil {
 		return deny(Internal, GatewaySide, "undecided", "the call could not be decided anew")
 	}
 	again := &Exchange{
 		ID: x.ID, Time: x.Time, Request: Request{Header: x.Request.Header}, Caller: x.Caller, Once: x.Once, Binding: x.Binding,
-		Operation: x.Operation, Effect: x.Effect, TimeLimit: x.TimeLimit, serving: x.serving, Verdict: allow(),
+		Operation: x.Operation, Effect: x.Effect, TimeLimit: x.TimeLimit, serving: x.serving, behalf: x.behalf, Verdict: allow(),
 	}
 	g.renew(again, x.Callee.Name)
 	g.run(ctx, again, onReview)

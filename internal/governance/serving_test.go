@@ -28,6 +28,23 @@ func volatile() (store.Bucket, *store.Memory, error) {
 	return bucket, memory, err
 }
 
+// paired returns the ledgers of two processes of one mesh.
+func paired(t *testing.T) (one, other *lineage.Ledger) {
+	t.Helper()
+	bucket, memory, err := volatile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = memory.Close() })
+	for process, ledger := range map[string]**lineage.Ledger{"one": &one, "other": &other} {
+		if *ledger, err = sharing(bucket, process); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = (*ledger).Close(context.Background()) })
+	}
+	return one, other
+}
+
 // untold returns a ledger that cannot tell other processes anything, with what the given one knows that caller serves.
 func untold(before *lineage.Ledger) *lineage.Ledger {
 	bucket, memory, err := volatile()
