@@ -42,7 +42,7 @@ func (t Trust) validate(v *validation) {
 type Delegation struct {
 	// Missing is what becomes of a call without delegation whose trace leads to no call that its sender serves: strict judges it with the rights of all that it serves, lenient with its own.
 	Missing string `yaml:"missing"`
-	// Linger is how long a task that goes on after its answer counts as served unless it is seen to end, 1m to 24h.
+	// Linger is how long a task that goes on after its answer counts as served unless it is seen to end, and how long a call that broke off does, 1m to 24h.
 	Linger time.Duration `yaml:"linger"`
 	// Links is how many verified links of delegations are remembered, 1000 to 10000000.
 	Links int `yaml:"links"`

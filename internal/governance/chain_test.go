@@ -2,7 +2,6 @@ package governance
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 	"testing"
 	"time"
@@ -180,35 +179,5 @@ func TestLinking(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
-	}
-}
-
-// TestServing follows one call through the governor: while it is under way, what its callee does is linked to it.
-func TestServing(t *testing.T) {
-	t.Parallel()
-	f := newFixture()
-	f.Add("stranger", agent.Untrusted)
-	f.Records["caller"].Effect = agent.EffectRead
-	f.lineage = lineage.NewLedger(time.Minute)
-	g := f.governor()
-	request, body := f.request(t, meshtest.Call{From: "stranger", To: "/agents/caller", Body: meshtest.Send("help"), Header: http.Header{"Traceparent": {trace}}})
-	x := g.Resume(g.Open(context.Background(), request).Passage(), request)
-	g.Close(context.Background(), x, body)
-	if x.Verdict.Decision != Allow {
-		t.Fatalf("the call is denied: %+v", x.Verdict)
-	}
-	onward := meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay"), Header: http.Header{"Traceparent": {trace}}}
-	request, _ = f.request(t, onward)
-	if y := g.Open(context.Background(), request); y.Chain.Descent != Linked || len(y.Chain.Holders) != 2 || y.Authority.Ring != agent.Untrusted {
-		t.Errorf("the onward call has %+v and ring %s", y.Chain, y.Authority.Ring)
-	}
-	g.Leave(x)
-	onward.Body = meshtest.Send("pay later")
-	f.replay = nil
-	request, _ = f.request(t, onward)
-	f2 := *f
-	f2.replay = unspent{}
-	if y := f2.governor().Open(context.Background(), request); y.Chain.Descent != Own || y.Authority.Ring != agent.User {
-		t.Errorf("after the call the onward one has %+v and ring %s", y.Chain, y.Authority.Ring)
 	}
 }

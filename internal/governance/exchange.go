@@ -104,12 +104,14 @@ type Exchange struct {
 	holding authority.Holding
 	behalf  *behalf
 	// carried reports that the end of the exchange will be told with Leave; inside that it is counted as under way, in
-	// insideRing. serving is the call as the callee's, running which of its tasks go on.
+	// insideRing. serving is the call as the callee's, running which of its tasks go on; heard reports that it is known
+	// whether any does.
 	carried    bool
 	inside     bool
 	insideRing agent.Ring
 	serving    *lineage.Call
 	running    []string
+	heard      bool
 
 	// Verdict is the meet of all factors that were judged.
 	Verdict Verdict

@@ -71,14 +71,14 @@ func (g *Governor) explaining(caller agent.ID) []step {
 		quiet.Tasks = unasked{quiet.Tasks}
 	}
 	steps := pipeline(quiet)
-	if caller == "" {
-		return steps
-	}
 	for i := range steps {
-		switch steps[i].name {
-		case "identity":
+		switch name := steps[i].name; {
+		case name == "serving":
+			steps[i].stage = servingStage{}
+		case caller == "":
+		case name == "identity":
 			steps[i].stage = asserted{caller}
-		case "digest":
+		case name == "digest":
 			steps[i].stage = nil
 		}
 	}

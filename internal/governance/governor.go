@@ -76,13 +76,25 @@ func (g *Governor) Open(ctx context.Context, r Request) *Exchange {
 	x.TimeLimit = g.timeLimit(x)
 	// A card has no body to judge, and a complete request brings its own.
 	if !x.denied() && (x.Operation.Method == a2a.GetAgentCard || r.Complete) {
-		g.run(ctx, x, onBody)
+		g.decide(ctx, x)
 		x.Final = true
 	}
 	if x.Final = x.Final || x.denied(); x.Final {
 		g.finish(x, "")
+		g.Leave(x) // nobody tells of the answer to a request that is decided at once
 	}
 	return x
+}
+
+// decide judges a whole request.
+func (g *Governor) decide(ctx context.Context, x *Exchange) {
+	x.behalf = nil
+	g.run(ctx, x, onBody)
+	if !x.denied() && x.serving.Shared() {
+		x.behalf = nil
+		g.run(ctx, x, onServing)
+	}
+	x.heard = x.denied() // what is denied never reaches the callee
 }
 
 // Resume continues the exchange that Open allowed so far, in the body phase. A final exchange stays allowed: a
@@ -125,15 +137,10 @@ func entranceAt(callee *agent.Record, index int) agent.Entrance {
 // Close judges the body and ends the exchange. A body may take long: what changed in the mesh meanwhile counts.
 func (g *Governor) Close(ctx context.Context, x *Exchange, body []byte) {
 	x.Request.Body, x.Request.Complete = body, true
-	x.behalf = nil
 	if x.Callee != nil {
 		g.renew(x, x.Callee.Name)
 	}
-	g.run(ctx, x, onBody)
-	if !x.denied() && x.serving.Shared() {
-		x.behalf = nil
-		g.run(ctx, x, onServing)
-	}
+	g.decide(ctx, x)
 	x.TimeLimit = g.timeLimit(x)
 	x.Final = true
 	g.finish(x, "")
@@ -145,10 +152,16 @@ func (g *Governor) Leave(x *Exchange) {
 		x.inside = false
 		g.config.Meter.Leave(x.Caller.Agent, x.insideRing)
 	}
-	if x.serving != nil {
+	switch {
+	case x.serving == nil:
+		return
+	case x.heard:
 		x.serving.End(x.running, g.config.Now())
-		x.serving = nil
+	default:
+		// The callee may go on for a caller that went away, or after a call that was cut off.
+		x.serving.Break(g.config.Now())
 	}
+	x.serving = nil
 }
 
 // Review judges an exchange under way by what is known of the mesh now, and returns the verdict. On whose behalf the call is

@@ -334,6 +334,9 @@ func (r *Relay) finish() {
 func (r *Relay) End() {
 	whole := r.whole
 	r.finish()
+	if whole {
+		r.x.hears()
+	}
 	switch {
 	case r.x.denied() || len(r.evidence) > 0:
 		r.x.Verdict.Evidence = r.evidence

@@ -9,15 +9,15 @@ import (
 )
 
 // servingStage has it known, in every process of the mesh, that the callee acts for the caller from now on, if the request
-// is one that makes it act and the end of the call will be seen. It stands last: what another factor denies is never
-// served. What this process heard of others only now, the stages marked onServing judge afterwards.
+// is one that makes it act. It stands last: what another factor denies is never served. What this process heard of others
+// only now, the stages marked onServing judge afterwards.
 type servingStage struct {
 	lineage *lineage.Ledger // nil lets each request stand for itself
 	limits  limit.Table
 }
 
 func (s servingStage) Judge(ctx context.Context, x *Exchange) Verdict {
-	if s.lineage == nil || x.denied() || !x.carried || x.serving != nil || x.Caller.Anonymous() || x.Operation.Method.ReadOnly() {
+	if s.lineage == nil || x.denied() || x.serving != nil || x.Caller.Anonymous() || x.Operation.Method.ReadOnly() {
 		return allow()
 	}
 	if x.Callee == nil {

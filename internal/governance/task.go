@@ -3,6 +3,7 @@ package governance
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -182,6 +183,9 @@ type answeredTasksStage struct {
 }
 
 func (s answeredTasksStage) Judge(ctx context.Context, x *Exchange) Verdict {
+	if x.Answer.Kind == a2a.AnswerMessage || x.Answer.Kind == a2a.AnswerError {
+		x.hears() // either is the last of an answer
+	}
 	if s.ledger == nil || len(x.Answer.Tasks) == 0 {
 		return allow()
 	}
@@ -220,8 +224,13 @@ func (s answeredTasksStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	return v
 }
 
+// hears notes that the answer tells whether the call goes on. One with a status of 500 or above is that of something in
+// front of the agent as often as not, such as a proxy that waits no longer.
+func (x *Exchange) hears() { x.heard = x.heard || x.Reply.Status < http.StatusInternalServerError }
+
 // follow notes whether a task goes on after the answer.
 func (s answeredTasksStage) follow(x *Exchange, told a2a.TaskRef) {
+	x.hears()
 	if told.State != a2a.TaskTerminal {
 		x.goesOn(told.ID)
 		return

@@ -313,8 +313,28 @@ func TestLaunderingThroughAnotherProcess(t *testing.T) {
 		w.pass(2 * time.Second)
 		served := w.begin(first, first, w.sign(ask(obsidian))).allowed()
 		second.send(w.sign(pay(cobalt))).denied("ring", "ring-too-low")
+		served.reply(http.StatusOK, "application/json", said("done"))
 		served.close()
 		w.pass(time.Second)
 		second.send(w.sign(pay(cobalt))).allowed()
+	})
+}
+
+// TestLaunderingBehindABrokenCall has somebody in ring 3 go away before cobalt has answered, which goes on all the same: in
+// no process has it more than they until the time is over for which that counts.
+func TestLaunderingBehindABrokenCall(t *testing.T) {
+	under(t, strict, func(w *world) {
+		first, second := w.replicas[0], w.start()
+		w.pass(2 * time.Second)
+		first.send(w.sign(pay(cobalt))).allowed()
+		w.begin(first, first, w.sign(ask(obsidian))).allowed().close()
+		w.pass(lingering - time.Second)
+		for _, r := range []*replica{first, second} {
+			r.send(w.sign(pay(cobalt))).denied("ring", "ring-too-low")
+		}
+		w.pass(15 * time.Second)
+		for _, r := range []*replica{first, second} {
+			r.send(w.sign(pay(cobalt))).allowed()
+		}
 	})
 }

@@ -149,13 +149,16 @@ func (r *replica) openEvidence() (err error) {
 	return err
 }
 
+// lingering is how long a call that broke off counts as served.
+const lingering = 30 * time.Minute
+
 func (r *replica) openLineage() (*lineage.Ledger, error) {
 	bucket, err := r.line.Volatile(r.w.Context(), lineage.BucketName)
 	if err != nil {
 		return nil, err
 	}
 	return lineage.Open(r.w.Context(), lineage.Config{
-		Bucket: bucket, Process: fmt.Sprint("p", r.w.ids.next()), Linger: 30 * time.Minute, Now: time.Now, Logger: quiet,
+		Bucket: bucket, Process: fmt.Sprint("p", r.w.ids.next()), Linger: lingering, Now: time.Now, Logger: quiet,
 	})
 }
 
