@@ -5,8 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/authority"
+	"ringfence.dev/ringfence/internal/gate"
 	"ringfence.dev/ringfence/internal/killswitch"
 	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/meshtest"
@@ -113,5 +116,49 @@ func TestOwnChainsLeaveNothingOut(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestGatesBeginAnewForWhatComesAfter has the caller act for another, by a chain or by what it serves, and call through a
+// gate of its own: what the callee does then is on behalf of the caller alone.
+func TestGatesBeginAnewForWhatComesAfter(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		delegated bool
+		gated     bool
+		want      []agent.ID
+	}{
+		{"delegated", true, false, []agent.ID{"boss", "caller"}},
+		{"delegated-through-a-gate", true, true, []agent.ID{"caller"}},
+		{"linked", false, false, []agent.ID{"boss", "caller"}},
+		{"linked-through-a-gate", false, true, []agent.ID{"caller"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f, header := chained(t, "boss")
+			f.lineage = lineage.NewLedger(time.Minute)
+			if !c.delegated {
+				header = http.Header{"Traceparent": {trace}}
+				f.lineage = serving(lineage.Served{
+					Trace: lineage.TraceID(trace), Holders: []agent.ID{"boss"}, Authority: authority.Of(f.Records["boss"]),
+				})
+			}
+			if c.gated {
+				f.gates = gateOf(t, f, gate.Declaration{ID: "pay", Operations: []string{"SendMessage"}, Ring: agent.User, Until: meshtest.Noon.Add(time.Hour)})
+				header.Set("Agent-Gate", "pay")
+			}
+			x := f.decide(t, meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay"), Header: header}, "")
+			if x.Verdict.Decision != Allow || (x.Chain.Descent == Gated) != c.gated || len(x.Chain.Holders) != 2 {
+				t.Fatalf("%+v with %+v", x.Verdict, x.Chain)
+			}
+			all := f.lineage.All("ledger", meshtest.Noon, nil)
+			if len(all) != 1 {
+				t.Fatalf("%d calls are served", len(all))
+			}
+			if diff := cmp.Diff(c.want, all[0].Holders); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
 	}
 }

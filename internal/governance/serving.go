@@ -24,7 +24,7 @@ func (s servingStage) Judge(ctx context.Context, x *Exchange) Verdict {
 		return Verdict{}
 	}
 	holders := x.Chain.Holders
-	if len(holders) == 0 {
+	if len(holders) == 0 || x.Chain.Descent == Gated {
 		holders = []agent.ID{x.Caller.Agent}
 	}
 	parent, _ := x.Request.Header.Get("traceparent")
