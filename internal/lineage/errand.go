@@ -1,9 +1,11 @@
 package lineage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"ringfence.dev/ringfence/internal/store"
@@ -142,6 +144,8 @@ func (s *shared) restore() error {
 		}
 	}
 	s.mu.Unlock()
+	// They stand in the memory in the order in which they began, as before.
+	slices.SortFunc(missing, func(a, b *told) int { return cmp.Compare(a.number, b.number) })
 	for _, t := range missing {
 		s.mark(t, false)
 		if err := s.write(ctx, t); err != nil {
