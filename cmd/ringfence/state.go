@@ -161,31 +161,18 @@ func trustRules(c config.Trust) trust.Rules {
 // followTrust admits each new agent, so that its history begins when the mesh came to know it, and has calls under way
 // judged anew when the agents change.
 func followTrust(lifecycle fx.Lifecycle, agents *registry.Registry, ledger *trust.Ledger, r *reviewer) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	lifecycle.Append(fx.Hook{
-		OnStart: func(context.Context) error {
-			changes := agents.Subscribe(ctx)
-			admitAll(agents, ledger)
-			go func() {
-				defer close(done)
-				for change := range changes {
-					switch change.Kind {
-					case registry.Registered, registry.Replaced:
-						ledger.Admit(change.Name)
-					case registry.Resync:
-						admitAll(agents, ledger)
-					}
-					r.ask()
-				}
-			}()
-			return nil
-		},
-		OnStop: func(context.Context) error {
-			cancel()
-			<-done
-			return nil
-		},
+	background(lifecycle, func(ctx context.Context) {
+		changes := agents.Subscribe(ctx)
+		admitAll(agents, ledger)
+		for change := range changes {
+			switch change.Kind {
+			case registry.Registered, registry.Replaced:
+				ledger.Admit(change.Name)
+			case registry.Resync:
+				admitAll(agents, ledger)
+			}
+			r.ask()
+		}
 	})
 }
 
@@ -228,25 +215,13 @@ const reviewEvery = time.Second
 
 // reviewCalls judges calls under way anew when something changes, and now and then.
 func reviewCalls(lifecycle fx.Lifecycle, g *governance.Governor, open *governance.Open, r *reviewer) {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	// A stop lets calls under way come to their end: that the review ends is no reason to cut them.
-	judge := func(x *governance.Exchange) governance.Verdict { return g.Review(context.WithoutCancel(ctx), x) }
-	lifecycle.Append(fx.Hook{
-		OnStart: func(context.Context) error {
-			go func() {
-				defer close(done)
-				ticker := time.NewTicker(reviewEvery)
-				defer ticker.Stop()
-				r.follow(ctx, ticker.C, func() bool { return store.Pause(ctx, reviewRest) }, func() { open.Review(judge) })
-			}()
-			return nil
-		},
-		OnStop: func(context.Context) error {
-			cancel()
-			<-done
-			return nil
-		},
+	background(lifecycle, func(ctx context.Context) {
+		// A stop lets calls under way come to their end: that the review ends is no reason to cut them.
+		lasting := context.WithoutCancel(ctx)
+		judge := func(x *governance.Exchange) governance.Verdict { return g.Review(lasting, x) }
+		ticker := time.NewTicker(reviewEvery)
+		defer ticker.Stop()
+		r.follow(ctx, ticker.C, func() bool { return store.Pause(ctx, reviewRest) }, func() { open.Review(judge) })
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringfence.dev/ringfence/internal/mirror"
@@ -78,6 +79,7 @@ type Documents struct {
 	config Config
 	pace   pace
 	mirror *mirror.Mirror[*entry]
+	image  atomic.Pointer[Image]
 	wake   chan struct{}
 
 	mu    sync.Mutex
@@ -113,7 +115,15 @@ func Open(ctx context.Context, config Config) (*Documents, error) {
 func (d *Documents) Close() { d.mirror.Close() }
 
 // Image returns what is known at the moment.
-func (d *Documents) Image() *Image { return &Image{entries: d.mirror.Image(), stale: d.config.Stale} }
+func (d *Documents) Image() *Image {
+	entries := d.mirror.Image()
+	if image := d.image.Load(); image != nil && image.entries == entries {
+		return image
+	}
+	image := &Image{entries: entries, stale: d.config.Stale}
+	d.image.Store(image)
+	return image
+}
 
 // Behind returns for how long the image may have missed what other processes stored, refusals of keys above all: zero
 // while the store is followed.
