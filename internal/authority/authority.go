@@ -38,16 +38,6 @@ func Top() Authority {
 	}
 }
 
-// Of returns the authority a registered agent holds by itself, without what evidence says about it. A nil record,
-// which is the anonymous caller, holds none.
-func Of(record *agent.Record) Authority {
-	if record == nil {
-		return Authority{}
-	}
-	trust, ring := record.Standing()
-	return OfHolder(Holding{Agent: record.Name, Ring: ring, Trust: trust, Capabilities: record.Capabilities, Active: true}, DefaultDepths())
-}
-
 // Meet returns the greatest authority that neither a nor b exceeds: the less privileged ring, the lower score, the
 // operations that both cover, the earlier end and the smaller depth.
 func (a Authority) Meet(b Authority) Authority {

@@ -118,13 +118,16 @@ func TestMeetLeavesItsOperandsAlone(t *testing.T) {
 	}
 }
 
+// depths are those that holders have in tests: 4, 3, 2 and 0, as by default.
+var depths = Depths{4, 3, 2, 0}
+
 func TestNobodyHoldsNothing(t *testing.T) {
 	t.Parallel()
-	void, _ := Compose(nil, nil, DefaultDepths())
+	void, _ := Compose(nil, nil, depths)
 	for name, a := range map[string]Authority{
-		"zero": {}, "anonymous": Of(nil), "no-capabilities": Of(&agent.Record{Ceiling: agent.Kernel, Base: 1000}),
-		"nobody": OfHolder(Holding{}, DefaultDepths()), "chain-of-nobody": void, "closed-gate": Through(Opening{}, Top()),
-		"inactive": OfHolder(Holding{Ring: agent.Kernel, Trust: 1000, Capabilities: everything}, DefaultDepths()),
+		"zero": {}, "no-capabilities": OfHolder(Holding{Ring: agent.Kernel, Trust: 1000, Active: true}, depths),
+		"nobody": OfHolder(Holding{}, depths), "chain-of-nobody": void, "closed-gate": Through(Opening{}, Top()),
+		"inactive": OfHolder(Holding{Ring: agent.Kernel, Trust: 1000, Capabilities: everything}, depths),
 	} {
 		for _, r := range requests {
 			if a.Covers(r.resource, r.verbs...) {
@@ -132,8 +135,8 @@ func TestNobodyHoldsNothing(t *testing.T) {
 			}
 		}
 	}
-	if a := Of(nil); a.Ring != agent.Untrusted || a.Trust != 0 || a.Depth != 0 || !a.Over(noon) {
-		t.Errorf("anonymous holds %+v", a)
+	if a := OfHolder(Holding{}, depths); a.Ring != agent.Untrusted || a.Trust != 0 || a.Depth != 0 || !a.Over(noon) {
+		t.Errorf("nobody holds %+v", a)
 	}
 }
 

@@ -59,8 +59,8 @@ func TestComposeIsTheMeet(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 20_000 {
 		holders, grants := drawnChain(random)
-		got, _ := Compose(holders, grants, DefaultDepths())
-		want := reference(holders, grants, DefaultDepths())
+		got, _ := Compose(holders, grants, depths)
+		want := reference(holders, grants, depths)
 		if !slices.ContainsFunc(holders, func(h Holding) bool { return !h.Active }) && got.Depth != want.Depth {
 			t.Fatalf("depth %d, want %d: %+v %+v", got.Depth, want.Depth, holders, grants)
 		}
@@ -78,13 +78,13 @@ func TestHopsOnlyNarrow(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	for range 20_000 {
 		holders, grants := drawnChain(random)
-		before, _ := Compose(holders, grants, DefaultDepths())
-		longer, _ := Compose(append(slices.Clone(holders), drawnHolding(random)), append(slices.Clone(grants), drawnGrant(random)), DefaultDepths())
+		before, _ := Compose(holders, grants, depths)
+		longer, _ := Compose(append(slices.Clone(holders), drawnHolding(random)), append(slices.Clone(grants), drawnGrant(random)), depths)
 		if exceeds(longer, before) || longer.Depth > max(before.Depth-1, 0) {
 			t.Fatalf("%+v became %+v: %+v %+v", before, longer, holders, grants)
 		}
 		at := random.IntN(len(holders))
-		inner, _ := Compose(slices.Insert(slices.Clone(holders), at, drawnHolding(random)), slices.Insert(slices.Clone(grants), at, drawnGrant(random)), DefaultDepths())
+		inner, _ := Compose(slices.Insert(slices.Clone(holders), at, drawnHolding(random)), slices.Insert(slices.Clone(grants), at, drawnGrant(random)), depths)
 		if exceeds(inner, before) {
 			t.Fatalf("a holder more at %d: %+v became %+v", at, before, inner)
 		}
@@ -100,11 +100,11 @@ func TestAnyFaultLeavesNothing(t *testing.T) {
 		{Ring: agent.User, Trust: 500, Capabilities: everything, Active: true},
 	}
 	grants := []Grant{{everything, noon.Add(time.Hour), 2}, {everything, noon.Add(time.Hour), 1}}
-	if a, _ := Compose(holders, grants, DefaultDepths()); !allows(a, 2, agent.User, 500, noon) || a.Depth != 1 {
+	if a, _ := Compose(holders, grants, depths); !allows(a, 2, agent.User, 500, noon) || a.Depth != 1 {
 		t.Fatalf("the whole chain: %+v", a)
 	}
 	check := func(name string, holders []Holding, grants []Grant) {
-		if a, _ := Compose(holders, grants, DefaultDepths()); allows(a, 2, agent.Untrusted, 0, noon) {
+		if a, _ := Compose(holders, grants, depths); allows(a, 2, agent.Untrusted, 0, noon) {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}
@@ -137,7 +137,6 @@ func TestAnyFaultLeavesNothing(t *testing.T) {
 // TestDepthsOfRings goes through every ring of three holders: each needs as many links as follow it.
 func TestDepthsOfRings(t *testing.T) {
 	t.Parallel()
-	depths := DefaultDepths()
 	for _, first := range rings {
 		for _, second := range rings {
 			for _, third := range rings {
@@ -169,7 +168,7 @@ func TestWitness(t *testing.T) {
 		{Ring: agent.User, Trust: 450, Capabilities: []agent.Capability{"*:*"}, Active: true},
 	}
 	grants := []Grant{{[]agent.Capability{"read:*"}, noon.Add(time.Hour), 2}, {[]agent.Capability{"read:*"}, noon, 1}}
-	a, w := Compose(holders, grants, DefaultDepths())
+	a, w := Compose(holders, grants, depths)
 	want := Witness{
 		Ring: Factor{Index: 1}, Trust: Factor{Index: 1}, Scope: Factor{Link: true}, Until: Factor{Link: true, Index: 1}, Depth: Factor{Link: true},
 	}
@@ -183,7 +182,7 @@ func TestWitness(t *testing.T) {
 		t.Errorf("reading is refused by %v", f)
 	}
 	grants[0].Depth = 0
-	if a, w := Compose(holders, grants, DefaultDepths()); !w.TooDeep || w.Depth != (Factor{Link: true}) || !same(a, Authority{}) {
+	if a, w := Compose(holders, grants, depths); !w.TooDeep || w.Depth != (Factor{Link: true}) || !same(a, Authority{}) {
 		t.Errorf("a link too many: %+v, %+v", a, w)
 	}
 }
@@ -195,8 +194,8 @@ func TestWitnessBoundsAlone(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	for range 10_000 {
 		holders, grants := drawnChain(random)
-		a, w := Compose(holders, grants, DefaultDepths())
-		if _, again := Compose(holders, grants, DefaultDepths()); again != w {
+		a, w := Compose(holders, grants, depths)
+		if _, again := Compose(holders, grants, depths); again != w {
 			t.Fatalf("two witnesses of one chain: %+v, %+v", w, again)
 		}
 		for request, r := range requests {
@@ -209,7 +208,7 @@ func TestWitnessBoundsAlone(t *testing.T) {
 			continue
 		}
 		for i, h := range holders {
-			own := OfHolder(h, DefaultDepths())
+			own := OfHolder(h, depths)
 			if i < w.Ring.Index && own.Ring <= a.Ring || i == w.Ring.Index && own.Ring != a.Ring ||
 				i < w.Trust.Index && own.Trust <= a.Trust || i == w.Trust.Index && own.Trust != a.Trust {
 				t.Fatalf("%+v is no witness of %+v: %+v", w, a, holders)
@@ -229,20 +228,9 @@ func factorCovers(holders []Holding, grants []Grant, f Factor, request int) bool
 	return holders[f.Index].Active && granted(holders[f.Index].Capabilities, requests[request].resource, requests[request].verbs)
 }
 
-func TestDepthsValidate(t *testing.T) {
-	t.Parallel()
-	for depths, ok := range map[Depths]bool{
-		DefaultDepths(): true, {}: true, {4, 4, 4, 4}: true, {1, 2, 0, 0}: false, {5, 3, 2, 0}: false, {4, 3, 2, -1}: false,
-	} {
-		if err := depths.Validate(); (err == nil) != ok {
-			t.Errorf("%v: %v", depths, err)
-		}
-	}
-}
-
 func TestComposeOfOneAllocatesItsScopeAlone(t *testing.T) {
 	holders := []Holding{{Ring: agent.User, Trust: 400, Capabilities: everything, Active: true}}
-	if n := testing.AllocsPerRun(100, func() { Compose(holders, nil, DefaultDepths()) }); n > 1 {
+	if n := testing.AllocsPerRun(100, func() { Compose(holders, nil, depths) }); n > 1 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -257,7 +245,7 @@ func BenchmarkCompose(b *testing.B) {
 	grants := []Grant{{holders[1].Capabilities, noon, 3}, {holders[1].Capabilities, noon, 2}, {[]agent.Capability{"read:weather"}, noon, 1}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, w := Compose(holders, grants, DefaultDepths()); w.TooDeep {
+		if _, w := Compose(holders, grants, depths); w.TooDeep {
 			b.Fatal("too deep")
 		}
 	}

@@ -6,19 +6,8 @@ import (
 	"ringfence.dev/ringfence/internal/agent"
 )
 
-// CapabilityWithin reports whether outer grants whatever inner grants. The answer is exact for the globs of
-// capabilities. One that is not verb:resource grants nothing, and is within every other.
-//
-// Read as text, a star of inner is a character that no literal of outer can be, for stars of outer are never
-// literal. So outer matches that text only where its own stars take in the stars of inner, and they take in anything
-// else just as well.
-func CapabilityWithin(inner, outer agent.Capability) bool {
-	verb, resource, ok := strings.Cut(string(inner), ":")
-	return !ok || outer.Grants(resource, verb)
-}
-
 // ScopeWithin reports whether each capability of inner is within one of outer. It is sound, and conservative where
-// only several capabilities of outer together grant what one of inner does.
+// only several capabilities of outer together grant what one of inner does. For one capability of each it is exact.
 func ScopeWithin(inner, outer []agent.Capability) bool {
 	for _, capability := range inner {
 		if !withinAny(capability, outer) {
@@ -28,6 +17,12 @@ func ScopeWithin(inner, outer []agent.Capability) bool {
 	return true
 }
 
+// withinAny reports whether a capability of outer grants whatever inner grants. One that is not verb:resource grants
+// nothing, and is within everything.
+//
+// Read as text, a star of inner is a character that no literal of outer can be, for stars of outer are never
+// literal. So outer matches that text only where its own stars take in the stars of inner, and they take in anything
+// else just as well.
 func withinAny(inner agent.Capability, outer []agent.Capability) bool {
 	verb, resource, ok := strings.Cut(string(inner), ":")
 	for _, capability := range outer {

@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ringfence.dev/ringfence/internal/agent"
-	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/gate"
 	"ringfence.dev/ringfence/internal/killswitch"
 	"ringfence.dev/ringfence/internal/lineage"
@@ -51,7 +50,7 @@ func TestReviewOfWhatIsServedLater(t *testing.T) {
 				}
 				serve := func() *lineage.Call {
 					served, err := theirs.Serve(t.Context(), "caller", lineage.Served{
-						Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: authority.Of(f.Records["stranger"]),
+						Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: f.own("stranger"),
 					}, time.Minute, meshtest.Noon)
 					if err != nil {
 						t.Fatal(err)
@@ -106,7 +105,7 @@ func TestOwnChainsLeaveNothingOut(t *testing.T) {
 				f.Add("boss", agent.Supervisor)
 				f.Add("stranger", agent.Untrusted)
 				f.lineage = serving(lineage.Served{
-					Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: authority.Of(f.Records["stranger"]),
+					Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: f.own("stranger"),
 				})
 				header := chainOf(t, c.links...)
 				header.Set("Traceparent", parent)
@@ -141,7 +140,7 @@ func TestGatesBeginAnewForWhatComesAfter(t *testing.T) {
 			if !c.delegated {
 				header = http.Header{"Traceparent": {trace}}
 				f.lineage = serving(lineage.Served{
-					Trace: lineage.TraceID(trace), Holders: []agent.ID{"boss"}, Authority: authority.Of(f.Records["boss"]),
+					Trace: lineage.TraceID(trace), Holders: []agent.ID{"boss"}, Authority: f.own("boss"),
 				})
 			}
 			if c.gated {

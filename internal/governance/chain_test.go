@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ringfence.dev/ringfence/internal/agent"
-	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/delegation"
 	"ringfence.dev/ringfence/internal/killswitch"
 	"ringfence.dev/ringfence/internal/lineage"
@@ -170,7 +169,7 @@ func TestLinking(t *testing.T) {
 			f.lineage, f.policy.Missing = lineage.NewLedger(time.Minute), c.missing
 			if c.serves {
 				f.lineage.Begin("caller", lineage.Served{
-					Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: authority.Of(f.Records["stranger"]),
+					Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: f.own("stranger"),
 				}, meshtest.Noon)
 			}
 			x := f.decide(t, meshtest.Call{From: "caller", To: c.to, Body: meshtest.Send("do it"), Header: c.header}, "")

@@ -12,6 +12,7 @@ import (
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/delegation"
 	"ringfence.dev/ringfence/internal/gate"
 	"ringfence.dev/ringfence/internal/identity"
@@ -72,6 +73,11 @@ func newFixture() *fixture {
 }
 
 func (f *fixture) governor() *Governor { return New(f.config()) }
+
+// own is what an agent holds by itself.
+func (f *fixture) own(name agent.ID) authority.Authority {
+	return authority.OfHolder(f.mesh().holder(name, f.clock()), depths(f.policy.RingLimits))
+}
 
 func (f *fixture) config() Config {
 	config := Config{

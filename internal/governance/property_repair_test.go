@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
-	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/gate"
 	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/meshtest"
@@ -31,7 +30,7 @@ func TestChainsOfOnesOwnSayNothing(t *testing.T) {
 				f.Add("stranger", agent.Untrusted)
 				f.policy.Missing = missing
 				f.lineage = serving(lineage.Served{
-					Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: authority.Of(f.Records["stranger"]),
+					Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: f.own("stranger"),
 				})
 				header, bare := chainOf(t, links...), http.Header{}
 				if traced {
@@ -70,7 +69,7 @@ func TestWitnessesNameWhatBounds(t *testing.T) {
 		t.Errorf("gated, bounded by the gate: %s", got)
 	}
 	f.stands("caller", agent.User, agent.TrustUser)
-	f.lineage = serving(lineage.Served{Trace: lineage.TraceID(trace), Holders: []agent.ID{"boss"}, Authority: authority.Of(f.Records["boss"])})
+	f.lineage = serving(lineage.Served{Trace: lineage.TraceID(trace), Holders: []agent.ID{"boss"}, Authority: f.own("boss")})
 	if got := evidence(http.Header{"Traceparent": {trace}}); got != "ring of caller caller" {
 		t.Errorf("linked, bounded by the caller: %s", got)
 	}

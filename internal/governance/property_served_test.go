@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
-	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/gate"
 	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/meshtest"
@@ -102,7 +101,7 @@ func drawnServing(random *rand.Rand, f *fixture) []lineage.Served {
 	var calls []lineage.Served
 	for range random.IntN(4) {
 		holder := []agent.ID{"boss", "clerk", "weather"}[random.IntN(3)]
-		a := authority.Of(f.Records[holder])
+		a := f.own(holder)
 		a.Ring, a.Trust = min(a.Ring, rings[random.IntN(len(rings))]), trusts[random.IntN(len(trusts))]
 		a.Scope = append(a.Scope, scopes[random.IntN(len(scopes))])
 		if random.IntN(8) == 0 {
@@ -192,7 +191,7 @@ func TestDelegatesReachTheTasksOfTheirRoots(t *testing.T) {
 			header.Set("Agent-Gate", "tasks")
 		}
 		if c.served {
-			f.lineage = serving(lineage.Served{Trace: lineage.TraceID(trace), Holders: []agent.ID{"boss"}, Authority: authority.Of(f.Records["boss"])})
+			f.lineage = serving(lineage.Served{Trace: lineage.TraceID(trace), Holders: []agent.ID{"boss"}, Authority: f.own("boss")})
 			header.Set("Traceparent", trace)
 		}
 		x := f.signed(t, &draft{call: meshtest.Call{From: "caller", To: "/agents/ledger", Header: header}, raw: call("GetTask", `{"id":"boss's"}`)})

@@ -14,7 +14,6 @@ import (
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/audit"
-	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/delegation"
 	"ringfence.dev/ringfence/internal/gate"
 	"ringfence.dev/ringfence/internal/lineage"
@@ -211,7 +210,7 @@ func recordedTrial(t *testing.T, fault string) *trial {
 	case "served":
 		x := newTrial(t)
 		x.fixture.Add("boss", agent.User)
-		x.fixture.lineage = serving(lineage.Served{Holders: []agent.ID{"boss"}, Authority: authority.Of(x.Records["boss"])})
+		x.fixture.lineage = serving(lineage.Served{Holders: []agent.ID{"boss"}, Authority: x.own("boss")})
 		return x
 	default:
 		return newTrial(t, fault)

@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ringfence.dev/ringfence/internal/agent"
-	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/killswitch"
 	"ringfence.dev/ringfence/internal/limit"
@@ -176,7 +175,7 @@ func TestOthersCostNobody(t *testing.T) {
 			c.setup(f)
 			f.lineage = lineage.NewLedger(time.Minute)
 			f.lineage.Begin("caller", lineage.Served{
-				Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: authority.Of(f.Records["stranger"]),
+				Trace: lineage.TraceID(trace), Holders: []agent.ID{"stranger"}, Authority: f.own("stranger"),
 			}, meshtest.Noon)
 			var signals []trust.Signal
 			f.observe = func(o trust.Outcome) { signals = append(signals, trust.Classify(o)...) }

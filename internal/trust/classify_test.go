@@ -220,7 +220,7 @@ func denials(t *testing.T) (reasons []string) {
 
 func TestWeights(t *testing.T) {
 	t.Parallel()
-	for _, kind := range Kinds() {
+	for kind := range traits {
 		if (Weights{}).of(kind) <= 0 {
 			t.Errorf("%s counts for nothing", kind)
 		}

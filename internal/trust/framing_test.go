@@ -61,7 +61,7 @@ func TestOneFramerChangesNothing(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(21, 22))
 	plain := func(e Event) bool { return !e.framable() }
-	kinds := slices.DeleteFunc(Kinds(), Kind.Good)
+	kinds := slices.DeleteFunc(signals(), Kind.Good)
 	framings := 0
 	for range 200 {
 		without, with := State{}, State{}

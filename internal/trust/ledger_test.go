@@ -135,13 +135,14 @@ func TestReplicasConverge(t *testing.T) {
 		ledgers[i] = open(t, config)
 	}
 	names := []agent.ID{"alice", "bob", "carol"}
+	kinds := signals()
 	var running sync.WaitGroup
 	for i, l := range ledgers {
 		for worker := range uint64(2) {
 			running.Go(func() {
 				random := rand.New(rand.NewPCG(uint64(i), worker))
 				for range 300 {
-					s := signal(Kinds()[random.IntN(len(Kinds()))], names[random.IntN(3)], agent.ID(fmt.Sprintf("peer-%d", random.IntN(30))))
+					s := signal(kinds[random.IntN(len(kinds))], names[random.IntN(3)], agent.ID(fmt.Sprintf("peer-%d", random.IntN(30))))
 					l.Observe(s)
 				}
 			})

@@ -2,8 +2,10 @@ package trust
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +16,9 @@ import (
 
 // start is when the histories of tests begin.
 const start = int64(1_767_225_600)
+
+// signals returns the kinds of signals, sorted.
+func signals() []Kind { return slices.Sorted(maps.Keys(traits)) }
 
 func at(seconds int64) time.Time { return time.Unix(seconds, 0) }
 
@@ -46,7 +51,7 @@ func veteran(base agent.Trust) (s State, now int64) {
 
 // anyEvent returns an event with anything in it, most of it plausible.
 func anyEvent(random *rand.Rand, now int64) Event {
-	kinds := append(Kinds(), Registered, Cleared, "", "nonsense")
+	kinds := append(signals(), Registered, Cleared, "", "nonsense")
 	e := Event{
 		Kind: kinds[random.IntN(len(kinds))], Counterparty: agent.ID(fmt.Sprintf("peer-%d", random.IntN(100))),
 		At: now + random.Int64N(3*day) - day/2, Count: 1 + random.Int64N(5), Framable: random.IntN(3) == 0, Severe: random.IntN(50) == 0,
@@ -222,7 +227,7 @@ func FuzzApply(f *testing.F) {
 	f.Add(int64(0), int64(1), int64(Point), uint8(0), "peer", int64(start), int64(Point), int64(Point))
 	f.Add(int64(math.MaxInt64), int64(math.MinInt64), int64(math.MaxInt64), uint8(200), "", int64(math.MinInt64), int64(math.MaxInt64), int64(-1))
 	f.Fuzz(func(t *testing.T, when, count, weight int64, kind uint8, peer string, last, r, s int64) {
-		kinds := append(Kinds(), Registered, Cleared)
+		kinds := append(signals(), Registered, Cleared)
 		state := newState(agent.TrustUser)
 		state.At = min(max(last, 0), maxTime)
 		state.Good, state.Bad = min(max(Evidence(r), 0), MaxEvidence), min(max(Evidence(s), 0), MaxEvidence)
