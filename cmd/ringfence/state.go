@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -132,19 +133,13 @@ func newTrust(p trustParts) (*trust.Ledger, error) {
 		Changed: p.Review.ask,
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, journal.Close(), file.Close())
 	}
 	p.Lifecycle.Append(fx.StopHook(func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, trustFlush)
 		defer cancel()
 		problem := ledger.Close(ctx)
-		if err := journal.Close(); problem == nil {
-			problem = err
-		}
-		if err := file.Close(); problem == nil {
-			problem = err
-		}
-		return problem
+		return errors.Join(problem, journal.Close(), file.Close())
 	}))
 	p.Metrics.MustRegister(trustMetrics(ledger)...)
 	return ledger, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -117,6 +118,7 @@ func TestMirrorSaysHowFarBehind(t *testing.T) {
 	b.fails.Store(true)
 	(*b.ended.Load())()
 	for m.Healthy() == nil {
+		runtime.Gosched()
 		if t.Context().Err() != nil {
 			t.Fatal("the loss was not noticed")
 		}
