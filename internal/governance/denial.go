@@ -31,7 +31,7 @@ func (x *Exchange) denial() a2a.Denial {
 	}
 	return a2a.Denial{
 		Binding:    x.Binding,
-		Streaming:  x.Operation.Method.Streaming(),
+		Streaming:  x.awaitsEvents(),
 		RequestID:  x.Operation.RequestID,
 		Transport:  wire.Transport,
 		HTTPStatus: wire.HTTP,
@@ -46,6 +46,24 @@ func (x *Exchange) denial() a2a.Denial {
 			{Key: "party", Value: string(v.Party)},
 		},
 	}
+}
+
+// awaitsEvents reports whether the caller reads the answer as a stream. Where the body is not read yet, or cannot be, the
+// method is unknown: then it is a caller that accepts nothing but events.
+func (x *Exchange) awaitsEvents() bool {
+	if x.Operation.Method != "" {
+		return x.Operation.Method.Streaming()
+	}
+	accepts := x.Request.Header.Values("accept")
+	for _, line := range accepts {
+		for element := range strings.SplitSeq(line, ",") {
+			media, _, _ := strings.Cut(element, ";")
+			if !strings.EqualFold(strings.TrimSpace(media), eventStream) {
+				return false
+			}
+		}
+	}
+	return len(accepts) > 0
 }
 
 // DecisionHeader carries the decision id on denials, for people who read headers.

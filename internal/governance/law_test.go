@@ -199,6 +199,41 @@ func FuzzParsePassage(f *testing.F) {
 	})
 }
 
+// TestDenialsOfUnreadBodies holds that a caller that waits for a stream is told of a denial which comes before its method
+// is known: its client takes anything but an event for an empty stream.
+func TestDenialsOfUnreadBodies(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		accept []string
+		media  string
+	}{
+		"none":              {nil, "application/json"},
+		"events":            {[]string{"text/event-stream"}, "text/event-stream"},
+		"events-weighed":    {[]string{"Text/Event-Stream; q=0.9"}, "text/event-stream"},
+		"anything":          {[]string{"*/*"}, "application/json"},
+		"both":              {[]string{"application/json, text/event-stream"}, "application/json"},
+		"both-in-two-lines": {[]string{"text/event-stream", "application/json"}, "application/json"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture()
+			f.policy.RingLimits[agent.User].Burst = 0
+			request, _ := f.request(t, pay)
+			for _, value := range c.accept {
+				request.Header = append(request.Header, identity.Field{Name: "accept", Value: value})
+			}
+			x := f.governor().Open(t.Context(), request)
+			if x.Verdict.Reason != "rate-exceeded" {
+				t.Fatalf("verdict %+v", x.Verdict)
+			}
+			if media := x.Denial().Headers[0][1]; media != c.media {
+				t.Errorf("the denial is %s and should be %s", media, c.media)
+			}
+		})
+	}
+}
+
 func TestDenialTellsLittle(t *testing.T) {
 	t.Parallel()
 	f := newFixture()
