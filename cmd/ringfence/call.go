@@ -34,7 +34,8 @@ func callCommand() *cobra.Command {
 		Use:   "call AGENT-URL [TEXT]",
 		Short: "Call an agent through the mesh, signing as an agent",
 		Long: `Resolve an agent's card at its mesh URL and send it a message with the official A2A client, every request signed
-with the key of --key. Answers are printed as JSON, one event a line with --stream.`,
+with the key of --key. Answers are printed as JSON, one event a line with --stream. A refusal
+of the mesh is printed with the id of its decision, which /v1/decisions/<id> of the API looks up.`,
 		Example: `  ringfence call --key concierge.pem http://127.0.0.1:10000/agents/weather "Will it rain in Paris?"
   ringfence call --key concierge.pem --stream http://127.0.0.1:10000/agents/weather "Will it rain in Paris?"
   ringfence call --key concierge.pem --get --task 7c9e http://127.0.0.1:10000/agents/weather`,
@@ -57,7 +58,7 @@ with the key of --key. Answers are printed as JSON, one event a line with --stre
 			encoder := json.NewEncoder(cmd.OutOrStdout())
 			for event, err := range f.events(ctx, agent, args) {
 				if err != nil {
-					return err
+					return told(err)
 				}
 				if err := encoder.Encode(event); err != nil {
 					return fmt.Errorf("printing answer: %w", err)
@@ -115,14 +116,14 @@ func (f *callFlags) dial(ctx context.Context, base string, rights http.Header) (
 		return nil, errors.New("AGENT-URL must be the agent's URL in the mesh, such as http://127.0.0.1:10000/agents/weather")
 	}
 	// No client timeout: it would end streams. The command's own timeout bounds everything.
-	signed := &http.Client{Transport: adding{rights, &identity.Transport{Signer: s, Base: http.DefaultTransport}}}
+	signed := &http.Client{Transport: telling{adding{rights, &identity.Transport{Signer: s, Base: http.DefaultTransport}}}}
 	// Cards are for everybody; what the agent may not do is told by the call itself, which says why.
-	card, err := agentcard.NewResolver(http.DefaultClient).Resolve(ctx, base)
+	card, err := agentcard.NewResolver(&http.Client{Transport: telling{http.DefaultTransport}}).Resolve(ctx, base)
 	if status := (*agentcard.ErrStatusNotOK)(nil); errors.As(err, &status) && status.StatusCode == http.StatusNotFound {
 		return nil, fmt.Errorf("no agent is registered at %s: %w", base, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("resolving the card at %s: %w", base, err)
+		return nil, fmt.Errorf("resolving the card at %s: %w", base, told(err))
 	}
 	agent, err := a2aclient.NewFromCard(ctx, card, a2aclient.WithJSONRPCTransport(signed), a2aclient.WithRESTTransport(signed))
 	if err != nil {
