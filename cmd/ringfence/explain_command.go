@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -29,11 +30,13 @@ func explainCommand() *cobra.Command {
 factor sees and says. Nothing is sent to the agent, no nonce is used, nothing is counted or recorded.
 
 With --from, the named agent is taken to be the caller, as if it had signed the request. Without, the evidence in
---header is judged: the output of ` + "`ringfence sign`" + `, for example. With TEXT, the request is a JSON-RPC
+--header is judged: the output of ` + "`ringfence sign`" + `, for example, which @FILE reads. With TEXT, the request is a JSON-RPC
 SendMessage; --data gives any other body.`,
 		Example: `  ringfence explain --from concierge weather "Will it rain in Paris?"
   ringfence explain --from concierge --delegation "$CHAIN" ledger "Pay the rent"
-  ringfence explain --from concierge --data @call.json ledger`,
+  ringfence explain --from concierge --data @call.json ledger
+  ringfence sign --key concierge.pem --data @call.json http://127.0.0.1:10000/agents/ledger |
+    ringfence explain --header @- --data @call.json ledger`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := api.client()
@@ -65,7 +68,7 @@ SendMessage; --data gives any other body.`,
 	flags.StringVar(&f.peer, "peer", "", "SPIFFE ID of the connection")
 	flags.StringVar(&f.delegation, "delegation", "", "chain of delegation under which the agent calls; @FILE reads a file, @- reads standard input")
 	flags.StringVar(&f.gate, "gate", "", "gate through which the caller acts")
-	flags.StringArrayVarP(&f.headers, "header", "H", nil, "further header, such as 'A2A-Version: 1.0'")
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "further header, such as 'A2A-Version: 1.0'; @FILE reads lines of a file, @- of standard input")
 	flags.BoolVar(&f.stream, "stream", false, "with TEXT, ask for a stream of events")
 	flags.BoolVar(&f.asJSON, "json", false, "print JSON instead of a table")
 	return cmd
@@ -73,7 +76,7 @@ SendMessage; --data gives any other body.`,
 
 func (f *explainFlags) describe(stdin io.Reader, args []string) (explainBody, error) {
 	b := explainBody{Caller: agent.ID(f.from), Callee: agent.ID(args[0]), Method: f.method, Path: f.path, Peer: f.peer, Headers: map[string]string{}}
-	given, err := parseHeaders(f.headers)
+	given, err := readHeaders(stdin, f.headers)
 	if err != nil {
 		return explainBody{}, err
 	}
@@ -104,6 +107,19 @@ func (f *explainFlags) describe(stdin io.Reader, args []string) (explainBody, er
 		b.Headers["content-type"] = "application/json"
 	}
 	return b, err
+}
+
+// readHeaders returns header fields: each given as itself, or as the lines of a file or of standard input.
+func readHeaders(stdin io.Reader, given []string) (http.Header, error) {
+	var lines []string
+	for _, one := range given {
+		data, err := readGiven(stdin, one)
+		if err != nil {
+			return nil, fmt.Errorf("reading headers: %w", err)
+		}
+		lines = append(lines, strings.FieldsFunc(string(data), func(r rune) bool { return r == '\n' || r == '\r' })...)
+	}
+	return parseHeaders(lines)
 }
 
 // messageBody returns the body of a JSON-RPC call that sends one text.

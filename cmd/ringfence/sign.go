@@ -72,22 +72,24 @@ a file: use --data-binary there.`,
 }
 
 func readBody(stdin io.Reader, data string) ([]byte, error) {
-	name, ok := strings.CutPrefix(data, "@")
-	if !ok {
-		return []byte(data), nil
-	}
-	if name == "-" {
-		body, err := io.ReadAll(stdin)
-		if err != nil {
-			return nil, fmt.Errorf("reading body from standard input: %w", err)
-		}
-		return body, nil
-	}
-	body, err := os.ReadFile(name)
+	body, err := readGiven(stdin, data)
 	if err != nil {
 		return nil, fmt.Errorf("reading body: %w", err)
 	}
 	return body, nil
+}
+
+// readGiven returns what a flag gives: itself, the content of @FILE, or standard input for @-.
+func readGiven(stdin io.Reader, given string) ([]byte, error) {
+	name, ok := strings.CutPrefix(given, "@")
+	switch {
+	case !ok:
+		return []byte(given), nil
+	case name == "-":
+		return io.ReadAll(stdin)
+	default:
+		return os.ReadFile(name)
+	}
 }
 
 func parseHeaders(lines []string) (http.Header, error) {

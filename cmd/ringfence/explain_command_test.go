@@ -1,0 +1,31 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReadHeaders(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "signature")
+	if err := os.WriteFile(file, []byte("Signature: agent=:eA==:\r\nContent-Digest: sha-256=:eQ==:\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readHeaders(strings.NewReader("A: 1\nB: 2\n"), []string{"@" + file, "A2A-Version: 1.0", "@-"})
+	want := http.Header{
+		"Signature": {"agent=:eA==:"}, "Content-Digest": {"sha-256=:eQ==:"}, "A2a-Version": {"1.0"}, "A": {"1"}, "B": {"2"},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+	for _, wrong := range []string{"@" + file + "-missing", "no colon"} {
+		if _, err := readHeaders(nil, []string{wrong}); err == nil {
+			t.Errorf("%q is taken", wrong)
+		}
+	}
+}
