@@ -60,12 +60,15 @@ The key of --to is a did:key, or a file with the agent's key or its public key i
 	flags.StringVar(&f.key, "key", os.Getenv("RINGFENCE_KEY"), "private key file of the agent that delegates (default: $RINGFENCE_KEY)")
 	flags.StringVar(&f.keyID, "key-id", "", "DID URL of the key (default: its did:key)")
 	flags.StringVar(&f.to, "to", "", "key of the agent that is to act: a did:key or a key file (required)")
-	flags.StringArrayVar(&f.can, "can", nil, "capability that is granted, as verb:resource; repeat for several")
+	flags.StringArrayVar(&f.can, "can", nil, "capability that is granted, as verb:resource; repeat for several (required)")
 	flags.DurationVar(&f.lifetime, "for", 0, "how long the link lasts, at most 24h (default 1h, or what is left of the parent)")
 	flags.IntVar(&f.depth, "depth", 0, "how many further links may follow")
 	flags.StringVar(&f.parent, "parent", "", "chain to go below; @FILE reads a file, @- reads standard input")
 	flags.StringArrayVar(&f.audience, "audience", nil, "agent that the link is meant for; repeat for several (default: any)")
-	cmd.MarkFlagRequired("to") //nolint:errcheck // the flag exists
+	// A link that grants nothing is a mistake: it verifies, and lets nothing through.
+	for _, name := range []string{"to", "can"} {
+		cmd.MarkFlagRequired(name) //nolint:errcheck // the flag exists
+	}
 	cmd.AddCommand(delegateInspectCommand())
 	return cmd
 }
@@ -128,7 +131,7 @@ func holderKey(given string) (ed25519.PublicKey, error) {
 
 // readDelegation returns the value of the header Agent-Delegation that a flag gives: the value itself, @FILE or @-.
 func readDelegation(stdin io.Reader, given string) (string, error) {
-	data, err := readBody(stdin, given)
+	data, err := readGiven(stdin, given)
 	if err != nil {
 		return "", fmt.Errorf("reading delegation: %w", err)
 	}

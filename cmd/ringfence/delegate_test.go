@@ -81,15 +81,16 @@ func TestDelegateCommandRefuses(t *testing.T) {
 		name, says string
 		args       []string
 	}{
-		{"no-holder", `"to" not set`, []string{"--key", keyFile}},
-		{"holder-by-hash", "did:key", []string{"--key", keyFile, "--to", "did:mesh:abc"}},
-		{"holder-that-is-not-there", "reading the key", []string{"--key", keyFile, "--to", "nowhere.pem"}},
+		{"no-holder", `"can", "to" not set`, []string{"--key", keyFile}},
+		{"holder-by-hash", "did:key", []string{"--can", "read:*", "--key", keyFile, "--to", "did:mesh:abc"}},
+		{"holder-that-is-not-there", "reading the key", []string{"--can", "read:*", "--key", keyFile, "--to", "nowhere.pem"}},
+		{"nothing-granted", `"can" not set`, []string{"--key", keyFile, "--to", holder}},
 		{"no-capability", "--can", []string{"--key", keyFile, "--to", holder, "--can", "read"}},
-		{"no-audience", "--audience", []string{"--key", keyFile, "--to", holder, "--audience", "A B"}},
-		{"too-long", "live", []string{"--key", keyFile, "--to", holder, "--for", "25h"}},
-		{"another's-parent", "another key", []string{"--key", keyFile, "--to", holder, "--parent", strings.TrimSpace(root)}},
-		{"below-a-last-link", "no link below", []string{"--key", holder, "--to", keyFile, "--parent", strings.TrimSpace(root)}},
-		{"parent-that-is-not-there", "reading delegation", []string{"--key", holder, "--to", keyFile, "--parent", "@nowhere"}},
+		{"no-audience", "--audience", []string{"--can", "read:*", "--key", keyFile, "--to", holder, "--audience", "A B"}},
+		{"too-long", "live", []string{"--can", "read:*", "--key", keyFile, "--to", holder, "--for", "25h"}},
+		{"another's-parent", "another key", []string{"--can", "read:*", "--key", keyFile, "--to", holder, "--parent", strings.TrimSpace(root)}},
+		{"below-a-last-link", "no link below", []string{"--can", "read:*", "--key", holder, "--to", keyFile, "--parent", strings.TrimSpace(root)}},
+		{"parent-that-is-not-there", "reading delegation", []string{"--can", "read:*", "--key", holder, "--to", keyFile, "--parent", "@nowhere"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -144,6 +144,10 @@ func gateDeleteCommand() *cobra.Command {
 }
 
 func printGates(out io.Writer, gates ...gateBody) error {
+	if len(gates) == 0 {
+		_, err := fmt.Fprintln(out, "no gate is declared")
+		return err
+	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "GATE\tSTATE\tFROM\tTO\tOPERATIONS\tRING\tUNTIL\tDECLARED BY\tACCEPTED BY\tDIGEST")
 	for _, g := range gates {

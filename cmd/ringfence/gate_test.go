@@ -83,6 +83,9 @@ func TestGateCommands(t *testing.T) {
 	if out, err := command("delete", "metrics"); err != nil || out != "" {
 		t.Errorf("delete: %q, %v", out, err)
 	}
+	if out, err := command("list"); err != nil || out != "no gate is declared\n" {
+		t.Errorf("list without gates: %q, %v", out, err)
+	}
 	if _, err := command("delete", "metrics"); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("deleting it again: %v", err)
 	}

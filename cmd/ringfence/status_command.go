@@ -59,7 +59,7 @@ func statusCommand(status agent.Status, cmd *cobra.Command) *cobra.Command {
 		return nil
 	}
 	api.register(cmd.Flags())
-	cmd.Flags().StringVar(&reason, "reason", "", "why; it is kept with the agent")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; it is kept with the agent (required)")
 	cmd.MarkFlagRequired("reason") //nolint:errcheck // the flag exists
 	return cmd
 }

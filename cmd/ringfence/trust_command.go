@@ -173,7 +173,8 @@ its score gives. The log of trust keeps who cleared it and why.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&clearance.Reason, "reason", "", "why the agent may take part again")
+	cmd.Flags().StringVar(&clearance.Reason, "reason", "", "why the agent may take part again (required)")
+	cmd.MarkFlagRequired("reason") //nolint:errcheck // the flag exists
 	cmd.Flags().StringVar(&clearance.By, "by", "", "who decided that (default: the name of this machine's user)")
 	api.register(cmd.Flags())
 	return cmd
