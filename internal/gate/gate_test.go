@@ -77,6 +77,10 @@ func (m *mesh) isOpen(l *Ledger) bool {
 	return ok
 }
 
+func (m *mesh) closed(l *Ledger) string {
+	return l.Image().Closed("metrics", m.agents["broker"], m.agents["ledger"], m.now)
+}
+
 func TestGateOpensWithBothConsents(t *testing.T) {
 	t.Parallel()
 	m := newMesh(t)
@@ -149,7 +153,18 @@ func TestWhatClosesAGate(t *testing.T) {
 				t.Error("the gate is still there")
 			}
 		},
+		"over":        func(_ *testing.T, m *mesh, _ *Ledger) { m.now = declaration().Until },
 		"caller-gone": func(_ *testing.T, m *mesh, _ *Ledger) { m.agents["broker"] = nil },
+	}
+	const unaccepted, inactive, anew = "gate metrics is not accepted", "gate metrics is for agents that are not active",
+		"gate metrics was declared before one of its agents was registered anew"
+	reasons := map[string]string{
+		"operations-changed": unaccepted, "ring-changed": unaccepted, "until-changed": unaccepted, "skill-changed": unaccepted,
+		"callee-changed": "gate metrics is for other agents", "caller-gone": "gate metrics is for other agents",
+		"caller-quarantined": inactive, "callee-revoked": inactive,
+		"caller-registered-anew": anew, "callee-registered-anew": anew,
+		"removed": "no gate of this name",
+		"over":    "gate metrics is over",
 	}
 	for name, act := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -159,9 +174,15 @@ func TestWhatClosesAGate(t *testing.T) {
 			if !m.isOpen(l) {
 				t.Fatal("closed to begin with")
 			}
+			if why := m.closed(l); why != "" {
+				t.Errorf("open, and closed because it %s", why)
+			}
 			act(t, m, l)
 			if m.isOpen(l) {
 				t.Error("still open")
+			}
+			if why := m.closed(l); why != reasons[name] {
+				t.Errorf("closed because of %q, want %q", why, reasons[name])
 			}
 		})
 	}

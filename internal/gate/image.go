@@ -35,14 +35,38 @@ func (i Image) All() []Gate {
 // not later ones of their names.
 func (i Image) Open(id agent.ID, from, to *agent.Record, now time.Time) (Gate, bool) {
 	g, ok := i.Get(id)
-	if !ok || !g.valid || !now.Before(g.Until) || !g.between(from, to) {
+	if !ok || g.closed(from, to, now) != "" {
 		return Gate{}, false
 	}
 	return g, true
 }
 
-func (g *Gate) between(from, to *agent.Record) bool {
-	return from != nil && to != nil && from.Name == g.From && to.Name == g.To &&
-		from.Status == agent.Active && to.Status == agent.Active &&
-		!from.Created.After(g.Declared.At) && !to.Created.After(g.Declared.At)
+// Closed says, for people who look after the mesh, why the gate of the name is not open from one agent to the other at the
+// moment now. It is empty for a gate that Open returns.
+func (i Image) Closed(id agent.ID, from, to *agent.Record, now time.Time) string {
+	g, ok := i.Get(id)
+	if !ok {
+		return "no gate of this name"
+	}
+	if why := g.closed(from, to, now); why != "" {
+		return "gate " + string(g.ID) + " " + why
+	}
+	return ""
+}
+
+func (g *Gate) closed(from, to *agent.Record, now time.Time) string {
+	switch {
+	case from == nil || to == nil || from.Name != g.From || to.Name != g.To:
+		return "is for other agents"
+	case !g.valid:
+		return "is not accepted"
+	case !now.Before(g.Until):
+		return "is over"
+	case from.Status != agent.Active || to.Status != agent.Active:
+		return "is for agents that are not active"
+	case from.Created.After(g.Declared.At) || to.Created.After(g.Declared.At):
+		return "was declared before one of its agents was registered anew"
+	default:
+		return ""
+	}
 }

@@ -160,7 +160,9 @@ func (s chainStage) gated(x *Exchange, id string) Verdict {
 	}
 	open, ok := x.Mesh.Gates.Open(agent.ID(id), x.CallerRecord, x.Callee, x.Moment)
 	if !ok {
-		return deny(Forbidden, CalleeSide, "gate-closed", "there is no such gate from the caller to the callee that both have agreed on")
+		v := deny(Forbidden, CalleeSide, "gate-closed", "there is no such gate from the caller to the callee that both have agreed on")
+		v.Evidence = []string{x.Mesh.Gates.Closed(agent.ID(id), x.CallerRecord, x.Callee, x.Moment)}
+		return v
 	}
 	x.Authority = authority.Through(open.Opening(), x.Own)
 	x.Chain.Descent, x.Chain.Gate, x.Chain.Unchained = Gated, id, false

@@ -52,7 +52,7 @@ func TestFactorsDeny(t *testing.T) {
 		{"body", func(f *fixture) { f.policy.RingLimits[agent.User].Body = 16 }, "size", "body-too-large", ""},
 		{"rate", func(f *fixture) { f.policy.RingLimits[agent.User].PerSecond = 0 }, "rate", "rate-exceeded", ""},
 		{"concurrency", func(f *fixture) { f.policy.RingLimits[agent.User].Concurrent = 0 }, "concurrency", "calls-waiting", ""},
-		{"gate", func(f *fixture) { f.header = http.Header{"Agent-Gate": {"nowhere"}} }, "delegation", "gate-closed", ""},
+		{"gate", func(f *fixture) { f.header = http.Header{"Agent-Gate": {"nowhere"}} }, "delegation", "gate-closed", "no gate of this name"},
 		{"repeated-delegation", func(f *fixture) { f.header = http.Header{"Agent-Delegation": {"a", "b"}} }, "fields", "field-repeated", ""},
 	}
 	for _, c := range cases {
