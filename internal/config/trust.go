@@ -14,7 +14,7 @@ type Trust struct {
 	Weight int `yaml:"weight"`
 	// GoodHalfLife is after how long good evidence counts half, 1h to 8760h.
 	GoodHalfLife time.Duration `yaml:"goodHalfLife"`
-	// BadHalfLife is after how long bad evidence counts half, 1h to 8760h.
+	// BadHalfLife is after how long bad evidence counts half, goodHalfLife up to 8760h.
 	BadHalfLife time.Duration `yaml:"badHalfLife"`
 	// BadFactor is how many times more bad evidence counts than good, 1 to 100.
 	BadFactor int `yaml:"badFactor"`
@@ -22,7 +22,7 @@ type Trust struct {
 	GoodCap int `yaml:"goodCap"`
 	// Dwell is how long a score has to stay above a ring's threshold before the agent rises to it, 0s to 720h.
 	Dwell time.Duration `yaml:"dwell"`
-	// Quarantine lists the kinds of signals, and the reasons of decision records, beside forged delegations, after which an agent takes no part until a person clears it.
+	// Quarantine lists the kinds of signals, such as content-high or overreach, and the reasons of decision records, such as delegation-bad-signature, beside forged delegations, after which an agent takes no part until a person clears it.
 	Quarantine []string `yaml:"quarantine"`
 }
 

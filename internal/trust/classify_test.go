@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -269,5 +270,22 @@ func TestRulesValidate(t *testing.T) {
 	}
 	if agent.TrustUnknown.Ring() != agent.Untrusted || (Rules{}).Validate() == nil {
 		t.Error("the zero rules pass")
+	}
+}
+
+// TestQuarantineWords holds that the error for a word that quarantines nobody names the kinds that do.
+func TestQuarantineWords(t *testing.T) {
+	t.Parallel()
+	err := CheckQuarantine("attack")
+	if err == nil {
+		t.Fatal("any word quarantines")
+	}
+	_, list, _ := strings.Cut(err.Error(), "(")
+	list, _, _ = strings.Cut(list, ")")
+	named := strings.Split(list, ", ")
+	for _, kind := range Kinds() {
+		if counts := CheckQuarantine(string(kind)) == nil; counts != slices.Contains(named, string(kind)) {
+			t.Errorf("%s quarantines %t, and the error names %s", kind, counts, list)
+		}
 	}
 }

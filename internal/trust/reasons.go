@@ -66,5 +66,11 @@ func CheckQuarantine(word string) error {
 	if kind && !t.good && !t.callee || requestReasons[word] != "" || proved[word] || len(word) > len(contentPrefix) && strings.HasPrefix(word, contentPrefix) {
 		return nil
 	}
-	return fmt.Errorf("%q quarantines nobody: it is no kind of signal against a caller, and no reason of one", word)
+	var kinds []string
+	for _, k := range Kinds() {
+		if t := traits[k]; !t.good && !t.callee {
+			kinds = append(kinds, string(k))
+		}
+	}
+	return fmt.Errorf("%q quarantines nobody: it is no kind of signal against a caller (%s), and no reason of one", word, strings.Join(kinds, ", "))
 }
