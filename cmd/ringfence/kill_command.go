@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,10 +26,10 @@ A switch stays pulled until it is lifted. It does not change what is registered.
 	}
 	cmd.AddCommand(
 		killPullCommand(killScope{
-			use: "agent NAME", short: "Stop an agent, registered or not", example: `  ringfence kill agent weather --reason "answers nonsense"`, args: 1, path: agentSwitch,
+			use: "agent NAME", short: "Stop an agent, registered or not", example: `  ringfence kill agent weather --reason "answers nonsense"`, args: 1, path: agentSwitch, nobody: nobodyNamed,
 		}),
 		killPullCommand(killScope{
-			use: "owner OWNER", short: "Stop all agents of an owner", example: `  ringfence kill owner "team weather" --reason "key leaked"`, args: 1, path: ownerSwitch,
+			use: "owner OWNER", short: "Stop all agents of an owner", example: `  ringfence kill owner "team weather" --reason "key leaked"`, args: 1, path: ownerSwitch, nobody: nobodyOwned,
 		}),
 		killPullCommand(killScope{
 			use: "mesh", short: "Stop everybody", example: `  ringfence kill mesh --reason "incident 42"`, path: meshSwitch,
@@ -43,6 +44,8 @@ type killScope struct {
 	use, short, example string
 	args                int
 	path                func(args []string) string
+	// nobody reports that the switch is known to stop no agent that is registered: a name that is misspelled stops nobody.
+	nobody func(ctx context.Context, c client, name string) bool
 }
 
 func meshSwitch([]string) string       { return "/v1/kill/mesh" }
@@ -60,7 +63,13 @@ func killPullCommand(s killScope) *cobra.Command {
 				return err
 			}
 			note.By = first(note.By, operator())
-			return c.do(cmd.Context(), http.MethodPut, s.path(args), note, nil)
+			if err := c.do(cmd.Context(), http.MethodPut, s.path(args), note, nil); err != nil {
+				return err
+			}
+			if s.nobody != nil && s.nobody(cmd.Context(), c, args[0]) {
+				fmt.Fprintln(cmd.ErrOrStderr(), "the switch is pulled, but stops nobody at present: no registered agent has this name or owner")
+			}
+			return nil
 		},
 	}
 	flags := cmd.Flags()
@@ -68,6 +77,38 @@ func killPullCommand(s killScope) *cobra.Command {
 	flags.StringVar(&note.By, "by", "", "who pulls the switch (default: the name of this machine's user)")
 	api.register(flags)
 	return cmd
+}
+
+func nobodyNamed(ctx context.Context, c client, name string) bool {
+	return c.none(ctx, func(agent, _ string) bool { return agent == name })
+}
+
+func nobodyOwned(ctx context.Context, c client, owner string) bool {
+	return c.none(ctx, func(_, of string) bool { return of == owner })
+}
+
+// none reports that no registered agent is as asked, by its name and its owner. What cannot be told is not reported.
+func (c client) none(ctx context.Context, is func(name, owner string) bool) bool {
+	for token := ""; ; {
+		var page struct {
+			Agents []struct {
+				Name  string `json:"name"`
+				Owner string `json:"owner"`
+			} `json:"agents"`
+			NextPageToken string `json:"nextPageToken"`
+		}
+		if c.do(ctx, http.MethodGet, "/v1/agents?pageSize=10&pageToken="+url.QueryEscape(token), nil, &page) != nil {
+			return false
+		}
+		for _, a := range page.Agents {
+			if is(a.Name, a.Owner) {
+				return false
+			}
+		}
+		if token = page.NextPageToken; token == "" {
+			return true
+		}
+	}
 }
 
 // operator is the name of this machine's user, if it has one.

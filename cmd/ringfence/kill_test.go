@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -161,5 +162,35 @@ func TestKillAPI(t *testing.T) {
 	}
 	if status, answer := call("GET", "/v1/kill", ""); status != 200 || !strings.Contains(answer, "a/../b?") {
 		t.Errorf("without a store the list is %d %s", status, answer)
+	}
+}
+
+// TestKillOfNobody holds that a misspelled name is not taken for one that is stopped.
+func TestKillOfNobody(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT /v1/kill/", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /v1/agents", func(w http.ResponseWriter, r *http.Request) {
+		page := `{"agents": [{"name": "ledger", "owner": "finance"}], "nextPageToken": "2"}`
+		if r.URL.Query().Get("pageToken") == "2" {
+			page = `{"agents": [{"name": "weather", "owner": "team weather"}]}`
+		}
+		io.WriteString(w, page) //nolint:errcheck // the test fails by itself
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	for _, c := range []struct {
+		args   []string
+		nobody bool
+	}{
+		{[]string{"agent", "weather"}, false},
+		{[]string{"agent", "wether"}, true},
+		{[]string{"owner", "team weather"}, false},
+		{[]string{"owner", "weather"}, true},
+		{[]string{"mesh"}, false},
+	} {
+		if out, err := runKill(t, server.URL, c.args...); err != nil || strings.Contains(out, "stops nobody") != c.nobody {
+			t.Errorf("%q: %q, %v", c.args, out, err)
+		}
 	}
 }
