@@ -74,6 +74,9 @@ var traits = map[Kind]trait{
 	AnswerForeign:   {weight: Point, callee: true},
 }
 
+// Kinds returns the kinds of signals, sorted.
+func Kinds() []Kind { return slices.Sorted(maps.Keys(traits)) }
+
 // Good reports whether signals of the kind count for the agent.
 func (k Kind) Good() bool { return traits[k].good }
 
