@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"crypto/ed25519"
+	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -191,6 +194,29 @@ func TestKeysCommands(t *testing.T) {
 	} {
 		if _, err := keys(args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", args, err, want)
+		}
+	}
+}
+
+// TestReleaseOfOneHeldByEvidence holds that nobody takes an agent for released that its evidence still holds.
+func TestReleaseOfOneHeldByEvidence(t *testing.T) {
+	t.Parallel()
+	for held, want := range map[bool]string{true: "until `ringfence trust clear weather`", false: ""} {
+		mux := http.NewServeMux()
+		mux.HandleFunc("PUT /v1/agents/weather/status", func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, `{"status": "active", "statusChange": {"reason": "a mistake"}}`) //nolint:errcheck // the test fails by itself
+		})
+		mux.HandleFunc("GET /v1/agents/weather/trust", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"quarantined": %t}`, held)
+		})
+		api := httptest.NewServer(mux)
+		t.Cleanup(api.Close)
+		cmd := statusCommands()[1]
+		var warned bytes.Buffer
+		cmd.SetErr(&warned)
+		out, err := perform(t, cmd, "weather", "--reason", "a mistake", "--api", api.URL, "--token", "t")
+		if err != nil || out != "weather is active: a mistake\n" || !strings.Contains(warned.String(), want) || (want == "") != (warned.Len() == 0) {
+			t.Errorf("held %t: %q, %q, %v", held, out, &warned, err)
 		}
 	}
 }

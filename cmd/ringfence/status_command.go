@@ -21,8 +21,10 @@ and registration stay.`,
 			Example: `  ringfence quarantine weather --reason 'calls at night that nobody can explain'`,
 		}),
 		statusCommand(agent.Active, &cobra.Command{
-			Use:     "release AGENT",
-			Short:   "Let an agent out of quarantine",
+			Use:   "release AGENT",
+			Short: "Let an agent out of quarantine",
+			Long: `Let an agent out of the quarantine that a person put it in. Where evidence did, ringfence trust clear ends
+that.`,
 			Example: `  ringfence release weather --reason 'it was the backup'`,
 		}),
 		statusCommand(agent.Revoked, &cobra.Command{
@@ -56,10 +58,22 @@ func statusCommand(status agent.Status, cmd *cobra.Command) *cobra.Command {
 			return err
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s is %s: %s\n", args[0], changed.Status, first(changed.StatusChange.Reason, "as it was registered"))
+		if status == agent.Active {
+			warnOfLatch(cmd, c, args[0])
+		}
 		return nil
 	}
 	api.register(cmd.Flags())
 	cmd.Flags().StringVar(&reason, "reason", "", "why; it is kept with the agent (required)")
 	cmd.MarkFlagRequired("reason") //nolint:errcheck // the flag exists
 	return cmd
+}
+
+// warnOfLatch says that an agent whose status is active is held by evidence all the same. The release has happened, so that
+// failing to learn of it is no failure.
+func warnOfLatch(cmd *cobra.Command, c client, name string) {
+	var earned agentTrust
+	if err := c.do(cmd.Context(), http.MethodGet, trustPath(name, ""), nil, &earned); err == nil && earned.Quarantined {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s still takes no part: it is quarantined by evidence, until `ringfence trust clear %s`\n", name, name)
+	}
 }
