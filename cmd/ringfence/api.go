@@ -53,7 +53,7 @@ type registryParts struct {
 }
 
 func newRegistry(p registryParts) (*registry.Registry, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
 	defer cancel()
 	bucket, err := p.Store.Bucket(ctx, agentsBucket)
 	if err != nil {

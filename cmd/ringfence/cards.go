@@ -118,25 +118,12 @@ func followCards(lifecycle fx.Lifecycle, c config.Config, r *registry.Registry) 
 	if c.Cards.Refresh == 0 {
 		return
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	lifecycle.Append(fx.Hook{
-		OnStart: func(context.Context) error {
-			go func() {
-				defer close(done)
-				r.FollowCards(ctx, registry.Refresh{
-					Every:  c.Cards.Refresh,
-					AtOnce: cardsAtOnce,
-					Jitter: func() time.Duration { return randv2.N(c.Cards.Refresh/5) - c.Cards.Refresh/10 },
-				})
-			}()
-			return nil
-		},
-		OnStop: func(context.Context) error {
-			cancel()
-			<-done
-			return nil
-		},
+	background(lifecycle, func(ctx context.Context) {
+		r.FollowCards(ctx, registry.Refresh{
+			Every:  c.Cards.Refresh,
+			AtOnce: cardsAtOnce,
+			Jitter: func() time.Duration { return randv2.N(c.Cards.Refresh/5) - c.Cards.Refresh/10 },
+		})
 	})
 }
 

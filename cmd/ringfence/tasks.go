@@ -24,7 +24,7 @@ const tasksFlush = 5 * time.Second
 func newTasks(
 	lifecycle fx.Lifecycle, c config.Config, s store.Store, logger *slog.Logger, metrics prometheus.Registerer,
 ) (*task.Ledger, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
 	defer cancel()
 	bucket, err := s.Bucket(ctx, tasksBucket)
 	if err != nil {

@@ -108,8 +108,8 @@ func (s chainStage) delegated(x *Exchange, field string) Verdict {
 	if s.links == nil {
 		return deny(Internal, GatewaySide, "delegation-undecided", "whether the delegation holds could not be decided")
 	}
-	signatory, ok := x.Mesh.Signatory(x.Caller.KeyID, x.Moment)
-	if !ok || signatory.Agent != x.Caller.Agent {
+	signatory, ok := x.signatory()
+	if !ok {
 		return deny(Unauthenticated, GatewaySide, "delegation-unsigned", "a delegation counts only on a request that is signed by whom it was given to")
 	}
 	chain, refusal := s.links.Verify(delegation.Presentation{
@@ -155,7 +155,7 @@ func (s chainStage) compose(x *Exchange, chain delegation.Chain) Verdict {
 // gated lets the chain begin anew with the caller, within the gate that it names: the caller itself, as its signature says,
 // and nobody on the way. What it is part of stays in the record.
 func (s chainStage) gated(x *Exchange, id string) Verdict {
-	if signatory, ok := x.Mesh.Signatory(x.Caller.KeyID, x.Moment); !ok || signatory.Agent != x.Caller.Agent {
+	if _, ok := x.signatory(); !ok {
 		return deny(Unauthenticated, GatewaySide, "gate-unsigned", "a gate counts only on a request that is signed by the agent whose it is")
 	}
 	open, ok := x.Mesh.Gates.Open(agent.ID(id), x.CallerRecord, x.Callee, x.Moment)

@@ -48,13 +48,20 @@ func (standingStage) Judge(_ context.Context, x *Exchange) Verdict {
 	return allow()
 }
 
+// signatory returns whose the key is that signed the request, if it is still the caller's and the one it was then. What is
+// proved otherwise has none.
+func (x *Exchange) signatory() (identity.Signatory, bool) {
+	s, ok := x.Mesh.Signatory(x.Caller.KeyID, x.Moment)
+	return s, ok && s.Agent == x.Caller.Agent && string(s.Public) == x.Caller.Key
+}
+
 // proven reports whether what proved the caller still names it: a key may have been withdrawn since, or, in the document of
 // a did:web, another put in its place under the same name.
 func (x *Exchange) proven() bool {
 	switch x.Caller.Assurance {
 	case identity.AssuranceAgent, identity.AssuranceMesh:
-		signatory, ok := x.Mesh.Signatory(x.Caller.KeyID, x.Moment)
-		return ok && signatory.Agent == x.CallerRecord.Name && string(signatory.Public) == x.Caller.Key
+		_, ok := x.signatory()
+		return ok
 	case identity.AssuranceWorkload:
 		record, ok := x.Mesh.Agents.Workload(x.Caller.KeyID)
 		return ok && record.Name == x.CallerRecord.Name
