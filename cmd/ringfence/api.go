@@ -111,6 +111,7 @@ type apiParts struct {
 	Governor   *governance.Governor
 	Mesh       func() governance.Mesh
 	Guard      *nonce.Guard
+	Begun      guardBegun
 	Board      *killswitch.Board
 	Gates      *gate.Ledger
 	Documents  *did.Documents
@@ -137,7 +138,7 @@ func newAPI(p apiParts) (*api.Server, error) {
 		NotReady: func() []string {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
-			return notReady(p.Registry.Healthy(), p.Store.Healthy(ctx), p.Gateway.notReady(),
+			return notReady(p.Begun.over(time.Now()), p.Registry.Healthy(), p.Store.Healthy(ctx), p.Gateway.notReady(),
 				p.Board.Healthy(), p.Gates.Healthy(), p.Documents.Healthy(), p.Trust.Healthy(), p.Lineage.Healthy())
 		},
 		MetricsPage: promhttp.HandlerFor(p.Gatherer, promhttp.HandlerOpts{}),

@@ -184,6 +184,14 @@ const (
 // guardBegun is the moment until which signatures count as made too early to know whether they were used.
 type guardBegun time.Time
 
+// over returns nil once the second is over in which the memory began: what is signed in it is refused.
+func (b guardBegun) over(now time.Time) error {
+	if now.Unix() > time.Time(b).Unix() {
+		return nil
+	}
+	return errors.New("the memory of signatures began in this very second")
+}
+
 // newGuard returns what remembers which signatures were used. It begins with the process: what was made before is
 // refused.
 func newGuard(c config.Config, s store.Store) (*nonce.Guard, guardBegun, error) {
