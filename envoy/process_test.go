@@ -323,7 +323,9 @@ func TestStartFailures(t *testing.T) {
 			instance, err := envoy.Start(t.Context(), p)
 			if err == nil {
 				// A listener may be refused after the admin interface is up.
-				err = instance.Ready(t.Context())
+				if err = instance.Ready(t.Context()); err == nil {
+					err = instance.Wait() // it said that it was ready a moment before
+				}
 				_ = instance.Terminate(3 * time.Second)
 			}
 			if err == nil || !strings.Contains(err.Error(), test.want) {
