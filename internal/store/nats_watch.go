@@ -36,8 +36,8 @@ type initialState struct {
 	pending, count uint64
 	// seen holds the keys that had a message; true when the last was a value, whose removal has to be told.
 	seen map[string]bool
-	// missing holds, once it was needed, the keys that had no message yet.
-	missing map[string]struct{}
+	// target is, once it was needed, the sequence up to which everything has to be delivered.
+	target uint64
 }
 
 // Watch subscribes before it returns. It ends when the connection breaks, because a removal's trace may be
@@ -124,50 +124,39 @@ func (w *natsWatch) next(ctx context.Context) (*nats.Msg, error) {
 // complete reports that every key stored at the start was delivered. It asks the stream's leader, because the
 // consumer may live on a replica that lags.
 func (w *natsWatch) complete(ctx context.Context, caughtUp bool) bool {
-	if w.initial.done() || !w.initial.worthAsking(caughtUp) {
-		return w.initial.done()
+	if w.initial.reached(w.last) || !w.initial.worthAsking(caughtUp) {
+		return w.initial.reached(w.last)
 	}
 	stream := w.bucket.stream
 	_, err := stream.GetMsg(ctx, w.last+1, jetstream.WithGetMsgSubject(w.subject))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return true
 	}
-	if w.initial.missing != nil {
+	if w.initial.target != 0 {
 		return false
 	}
-	// Others write all the time: wait for the keys that exist now, whatever becomes of them.
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(w.subject))
+	// Others write all the time: wait for what is written by now. What takes the place of a message comes behind it.
+	info, err := stream.Info(ctx)
 	if err != nil {
 		return false
 	}
-	w.initial.missing = map[string]struct{}{}
-	for subject := range info.State.Subjects {
-		w.initial.expect(w.key(subject))
-	}
-	return w.initial.done()
+	w.initial.target = info.State.LastSeq
+	return w.initial.reached(w.last)
 }
 
 // worthAsking tells when the server may have delivered all. Its own count of what is pending trails the
 // writes, so it proves nothing.
 func (s *initialState) worthAsking(caughtUp bool) bool {
-	return caughtUp || s.missing == nil && s.count >= s.pending
+	return caughtUp || s.target == 0 && s.count >= s.pending
 }
 
-// expect adds a key that exists to the missing ones, unless it had a message.
-func (s *initialState) expect(key string) {
-	if _, had := s.seen[key]; !had {
-		s.missing[key] = struct{}{}
-	}
-}
-
-func (s *initialState) done() bool { return s.missing != nil && len(s.missing) == 0 }
+func (s *initialState) reached(last uint64) bool { return s.target != 0 && last >= s.target }
 
 // note remembers a key's message and tells whether the watcher is to hear of it.
 func (s *initialState) note(event Event) bool {
 	known := s.seen[event.Key]
 	s.count++
 	s.seen[event.Key] = !event.Deleted
-	delete(s.missing, event.Key)
 	return known || !event.Deleted
 }
 
