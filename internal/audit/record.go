@@ -51,6 +51,18 @@ type Record struct {
 	Micros int64 `json:"tookMicros"`
 }
 
+// PolicyCall is what policies are asked about a call beside what its record says anyway: enough to ask others later.
+type PolicyCall struct {
+	CallerOwner agent.Owner `json:"callerOwner,omitempty"`
+	CalleeOwner agent.Owner `json:"calleeOwner,omitempty"`
+	Origin      agent.ID    `json:"origin,omitempty"`
+	// Hops is how many agents stand before the caller.
+	Hops   int    `json:"hops,omitempty"`
+	Action string `json:"action,omitempty"`
+	// Bytes is how long the body of the request was.
+	Bytes int `json:"bytes,omitempty"`
+}
+
 // Authority is with what rights a caller acted.
 type Authority struct {
 	// Descent is own, delegated, linked, low-water or gated.
