@@ -24,6 +24,15 @@ const (
 // Parties is a set of parties.
 type Parties uint8
 
+// PartiesOf returns the set of the parties.
+func PartiesOf(parties ...Party) Parties {
+	var set Parties
+	for _, p := range parties {
+		set |= p.set()
+	}
+	return set
+}
+
 // Mode says what comes of a document's outcomes. The zero value enforces.
 type Mode uint8
 
@@ -77,7 +86,8 @@ const (
 	ByOwner
 	// ByPair: each pair of calling and called agent.
 	ByPair
-	// BySkill: each declared skill of each called agent, all callers together; calls that declare none share one limit.
+	// BySkill: each skill of each called agent, all callers together; calls that declare none, or one that the called agent
+	// does not have, share one limit.
 	BySkill
 	// ByTarget: each called agent, all callers together.
 	ByTarget
@@ -219,8 +229,9 @@ type Call struct {
 	CalleeOwner agent.Owner
 	Method      a2a.Method
 	Effect      agent.Effect
-	// Skill and Action are what the caller declares.
+	// Skill and Action are what the caller declares; Offered reports that the callee has the skill.
 	Skill, Action string
+	Offered       bool
 	// Bytes is how long the body is.
 	Bytes int
 	// At is the moment of the decision.
