@@ -19,6 +19,7 @@ import (
 // into a 503.
 var (
 	errOrder    = errors.New("the filter must send request headers first, then the body, then what the agent answers")
+	errReplace  = errors.New("a request that ends in trailers cannot be replaced")
 	errBodyMode = errors.New("the filter must send whole bodies: set request_body_mode to BUFFERED")
 )
 
@@ -167,6 +168,12 @@ func (e *exchange) close(ctx context.Context, body []byte, proceed *extprocv3.Pr
 	e.entered = true
 	e.governor.Close(ctx, e.current, body)
 	e.decided = true
+	if e.current.Sent != nil && e.current.Verdict.Decision == governance.Allow {
+		var err error
+		if proceed, err = replaced(proceed, e.current.Sent); err != nil {
+			return nil, false, err
+		}
+	}
 	return one(verdict(e.current, proceed)), !e.relays(), nil
 }
 

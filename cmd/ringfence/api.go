@@ -17,6 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/fx"
 
+	"ringfence.dev/ringfence/internal/approval"
+	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/cards"
 	"ringfence.dev/ringfence/internal/config"
 	"ringfence.dev/ringfence/internal/did"
@@ -28,8 +30,10 @@ import (
 	"ringfence.dev/ringfence/internal/nonce"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/registry/api"
+	"ringfence.dev/ringfence/internal/rulebook"
 	"ringfence.dev/ringfence/internal/store"
 	"ringfence.dev/ringfence/internal/task"
+	"ringfence.dev/ringfence/internal/token"
 	"ringfence.dev/ringfence/internal/trust"
 )
 
@@ -117,12 +121,21 @@ type apiParts struct {
 	Documents  *did.Documents
 	Trust      *trust.Ledger
 	Lineage    *lineage.Ledger
+	Book       *rulebook.Book
+	Approvals  *approval.Ledger
+	Approvers  *approval.Approvers
+	Tokens     *token.Issuers
+	Trail      *audit.Trail
 }
 
 func newAPI(p apiParts) (*api.Server, error) {
 	metrics, err := api.NewMetrics(p.Registerer, p.Registry.Snapshot)
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	people := approvalReview{
+		ledger: p.Approvals, approvers: func() *approval.Approvers { return p.Approvers }, subject: subjectOf(p.Tokens),
+		agent: api.Agent, now: time.Now, logger: p.Logger,
 	}
 	return api.New(api.Config{
 		Registry:  p.Registry,
@@ -133,13 +146,15 @@ func newAPI(p apiParts) (*api.Server, error) {
 			Addresses: func() cards.Addresses { return cardAddresses(p.Config, p.Listeners) },
 		},
 		Agents:      agentAccess(p.Mesh, p.Config.Store.Stale, p.Guard),
+		Admits:      people.admits,
 		DIDDocument: didDocument(p.Registry, p.Logger),
 		Now:         time.Now,
 		NotReady: func() []string {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			return notReady(p.Begun.over(time.Now()), p.Registry.Healthy(), p.Store.Healthy(ctx), p.Gateway.notReady(),
-				p.Board.Healthy(), p.Gates.Healthy(), p.Documents.Healthy(), p.Trust.Healthy(), p.Lineage.Healthy())
+				p.Board.Healthy(), p.Gates.Healthy(), p.Documents.Healthy(), p.Trust.Healthy(), p.Lineage.Healthy(),
+				p.Book.Healthy(), p.Approvals.Healthy())
 		},
 		MetricsPage: promhttp.HandlerFor(p.Gatherer, promhttp.HandlerOpts{}),
 		Metrics:     metrics,
@@ -153,6 +168,10 @@ func newAPI(p apiParts) (*api.Server, error) {
 			gateReview{gates: p.Gates, now: time.Now, logger: p.Logger}.register(a)
 			webReview{documents: p.Documents, logger: p.Logger}.register(a)
 			peerReview{lookup: peerLookup(p.Mesh, p.Config.Store.Stale), now: time.Now}.register(a)
+			people.register(a)
+			policyReview{
+				book: p.Book, recorded: p.Trail.Latest, parties: partiesOf(p.Config.Policies), now: time.Now, logger: p.Logger,
+			}.register(a)
 			explanation{governor: p.Governor, gateway: func() string { return publicURL(p.Config, p.Listeners) }}.register(a)
 		},
 	})

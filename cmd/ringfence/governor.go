@@ -9,12 +9,15 @@ import (
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/callback"
 	"ringfence.dev/ringfence/internal/config"
 	"ringfence.dev/ringfence/internal/delegation"
 	"ringfence.dev/ringfence/internal/did"
 	"ringfence.dev/ringfence/internal/governance"
+	"ringfence.dev/ringfence/internal/held"
 	"ringfence.dev/ringfence/internal/inspect"
 	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/lineage"
@@ -52,6 +55,10 @@ type governorParts struct {
 	Documents *did.Documents
 	Trust     *trust.Ledger
 	Lineage   *lineage.Ledger
+	Budgets   *budget.Meter
+	Approvals *approval.Ledger
+	Shelf     *held.Shelf
+	Listeners *listeners
 }
 
 func newGovernor(p governorParts) (*governance.Governor, error) {
@@ -59,19 +66,22 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading content rules: %w", err)
 	}
-	policy, err := policyOf(p.Config)
+	operator, err := operatorPolicy(p.Config, p.Listeners)
 	if err != nil {
 		return nil, err
 	}
 	return governance.New(governance.Config{
 		Mesh:      p.Mesh,
-		Policy:    policy,
+		Policy:    operator,
 		Replay:    p.Guard,
 		Tokens:    p.Tokens,
 		Unknown:   p.Documents.Miss,
 		Links:     delegation.NewVerifier(p.Config.Delegation.Links),
 		Lineage:   p.Lineage,
 		Meter:     limit.NewMeter(time.Now()),
+		Budgets:   p.Budgets,
+		Approvals: p.Approvals,
+		Shelf:     p.Shelf,
 		Observe:   func(o trust.Outcome) { p.Trust.Observe(trust.Classify(o)...) },
 		Scanner:   rules,
 		Tasks:     p.Tasks,
@@ -86,8 +96,8 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 	}), nil
 }
 
-// policyOf returns what the operator sets for the whole mesh.
-func policyOf(c config.Config) (governance.Policy, error) {
+// operatorPolicy returns what the operator sets for the whole mesh.
+func operatorPolicy(c config.Config, l *listeners) (governance.Policy, error) {
 	limits := a2a.Limits{Bytes: c.Limits.Body, Depth: c.Limits.Depth, Members: c.Limits.Members}
 	policy := governance.Policy{
 		Domain:        c.Mesh.Domain,
@@ -107,6 +117,7 @@ func policyOf(c config.Config) (governance.Policy, error) {
 		policy.Missing = governance.LenientMissing
 	}
 	policy.Stale = c.Store.Stale
+	policy.Parties, policy.StatusURL = partiesOf(c.Policies), approvalsURL(c, l)
 	for ring := agent.Untrusted; ring <= agent.Kernel; ring++ {
 		l := c.Rings.Limits(ring)
 		policy.RingLimits[ring] = limit.Limits{

@@ -15,29 +15,29 @@ import (
 
 // agentAccess lets active agents use parts of the API with their own signature, under the same profile and the same memory
 // of nonces as their calls, and no longer than these while changes cannot be followed.
-func agentAccess(mesh func() governance.Mesh, stale time.Duration, guard *nonce.Guard) func(*http.Request, []byte) error {
-	return func(r *http.Request, body []byte) error {
+func agentAccess(mesh func() governance.Mesh, stale time.Duration, guard *nonce.Guard) func(*http.Request, []byte) (agent.ID, error) {
+	return func(r *http.Request, body []byte) (agent.ID, error) {
 		now, m := time.Now(), mesh()
 		if m.Behind > stale {
-			return errors.New("the mesh cannot tell what has changed lately")
+			return "", errors.New("the mesh cannot tell what has changed lately")
 		}
 		proof, err := identity.Verify(received(r, body), m, now)
 		if err != nil {
-			return err
+			return "", err
 		}
 		record, _ := m.Agents.Agent(proof.Caller.Agent)
 		if holding, _ := m.Standing(record, now); !holding.Active {
-			return errors.New("the agent is suspended")
+			return "", errors.New("the agent is suspended")
 		}
 		if len(body) > 0 {
 			if err := identity.CheckDigest(proof.Caller.ContentDigest, body); err != nil {
-				return err
+				return "", err
 			}
 		}
 		if proof.Nonce == "" {
-			return nil
+			return proof.Caller.Agent, nil
 		}
-		return guard.Use(r.Context(), proof, now)
+		return proof.Caller.Agent, guard.Use(r.Context(), proof, now)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"ringfence.dev/ringfence/internal/killswitch"
 	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/rulebook"
 	"ringfence.dev/ringfence/internal/store"
 	"ringfence.dev/ringfence/internal/trust"
 )
@@ -187,6 +188,7 @@ type meshParts struct {
 	Gates     *gate.Ledger
 	Documents *did.Documents
 	Lineage   *lineage.Ledger
+	Book      *rulebook.Book
 }
 
 // newMesh returns what decisions know of the mesh at each moment.
@@ -195,7 +197,8 @@ func newMesh(p meshParts) func() governance.Mesh {
 		now := time.Now()
 		return governance.Mesh{
 			Agents: p.Agents.Snapshot(), Trust: p.Trust.Image(), Switches: p.Board.Image(), Gates: p.Gates.Image(), Documents: p.Documents.Image(),
-			Behind: max(p.Agents.Behind(now), p.Trust.Behind(now), p.Board.Behind(now), p.Gates.Behind(now), p.Documents.Behind(now), p.Lineage.Behind(now)),
+			Policies: p.Book.Image(),
+			Behind:   max(p.Agents.Behind(now), p.Trust.Behind(now), p.Board.Behind(now), p.Gates.Behind(now), p.Documents.Behind(now), p.Lineage.Behind(now), p.Book.Behind(now)),
 		}
 	}
 }

@@ -119,7 +119,7 @@ func (f *trusted) run(t *testing.T, args ...string) (string, error) {
 func TestAgentsLearnNoDealings(t *testing.T) {
 	t.Parallel()
 	f := newTrusted(t, observed(trust.Completed, "weather", "concierge"), observed(trust.LinkForged, "weather", "concierge"))
-	admitted := func(*http.Request, []byte) error { return nil }
+	admitted := func(*http.Request, []byte) (agent.ID, error) { return "concierge", nil }
 	server, err := api.New(api.Config{Agents: admitted, Logger: slog.New(slog.DiscardHandler), Extend: f.review.register})
 	if err != nil {
 		t.Fatal(err)

@@ -39,6 +39,13 @@ type Record struct {
 	Binding string `json:"binding,omitempty"`
 	Effect  string `json:"effect,omitempty"`
 	Skill   string `json:"skill,omitempty"`
+	// Call is the rest of what policies were asked about; nil when they were not. Epoch names the policies.
+	Call  *PolicyCall `json:"call,omitempty"`
+	Epoch string      `json:"policyEpoch,omitempty"`
+	// Shadows are what policies in shadow mode would have refused.
+	Shadows []Shadow `json:"shadows,omitempty"`
+	// Approval is the id of the case that people were asked about.
+	Approval string `json:"approval,omitempty"`
 	// Decision is allow, approve or deny.
 	Decision string `json:"decision"`
 	// Factor is the stage that denied; Party is whose boundary it guards; Reason is the stable word for why.
@@ -61,6 +68,16 @@ type PolicyCall struct {
 	Action string `json:"action,omitempty"`
 	// Bytes is how long the body of the request was.
 	Bytes int `json:"bytes,omitempty"`
+}
+
+// Shadow is what a rule in shadow mode would have come to.
+type Shadow struct {
+	Policy string `json:"policy"`
+	// Rule is its place in the document, from 0; -1 is the document as a whole.
+	Rule   int    `json:"rule"`
+	Kind   string `json:"kind,omitempty"`
+	Party  string `json:"party"`
+	Reason string `json:"reason"`
 }
 
 // Authority is with what rights a caller acted.

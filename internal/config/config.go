@@ -22,6 +22,8 @@ type Config struct {
 	Trust      Trust      `yaml:"trust"`
 	Rings      Rings      `yaml:"rings"`
 	Delegation Delegation `yaml:"delegation"`
+	Policies   Policies   `yaml:"policies"`
+	Approvals  Approvals  `yaml:"approvals"`
 	Content    Content    `yaml:"content"`
 	Tasks      Tasks      `yaml:"tasks"`
 	Push       Push       `yaml:"push"`

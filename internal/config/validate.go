@@ -38,6 +38,8 @@ func (c Config) Validate() error {
 	c.Trust.validate(&v)
 	c.Rings.validate(&v)
 	c.Delegation.validate(&v)
+	c.Policies.validate(&v)
+	c.Approvals.validate(&v, c.Identity.Issuers)
 	v.check(slices.Contains([]string{"enforce", "flag"}, c.Content.Mode), "content.mode", "must be enforce or flag")
 	v.check(slices.Contains([]string{"enforce", "flag", "off"}, c.Content.Answers), "content.answers", "must be enforce, flag or off")
 	c.Tasks.validate(&v)

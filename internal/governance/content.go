@@ -30,7 +30,7 @@ type contentStage struct {
 }
 
 func (s contentStage) Judge(_ context.Context, x *Exchange) Verdict {
-	return judgeContent(s.scanner, s.mode, x.Operation.Texts, inspect.Request)
+	return judgeContent(x, s.scanner, s.mode, x.Operation.Texts, inspect.Request)
 }
 
 // answeredContentStage holds what the agent said against the content rules. The history of a task repeats what its user
@@ -41,34 +41,44 @@ type answeredContentStage struct {
 }
 
 func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
-	if s.mode == ContentOff {
+	if s.mode == ContentOff && len(x.Policy.Thresholds) == 0 {
 		return allow()
 	}
 	texts := x.Answer.Texts
 	if slices.ContainsFunc(texts, saidByUser) {
 		texts = slices.DeleteFunc(slices.Clone(texts), saidByUser)
 	}
-	return judgeContent(s.scanner, s.mode, texts, inspect.Response)
+	return judgeContent(x, s.scanner, s.mode, texts, inspect.Response)
 }
 
 func saidByUser(t a2a.Text) bool { return t.Author == a2a.AuthorUser }
 
-func judgeContent(scanner Scanner, mode ContentMode, texts []a2a.Text, direction inspect.Direction) Verdict {
+// judgeContent holds texts against the rules, and what they find against the thresholds that policies set: these count
+// whatever the mode is.
+func judgeContent(x *Exchange, scanner Scanner, mode ContentMode, texts []a2a.Text, direction inspect.Direction) Verdict {
 	verdict := allow()
-	if len(texts) == 0 || mode == ContentOff {
+	if len(texts) == 0 || mode == ContentOff && len(x.Policy.Thresholds) == 0 {
 		return verdict
 	}
 	if scanner == nil {
 		return Verdict{}
 	}
-	worst := inspect.Low
+	worst, written := inspect.Low, allow()
+	var evidence []string
 	for _, finding := range scanner.Scan(texts, inspect.Options{Direction: direction}) {
 		if finding.Action == inspect.Block && mode == ContentEnforce {
 			verdict = verdict.Meet(deny(Forbidden, GatewaySide, "content-"+finding.Class, "the message holds content that is not let through"))
 			worst = max(worst, finding.Severity)
 			verdict.Severity = worst.String()
 		}
-		verdict.Evidence = append(verdict.Evidence, finding.Rule)
+		evidence = append(evidence, finding.Rule)
+		if by := x.meets(finding, direction); by.Decision != Allow {
+			evidence = append(evidence, by.Evidence...)
+			written = written.Meet(by)
+		}
 	}
+	// What the mesh itself blocks weighs on the sender's trust, so it is told first.
+	verdict = verdict.Meet(written)
+	verdict.Evidence = evidence
 	return verdict
 }

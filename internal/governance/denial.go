@@ -1,7 +1,9 @@
 package governance
 
 import (
+	"slices"
 	"strings"
+	"time"
 
 	"ringfence.dev/ringfence/internal/a2a"
 )
@@ -12,6 +14,11 @@ const Accept = `agent=("@method" "@authority" "@path" "content-digest");created;
 // Denial returns the answer a denied exchange gets, in the shape its binding and method need. It tells the
 // caller the reason, whose boundary it was, the decision id, and nothing of rules or content.
 func (x *Exchange) Denial() a2a.Response {
+	if x.instead != nil && x.Verdict.Decision == Approve {
+		told := *x.instead
+		told.Headers = append(slices.Clone(told.Headers), [2]string{DecisionHeader, x.ID})
+		return told
+	}
 	response := x.denial().Response()
 	if x.Verdict.Kind == Unauthenticated {
 		response.Headers = append(response.Headers,
@@ -29,6 +36,13 @@ func (x *Exchange) denial() a2a.Denial {
 	if v.Code != 0 {
 		code = v.Code
 	}
+	metadata := []a2a.Pair{
+		{Key: "decisionId", Value: x.ID},
+		{Key: "party", Value: string(v.Party)},
+	}
+	if x.Approval.ID != "" {
+		metadata = append(metadata, x.waiting()...)
+	}
 	return a2a.Denial{
 		Binding:    x.Binding,
 		Streaming:  x.awaitsEvents(),
@@ -41,11 +55,21 @@ func (x *Exchange) denial() a2a.Denial {
 		Message:    v.Message,
 
 		RetryAfterSeconds: v.RetryAfterSeconds,
-		Metadata: []a2a.Pair{
-			{Key: "decisionId", Value: x.ID},
-			{Key: "party", Value: string(v.Party)},
-		},
+		Metadata:          metadata,
 	}
+}
+
+// waiting tells the caller of a case that people were asked about which one it is, until when it waits, and where it can
+// see how the case stands.
+func (x *Exchange) waiting() []a2a.Pair {
+	pairs := []a2a.Pair{
+		{Key: "approvalId", Value: x.Approval.ID},
+		{Key: "expiresAt", Value: x.Approval.Expires.UTC().Format(time.RFC3339)},
+	}
+	if x.statusURL != "" {
+		pairs = append(pairs, a2a.Pair{Key: "statusUrl", Value: x.statusURL})
+	}
+	return pairs
 }
 
 // awaitsEvents reports whether the caller reads the answer as a stream. Where the body is not read yet, or cannot be, the

@@ -8,9 +8,12 @@ import (
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/authority"
+	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/lineage"
+	"ringfence.dev/ringfence/internal/policy"
 )
 
 // Form says how the route that the proxy chose names the callee. Only the proxy knows which route it took, so the
@@ -83,8 +86,31 @@ type Exchange struct {
 	Chain     Chain
 	Authority authority.Authority
 
-	// TimeLimit is how long the call may take, its answer included; 0 when nothing bounds it.
+	// Policy is what the parties of the call have written about it; judgedBy is the epoch of what it was read from, empty
+	// until the policy stage. bytes is how long the body is, owed are the approvals that the call waits for, and shadowed is
+	// what documents in shadow mode would have refused. drawn are the limits that count the call as under way.
+	Policy   policy.Outcome
+	judgedBy string
+	bytes    int
+	owed     []policy.Requirement
+	shadowed []policy.Refusal
+	drawn    []budget.Draw
+	// Approval is what became of asking people, once they were asked; granted reports that they let the call through, and
+	// statusURL is where the caller can see how its case stands.
+	Approval  approval.Approval
+	granted   bool
+	statusURL string
+
+	// Sent is what goes to the agent in the place of the request; nil sends the request itself. instead is what the caller is
+	// told in the place of a denial, and standIn what the exchange has to do with tasks that the mesh stands in for.
+	Sent    *Sent
+	instead *a2a.Response
+	standIn *standIn
+
+	// TimeLimit is how long the call may take, its answer included; 0 when nothing bounds it. timed is the
+	// rule of a policy that says so, if it is one.
 	TimeLimit time.Duration
+	timed     policy.Ref
 
 	// Operation is what is asked for, once known; Effect is the strongest thing it may do.
 	Operation a2a.Operation
@@ -96,6 +122,8 @@ type Exchange struct {
 	Unit      []byte
 	Answer    a2a.Answer
 	Rewritten []byte
+	// Renamed takes the place of both: the same with the names that the caller knows.
+	Renamed []byte
 	// learned are the tasks that the answer has started so far.
 	learned []string
 

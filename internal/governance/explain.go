@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/approval"
+	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/task"
@@ -67,6 +69,7 @@ func (g *Governor) Explain(ctx context.Context, q Question) Explanation {
 func (g *Governor) explaining(caller agent.ID) []step {
 	quiet := g.config
 	quiet.Replay, quiet.Meter, quiet.Unknown = unspent{}, unmetered{}, nil
+	quiet.Budgets, quiet.Approvals, quiet.Shelf = unbudgeted{}, unasking{}, nil
 	if quiet.Tasks != nil {
 		quiet.Tasks = unasked{quiet.Tasks}
 	}
@@ -110,14 +113,14 @@ func (e *Explanation) judge(ctx context.Context, s step) {
 
 // independent are the factors that can be judged when another one before has denied, because what they read is there
 // nevertheless.
-var independent = []string{"expiry", "rate", "concurrency", "size", "ring", "trust", "operation", "tenant", "scope", "task", "callback", "content"}
+var independent = []string{"expiry", "rate", "concurrency", "size", "ring", "trust", "operation", "tenant", "scope", "policy", "task", "callback", "content"}
 
 // may reports whether what an independent factor reads was established: the callee, the caller's standing and chain, and,
 // behind operation, the operation.
 func (e *Explanation) may(factor string) bool {
 	needed := []string{"callee", "fields", "identity", "standing", "delegation"}
 	switch factor {
-	case "tenant", "scope", "task", "callback", "content":
+	case "tenant", "scope", "policy", "task", "callback", "content":
 		needed = append(needed, "operation")
 	}
 	for _, f := range e.Findings {
@@ -166,6 +169,8 @@ func value(factor string, x *Exchange) string {
 		return fmt.Sprintf("acts with %d of %d", x.Authority.Trust, x.Callee.RequiredTrust)
 	case "scope":
 		return scopeText(x)
+	case "policy":
+		return x.written()
 	case "task":
 		return x.Operation.TaskID
 	default:
@@ -216,6 +221,29 @@ type unmetered struct{}
 
 func (unmetered) Take(agent.ID, agent.Ring, limit.Limits, time.Time) (time.Duration, bool) {
 	return 0, true
+}
+
+// unbudgeted has room in every limit, and counts nothing.
+type unbudgeted struct{}
+
+func (unbudgeted) Take(context.Context, []budget.Draw, time.Time) budget.Result {
+	return budget.Result{OK: true}
+}
+func (unbudgeted) Leave([]budget.Draw) {}
+
+// unasking asks nobody: every case waits.
+type unasking struct{}
+
+func (unasking) Ask(context.Context, approval.Case, time.Time) (approval.Approval, error) {
+	return approval.Approval{State: approval.Pending}, nil
+}
+
+func (unasking) Get(context.Context, string, time.Time) (approval.Approval, error) {
+	return approval.Approval{}, approval.ErrNotFound
+}
+
+func (unasking) Withdraw(context.Context, string, agent.ID, time.Time) (approval.Approval, error) {
+	return approval.Approval{}, approval.ErrNotFound
 }
 
 func (unmetered) Enter(agent.ID, agent.Ring, int) bool { return true }

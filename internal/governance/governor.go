@@ -30,6 +30,12 @@ type Config struct {
 	Lineage *lineage.Ledger
 	// Meter counts what agents use.
 	Meter Meter
+	// Budgets counts the limits that policies set; nil refuses calls that have one.
+	Budgets Budgets
+	// Approvals asks people; nil refuses calls that need their approval.
+	Approvals Approvals
+	// Shelf keeps messages whose callers wait for people; nil tells those with an error alone.
+	Shelf Shelf
 	// Observe is told what exchanges came to, for the agents' trust; nil tells nobody. It must not block.
 	Observe func(trust.Outcome)
 	// Scanner finds forbidden content.
@@ -152,6 +158,10 @@ func (g *Governor) Leave(x *Exchange) {
 		x.inside = false
 		g.config.Meter.Leave(x.Caller.Agent, x.insideRing)
 	}
+	if len(x.drawn) > 0 {
+		g.config.Budgets.Leave(x.drawn)
+		x.drawn = nil
+	}
 	switch {
 	case x.serving == nil:
 		return
@@ -172,7 +182,7 @@ func (g *Governor) Review(ctx context.Context, x *Exchange) Verdict {
 	}
 	again := &Exchange{
 		ID: x.ID, Time: x.Time, Request: Request{Header: x.Request.Header}, Caller: x.Caller, Once: x.Once, Binding: x.Binding,
-		Operation: x.Operation, Effect: x.Effect, TimeLimit: x.TimeLimit, serving: x.serving, behalf: x.behalf, Verdict: allow(),
+		Operation: x.Operation, Effect: x.Effect, TimeLimit: x.TimeLimit, timed: x.timed, bytes: x.bytes, serving: x.serving, behalf: x.behalf, Verdict: allow(),
 	}
 	g.renew(again, x.Callee.Name)
 	g.run(ctx, again, onReview)

@@ -20,6 +20,7 @@ import (
 	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/meshtest"
+	"ringfence.dev/ringfence/internal/policy"
 	"ringfence.dev/ringfence/internal/trust"
 )
 
@@ -41,6 +42,10 @@ type fixture struct {
 	now      time.Time   // meshtest.Noon when zero
 	header   http.Header // of the call, where a test sets it up
 	lineage  *lineage.Ledger
+	written  *policy.Set // by the parties; nothing when nil
+	budgets  Budgets
+	people   Approvals
+	shelf    Shelf
 	tokens   Tokens
 	observe  func(trust.Outcome)
 }
@@ -54,8 +59,24 @@ func (f *fixture) clock() time.Time {
 
 func (f *fixture) mesh() Mesh {
 	return Mesh{
-		Agents: f.Snapshot(), Switches: killswitch.ImageOf(f.switches...), Gates: f.gates, Trust: f.evidence, Behind: f.behind,
+		Agents: f.Snapshot(), Switches: killswitch.ImageOf(f.switches...), Gates: f.gates, Trust: f.evidence, Behind: f.behind, Policies: f.policies(),
 	}
+}
+
+// nothingWritten is the set of a mesh without policies.
+var nothingWritten = func() *policy.Set {
+	set, problems := policy.Compile(nil, nil)
+	if len(problems) > 0 {
+		panic(problems)
+	}
+	return set
+}()
+
+func (f *fixture) policies() *policy.Set {
+	if f.written == nil {
+		return nothingWritten
+	}
+	return f.written
 }
 
 func newFixture() *fixture {
@@ -64,7 +85,7 @@ func newFixture() *fixture {
 		policy: Policy{
 			Domain: meshtest.Domain, Limits: a2a.DefaultLimits(), Required: DefaultRings(),
 			AnswerLimits: a2a.DefaultLimits(), AnswersHeld: 1 << 20, UnknownTasks: AskAgent,
-			RingLimits: limit.Defaults(),
+			RingLimits: limit.Defaults(), Parties: policy.AllParties,
 		},
 		replay:   identity.NewReplay(meshtest.Noon.Add(-time.Minute), 1024),
 		scanner:  meshtest.Phrases{"ignore all previous instructions": "injection"},
@@ -88,6 +109,7 @@ func (f *fixture) config() Config {
 		Meter:   limit.NewMeter(meshtest.Noon),
 		Tokens:  f.tokens,
 		Observe: f.observe,
+		Budgets: f.budgets, Approvals: f.people, Shelf: f.shelf,
 		Replay:  f.replay,
 		Scanner: f.scanner,
 		Now:     f.clock,

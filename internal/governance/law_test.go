@@ -115,7 +115,7 @@ func TestStagesOnlyNarrow(t *testing.T) {
 		whole := newFixture().decide(t, meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send(text)}, "")
 		for i, left := range newFixture().governor().steps {
 			switch left.name {
-			case "callee", "identity", "standing", "delegation", "operation":
+			case "callee", "identity", "standing", "delegation", "operation", "policy":
 				continue // others build on what these establish
 			}
 			f := newFixture()

@@ -8,6 +8,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/limit"
+	"ringfence.dev/ringfence/internal/policy"
 )
 
 // Meter counts what agents use. It must be safe for concurrent use.
@@ -97,12 +98,15 @@ func (s concurrencyStage) Judge(_ context.Context, x *Exchange) Verdict {
 	return v
 }
 
-// durationStage ends calls that take longer than the ring in which they began allows, streams with a last event.
+// durationStage ends calls that take longer than the ring in which they began and what policies said then allow, streams with a last event.
 type durationStage struct{}
 
 func (durationStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if x.TimeLimit <= 0 || !x.Moment.After(x.Time.Add(x.TimeLimit)) {
 		return allow()
+	}
+	if x.timed.Policy != "" {
+		return ruled(x.timed, policy.ReasonTime, fmt.Sprintf("a call may take %s here", x.TimeLimit))
 	}
 	return deny(TooLong, GatewaySide, "time-exceeded", fmt.Sprintf("a call may take %s in ring %s", x.TimeLimit, x.Authority.Ring))
 }

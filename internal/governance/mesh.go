@@ -11,6 +11,7 @@ import (
 	"ringfence.dev/ringfence/internal/gate"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/killswitch"
+	"ringfence.dev/ringfence/internal/policy"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/trust"
 )
@@ -26,6 +27,8 @@ type Mesh struct {
 	Switches *killswitch.Image
 	// Gates are those through which chains may begin anew.
 	Gates gate.Image
+	// Policies are what parties have written; nil refuses everything.
+	Policies *policy.Set
 	// Documents are those of the agents' did:webs; nil has none.
 	Documents *did.Image
 	// Behind is for how long one of these may have missed changes; 0 while all are followed.

@@ -41,10 +41,16 @@ func (s operationStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if problem != nil {
 		return unreadable(x, problem)
 	}
+	if len(operation.Skill) > maxDeclared || len(operation.Action) > maxDeclared {
+		return deny(Invalid, GatewaySide, "declaration-too-long", "a declared skill or action may have 512 bytes")
+	}
 	x.Operation = operation
 	x.Effect = effect(x)
 	return allow()
 }
+
+// maxDeclared bounds, in bytes, what a caller can declare: no skill has a longer name, and policies compare it.
+const maxDeclared = 512
 
 // effect returns the strongest thing the operation may do: what its method tells, else what the callee's registration
 // says. A registration can raise the effect of a method that writes, and cannot lower it.

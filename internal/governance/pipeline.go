@@ -9,6 +9,7 @@ import (
 	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/limit"
+	"ringfence.dev/ringfence/internal/policy"
 )
 
 // Stage judges one factor of an exchange. It may fill in fields of the exchange that later stages read, and
@@ -59,17 +60,22 @@ func pipeline(c Config) []step {
 		{"digest", onBody, digestStage{}},
 		{"operation", onBody, operationStage{limits: p.Limits}},
 		{"tenant", onBody, tenantStage{}},
+		{"held", onBody, heldStage{shelf: c.Shelf, approvals: c.Approvals}},
 		{"ring", onHeaders | onBody | onReview | onServing, ringStage{required: p.Required}},
 		{"trust", onHeaders | onBody | onReview | onServing, trustStage{}},
 		{"scope", onBody | onReview | onServing, scopeStage{}},
+		{"policy", onBody | onReview | onServing, policyStage{at: p.Parties}},
 		{"task", onBody, taskStage{ledger: c.Tasks, unknown: p.UnknownTasks, contexts: p.Contexts}},
 		{"callback", onBody, callbackStage{callbacks: c.Callbacks}},
 		{"content", onBody, contentStage{scanner: c.Scanner, mode: p.Content}},
+		{"budget", onBody, budgetStage{budgets: c.Budgets}},
+		{"approval", onBody, approvalStage{approvals: c.Approvals, shelf: c.Shelf, statusURL: p.StatusURL}},
 		{"serving", onBody, servingStage{lineage: c.Lineage, limits: p.RingLimits}},
 
 		{"answer", onAnswer, answerStage{limits: p.AnswerLimits}},
 		{"answered-tasks", onAnswer, answeredTasksStage{ledger: c.Tasks, lineage: c.Lineage, unknown: p.UnknownTasks, contexts: p.Contexts}},
 		{"extended-card", onAnswer, extendedCardStage{cards: c.Cards}},
+		{"answered-held", onAnswer, answeredHeldStage{shelf: c.Shelf}},
 		{"answered-content", onAnswer | onFields, answeredContentStage{scanner: c.Scanner, mode: p.AnswerContent}},
 	}
 }
@@ -100,6 +106,11 @@ type Policy struct {
 	Missing Missing
 	// Carriers are the proxies that may carry the requests of every agent.
 	Carriers []identity.WorkloadPattern
+	// Parties are those whose policies are judged here.
+	Parties policy.Parties
+	// StatusURL is where callers can see how a case stands that people are asked about, the case's id left out; empty tells
+	// them of none.
+	StatusURL string
 	// Stale is for how long what was known last may count while changes cannot be followed.
 	Stale time.Duration
 }

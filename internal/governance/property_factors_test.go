@@ -166,8 +166,8 @@ func stepNames(steps []step) []string {
 // sides are the factors as they would fall to three points on the way of a call, by whose boundary they guard.
 var sides = [][]string{
 	{"hop", "replay", "expiry", "scope", "digest"},
-	{"fields", "freshness", "rate", "concurrency", "size", "tenant", "content"},
-	{"ring", "trust", "task", "callback", "serving"},
+	{"fields", "freshness", "rate", "concurrency", "size", "tenant", "content", "budget"},
+	{"ring", "trust", "task", "callback", "held", "approval", "serving"},
 }
 
 // splits returns partitions of the factors: the sides of a call, all in one place, and drawn ones, with factors that are
@@ -279,7 +279,7 @@ func TestExplanationsAreTheSameBytes(t *testing.T) {
 			}
 		}
 		untraced := slices.DeleteFunc(slices.Clone(faulty), func(name string) bool {
-			return name == "replay" || name == "rate" || name == "concurrency" || name == "serving"
+			return name == "replay" || name == "rate" || name == "concurrency" || name == "budget" || name == "held" || name == "serving"
 		})
 		if (decision != Allow) != (len(untraced) > 0) {
 			t.Fatalf("faults %v are explained as %s", faulty, decision)

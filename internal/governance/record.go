@@ -7,6 +7,7 @@ import (
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/authority"
+	"ringfence.dev/ringfence/internal/policy"
 )
 
 // Record returns the decision record of the exchange, or of its answer, as it was decided at a moment.
@@ -36,6 +37,8 @@ func (x *Exchange) Record(phase string, at time.Time) audit.Record {
 	if x.Callee != nil {
 		record.Callee = x.Callee.Name
 	}
+	record.Call, record.Shadows = x.recorded()
+	record.Epoch, record.Approval = x.judgedBy, x.Approval.ID
 	return record
 }
 
@@ -109,12 +112,13 @@ func names(holders []agent.ID) string {
 
 // timeLimit is how long the call may take, its answer included; 0 when nothing bounds it.
 func (g *Governor) timeLimit(x *Exchange) time.Duration {
+	x.timed = policy.Ref{}
 	if x.Caller.Anonymous() {
-		return 0
+		return x.budgeted(0)
 	}
 	most := g.config.Policy.RingLimits.Of(x.Authority.Ring).Time
 	if !x.Authority.Until.IsZero() {
 		most = min(most, max(x.Authority.Until.Sub(x.Time), time.Millisecond))
 	}
-	return most
+	return x.budgeted(most)
 }

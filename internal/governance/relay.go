@@ -192,7 +192,10 @@ func (r *Relay) nextWhole(ctx context.Context, chunk []byte, end bool) Part {
 		if !r.judge(ctx, body) {
 			return r.refuse(r.x.Verdict, r.x.Verdict.Factor)
 		}
-		if r.x.Rewritten != nil {
+		switch {
+		case r.x.Renamed != nil:
+			body = r.x.Renamed
+		case r.x.Rewritten != nil:
 			body = r.x.Rewritten
 		}
 	}
@@ -214,7 +217,11 @@ func (r *Relay) nextEvents(ctx context.Context, chunk []byte, end bool) Part {
 		if !r.judgeEvent(ctx, event) {
 			return r.stop(out, r.x.Verdict, r.x.Verdict.Factor)
 		}
-		out = append(out, event.Raw...)
+		if r.x.Renamed != nil {
+			out = append(out, event.With(r.x.Renamed)...)
+		} else {
+			out = append(out, event.Raw...)
+		}
 		if !ok {
 			r.over = end
 			return Part{Passing: Pass, Body: out}
@@ -257,6 +264,8 @@ func (r *Relay) nextFrames(ctx context.Context, chunk []byte, end bool) Part {
 			return Part{Passing: Pass, Body: out}
 		case !r.judge(ctx, frame.Message):
 			return r.stop(out, r.x.Verdict, r.x.Verdict.Factor)
+		case r.x.Renamed != nil:
+			out = a2a.AppendFrame(out, r.x.Renamed)
 		case r.x.Rewritten != nil:
 			out = a2a.AppendFrame(out, r.x.Rewritten)
 		default:
@@ -267,7 +276,7 @@ func (r *Relay) nextFrames(ctx context.Context, chunk []byte, end bool) Part {
 
 // judge runs what the agent said at once through the stages.
 func (r *Relay) judge(ctx context.Context, unit []byte) bool {
-	r.x.Unit, r.x.Rewritten, r.x.Answer = unit, nil, a2a.Answer{}
+	r.x.Unit, r.x.Rewritten, r.x.Renamed, r.x.Answer = unit, nil, nil, a2a.Answer{}
 	r.run(ctx, onAnswer)
 	r.x.Unit, r.failed = nil, r.failed || r.x.Answer.Kind == a2a.AnswerError
 	return !r.x.denied()

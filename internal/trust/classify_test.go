@@ -209,13 +209,17 @@ func denials(t *testing.T) (reasons []string) {
 			}
 		}
 	})
-	visit("../callback/refusal.go", func(n ast.Node) {
-		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
-			if word, ok := literal(spec.Values[0]); ok {
-				reasons = append(reasons, word)
+	constants := func(prefix string) func(ast.Node) {
+		return func(n ast.Node) {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 && strings.HasPrefix(spec.Names[0].Name, prefix) {
+				if word, ok := literal(spec.Values[0]); ok {
+					reasons = append(reasons, word)
+				}
 			}
 		}
-	})
+	}
+	visit("../callback/refusal.go", constants(""))
+	visit("../policy/outcome.go", constants("Reason"))
 	return reasons
 }
 

@@ -25,13 +25,19 @@ var requestReasons = map[string]Kind{
 	"tenant-mismatch": Overreach, "task-not-found": Overreach, "context-not-found": Overreach,
 	"callback-malformed": Overreach, "callback-scheme": Overreach, "callback-host": Overreach, "callback-port": Overreach,
 	"callback-address": Overreach, "callback-mesh": Overreach,
+	// What a party has written. What a body, an assurance or people decide proves nothing against whoever asks.
+	"policy-forbids": Overreach, "policy-permits-nothing": Overreach, "policy-read-only": Overreach, "policy-trust-too-low": Overreach,
+	"policy-ring-too-low": Overreach, "policy-assurance-too-low": "", "policy-body-too-large": "", "policy-undecided": "", "policy-content": "",
+	"approval-required": "", "approval-denied": "", "approval-ambiguous": "", "approvals-waiting": Excess, "approval-undecided": "", "budget-undecided": "",
+	"held-undecided": "", "task-waiting": "", "task-unnameable": "",
 	// Limits.
+	"policy-rate-exceeded": Excess, "policy-calls-waiting": Excess,
 	"rate-exceeded": Excess, "calls-waiting": Excess, "too-large": Excess, "too-many-tasks": Excess,
 	// Requests that two readers could read in two ways.
 	"invalid-json": Malformed, "duplicate-key": Malformed, "misspelled-key": Malformed, "too-deep": Malformed,
 	"too-many-members": Malformed, "batch": Malformed, "invalid-request": Malformed, "invalid-params": Malformed,
 	"ambiguous-path": Malformed, "too-long": Malformed, "unexpected-body": Malformed, "ambiguous-query": Malformed,
-	"conflicting-values": Malformed, "ambiguous-answer": Malformed, "invalid-protobuf": Malformed, "repeated-field": Malformed,
+	"conflicting-values": Malformed, "declaration-too-long": Malformed, "ambiguous-answer": Malformed, "invalid-protobuf": Malformed, "repeated-field": Malformed,
 	"invalid-frame": Malformed, "compressed": Malformed, "ambiguous-name": Malformed, "unknown": Malformed,
 
 	// Delegations. A link that has ended, or whose maker has left the mesh, is no fault of who presents it; one that stands
@@ -53,7 +59,9 @@ var answerReasons = map[string]Kind{
 	"task-not-found": AnswerForeign,
 	// Calls that are cut off because something changed while they were under way.
 	"caller-inactive": "", "callee-inactive": "", "holder-inactive": "", "ring-too-low": "", "trust-too-low": "", "out-of-scope": "",
-	"authority-over": "", "state-stale": "", "gate-closed": "", "time-exceeded": "",
+	"authority-over": "", "state-stale": "", "gate-closed": "", "time-exceeded": "", "policy-time-exceeded": "", "policy-content": "",
+	"policy-forbids": "", "policy-permits-nothing": "", "policy-read-only": "", "policy-trust-too-low": "", "policy-ring-too-low": "",
+	"policy-assurance-too-low": "", "policy-body-too-large": "", "policy-undecided": "",
 }
 
 // proved are the reasons under which the signature of a link proves who made it, whoever presents it.

@@ -28,6 +28,7 @@ var domain = []string{
 	"internal/network", "internal/task", "internal/callback", "internal/cards", "internal/shards", "internal/mirror",
 	"internal/delegation", "internal/did", "internal/gate", "internal/killswitch", "internal/limit", "internal/lineage",
 	"internal/nonce", "internal/token", "internal/trust", "internal/vouch", "internal/base64url", "trustbridge",
+	"internal/policy", "internal/rulebook", "internal/budget", "internal/approval", "internal/held",
 }
 
 // allowed lists which of the module's own packages each package may import directly. A package without an entry
@@ -60,14 +61,21 @@ var allowed = map[string][]string{
 	"internal/audit":      {"internal/agent"},
 	"internal/registry":   {"internal/a2a", "internal/agent", "internal/cards", "internal/mirror", "internal/network", "internal/shards", "internal/store"},
 	"internal/config": {
-		"internal/a2a", "internal/agent", "internal/callback", "internal/did", "internal/identity", "internal/limit", "internal/token",
-		"internal/trust",
+		"internal/a2a", "internal/agent", "internal/approval", "internal/callback", "internal/did", "internal/identity", "internal/limit",
+		"internal/token", "internal/trust",
 	},
+	"internal/policy":   {"internal/a2a", "internal/agent", "internal/identity"},
+	"internal/rulebook": {"internal/a2a", "internal/agent", "internal/audit", "internal/identity", "internal/mirror", "internal/policy", "internal/store"},
+	"internal/budget":   {"internal/store"},
+	"internal/approval": {
+		"internal/a2a", "internal/agent", "internal/base64url", "internal/mirror", "internal/policy", "internal/store", "internal/strictjson",
+	},
+	"internal/held":      {"internal/a2a", "internal/agent", "internal/store"},
 	"internal/envoyhttp": {"internal/identity"},
 	"internal/governance": {
-		"internal/a2a", "internal/agent", "internal/audit", "internal/authority", "internal/callback", "internal/delegation", "internal/did",
-		"internal/gate", "internal/identity", "internal/inspect", "internal/killswitch", "internal/limit", "internal/lineage",
-		"internal/registry", "internal/task", "internal/token", "internal/trust",
+		"internal/a2a", "internal/agent", "internal/approval", "internal/audit", "internal/authority", "internal/budget", "internal/callback",
+		"internal/delegation", "internal/did", "internal/gate", "internal/held", "internal/identity", "internal/inspect", "internal/killswitch", "internal/limit", "internal/lineage",
+		"internal/policy", "internal/registry", "internal/task", "internal/token", "internal/trust",
 	},
 	"trustbridge": {"internal/agent", "internal/delegation", "internal/identity"},
 	"extauthz":    {"internal/a2a", "internal/envoyhttp", "internal/governance"},
@@ -203,7 +211,7 @@ func TestDecisionsArePure(t *testing.T) {
 			"internal/a2a/", "internal/agent/", "internal/identity/", "internal/authority/", "internal/inspect/", "internal/governance/",
 			"internal/task/", "internal/callback/", "internal/cards/", "internal/delegation/", "internal/did/", "internal/gate/",
 			"internal/killswitch/", "internal/limit/", "internal/lineage/", "internal/mirror/", "internal/nonce/", "internal/token/",
-			"internal/trust/", "internal/vouch/",
+			"internal/trust/", "internal/vouch/", "internal/policy/", "internal/rulebook/", "internal/budget/", "internal/approval/", "internal/held/",
 		}, func(d string) bool { return strings.HasPrefix(path, d) })
 		if !decides || strings.HasSuffix(path, "_test.go") {
 			return

@@ -13,6 +13,7 @@ import (
 	"ringfence.dev/ringfence/internal/killswitch"
 	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/meshtest"
+	"ringfence.dev/ringfence/internal/policy"
 	"ringfence.dev/ringfence/internal/trust"
 )
 
@@ -39,8 +40,17 @@ func (r *Records) All() []audit.Record {
 // Mesh returns what is known of a test mesh: its agents, and that no kill switch is pulled.
 func Mesh(m *meshtest.Mesh) func() governance.Mesh {
 	return func() governance.Mesh {
-		return governance.Mesh{Agents: m.Snapshot(), Switches: killswitch.ImageOf(), Trust: trust.Silent(trust.DefaultRules())}
+		return governance.Mesh{Agents: m.Snapshot(), Switches: killswitch.ImageOf(), Trust: trust.Silent(trust.DefaultRules()), Policies: NoPolicies()}
 	}
+}
+
+// NoPolicies returns the set of a mesh in which nobody has written any.
+func NoPolicies() *policy.Set {
+	set, problems := policy.Compile(nil, nil)
+	if len(problems) > 0 {
+		panic(problems)
+	}
+	return set
 }
 
 // Governor returns a governor of the mesh with default policy, at meshtest.Noon, and where its records go.
@@ -51,7 +61,7 @@ func Governor(m *meshtest.Mesh) (*governance.Governor, *Records) {
 		Policy: governance.Policy{
 			Domain: meshtest.Domain, Limits: a2a.DefaultLimits(), Required: governance.DefaultRings(),
 			AnswerLimits: a2a.DefaultLimits(), AnswersHeld: 1 << 30, UnknownTasks: governance.AskAgent,
-			RingLimits: limit.Defaults(),
+			RingLimits: limit.Defaults(), Parties: policy.AllParties,
 		},
 		Replay:  identity.NewReplay(meshtest.Noon.Add(-time.Minute), 1024),
 		Links:   delegation.NewVerifier(1024),

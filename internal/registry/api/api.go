@@ -38,9 +38,12 @@ type Config struct {
 	Cards CardConfig
 	// DIDDocument returns the document of a DID the mesh hosts.
 	DIDDocument func(did string) (json.RawMessage, bool)
-	// Agents returns nil for a request with the body that a registered agent has signed, and that is new; a nil Agents
+	// Agents returns the registered agent that has signed a request with the body, if the request is new; a nil Agents
 	// admits none, on any route.
-	Agents func(r *http.Request, body []byte) error
+	Agents func(r *http.Request, body []byte) (agent.ID, error)
+	// Admits reports whether a request to the route of the pattern is let in for what it carries besides, and not for the
+	// token; nil lets in none.
+	Admits func(pattern string, r *http.Request) bool
 	// Now is the clock, by which keys retire.
 	Now func() time.Time
 	// NotReady returns why the process cannot do its work, one sentence for each reason; nothing when it can.

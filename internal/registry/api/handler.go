@@ -10,16 +10,23 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"ringfence.dev/ringfence/internal/agent"
 )
 
 // Handler returns the administrator's API.
 func (s *Server) Handler() http.Handler {
 	routes := problemMux(s.mux.ServeMux)
 	return s.observe(s.mux.ServeMux, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, signed := agent.ID(""), false
+		admitted := open[r.URL.Path] || s.config.Token.admits(r.Header.Values("Authorization")) || s.admitsOther(r)
+		if !admitted {
+			name, signed = s.admitsAgent(w, r)
+		}
 		switch {
-		case open[r.URL.Path], s.config.Token.admits(r.Header.Values("Authorization")):
-		case s.admitsAgent(w, r):
-			r = r.WithContext(context.WithValue(r.Context(), agentKey{}, true))
+		case admitted:
+		case signed:
+			r = r.WithContext(context.WithValue(r.Context(), agentKey{}, name))
 		default:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="ringfence"`)
 			writeProblem(w, http.StatusUnauthorized, "send the administrator's token as Authorization: Bearer <token>")

@@ -1,0 +1,102 @@
+package governance
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/approval"
+	"ringfence.dev/ringfence/internal/held"
+)
+
+// hold keeps the message of a caller that would rather have a task than an error, and has the mesh answer with that task.
+// It reports false for what cannot wait so: then the caller gets the error.
+func (s approvalStage) hold(ctx context.Context, x *Exchange, answer approval.Approval) (Verdict, bool) {
+	method := x.Operation.Method
+	if s.shelf == nil || x.standIn != nil || method != a2a.SendMessage && method != a2a.SendStreamingMessage || !x.wantsTask() {
+		return Verdict{}, false
+	}
+	contentType, _ := x.Request.Header.Get("content-type")
+	message, err := a2a.Hold(x.Operation, x.below(), contentType, x.Request.Body)
+	if err != nil {
+		return Verdict{}, false
+	}
+	text, err := json.Marshal(message)
+	if err != nil {
+		return Verdict{}, false
+	}
+	call := held.Call{
+		Approval: answer.ID, Caller: x.Caller.Agent, Callee: x.Callee.Name, Method: method, Context: strings.Clone(x.Operation.ContextID),
+		Created: x.Moment.UTC(), Expires: answer.Expires.UTC(), Message: text,
+	}
+	if err := s.shelf.Put(ctx, call); err != nil {
+		return heldUndecided(err), true
+	}
+	w := waitingFor(call, answer)
+	w.Metadata = x.waiting()
+	response, ok := w.Answer(x.Operation)
+	if ok {
+		x.instead = &response
+	}
+	return Verdict{}, false
+}
+
+// wantsTask reports whether the caller has said that it would rather have a task than an error.
+func (x *Exchange) wantsTask() bool {
+	return a2a.WantsApproval(x.Request.Header.Values("a2a-extensions")...) || a2a.WantsApproval(x.Request.Header.Values("x-a2a-extensions")...)
+}
+
+// answeredHeldStage makes of what an agent answers what its caller has asked for: an answer about the task that the caller
+// knows. It stands last, and changes names alone.
+type answeredHeldStage struct {
+	shelf Shelf
+}
+
+func (s answeredHeldStage) Judge(ctx context.Context, x *Exchange) Verdict {
+	in := x.standIn
+	if in == nil || s.shelf == nil {
+		return allow()
+	}
+	unit := x.Unit
+	if x.Rewritten != nil {
+		unit = x.Rewritten
+	}
+	op := x.Operation
+	if in.task != "" {
+		if err := s.bind(ctx, x); err != nil {
+			return heldUndecided(err)
+		}
+		if op = in.asked; !in.begun {
+			told, problem := a2a.TaskOfSent(in.asked, x.Answer, unit, in.waiting)
+			if problem != nil {
+				return unreadableAnswer(problem)
+			}
+			unit, in.begun = told, true
+		}
+	}
+	x.Renamed = a2a.RenameAnswered(op, unit, in.names)
+	return allow()
+}
+
+// bind remembers what came of the message, before its caller can know of it.
+func (s answeredHeldStage) bind(ctx context.Context, x *Exchange) error {
+	in := x.standIn
+	if in.bound {
+		return nil
+	}
+	became := held.Became{Caller: x.Caller.Agent, Callee: x.Callee.Name, Failed: x.Answer.Kind == a2a.AnswerError}
+	for _, told := range x.Answer.Tasks {
+		if told.ID != "" {
+			became.Task, became.Failed = strings.Clone(told.ID), false
+			break
+		}
+	}
+	if err := s.shelf.Bind(ctx, in.task, became); err != nil {
+		return err
+	}
+	if in.bound = true; became.Task != "" {
+		in.names[became.Task] = in.task
+	}
+	return nil
+}
