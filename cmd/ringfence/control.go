@@ -125,6 +125,7 @@ func newDecisionID() string {
 // decisionMetrics counts decisions.
 type decisionMetrics struct {
 	decisions *prometheus.CounterVec
+	shadows   *prometheus.CounterVec
 	seconds   prometheus.Histogram
 }
 
@@ -138,12 +139,18 @@ func newDecisionMetrics(r prometheus.Registerer) *decisionMetrics {
 			Buckets: prometheus.ExponentialBuckets(0.00005, 2, 16),
 		}),
 	}
-	r.MustRegister(m.decisions, m.seconds)
+	m.shadows = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ringfence_policy_shadow_total", Help: "What policies in shadow mode would have refused.",
+	}, []string{"policy", "reason"})
+	r.MustRegister(m.decisions, m.seconds, m.shadows)
 	return m
 }
 
 func (m *decisionMetrics) count(r audit.Record) {
 	m.decisions.WithLabelValues(r.Decision, r.Factor, r.Reason).Inc()
+	for _, s := range r.Shadows {
+		m.shadows.WithLabelValues(s.Policy, s.Reason).Inc()
+	}
 	// An answer takes as long as the agent does.
 	if r.Phase != audit.AnswerPhase {
 		m.seconds.Observe(r.Took.Seconds())
