@@ -70,16 +70,23 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 	if err != nil {
 		return nil, err
 	}
+	var rings governance.Budgets
+	if shares(p.Config.Limits.Share, p.Config) {
+		rings = p.Budgets
+	}
 	return governance.New(governance.Config{
-		Mesh:      p.Mesh,
-		Policy:    operator,
-		Replay:    p.Guard,
-		Tokens:    p.Tokens,
-		Unknown:   p.Documents.Miss,
-		Links:     delegation.NewVerifier(p.Config.Delegation.Links),
-		Lineage:   p.Lineage,
-		Meter:     limit.NewMeter(time.Now()),
-		Budgets:   p.Budgets,
+		Mesh:    p.Mesh,
+		Policy:  operator,
+		Replay:  p.Guard,
+		Tokens:  p.Tokens,
+		Unknown: p.Documents.Miss,
+		Links:   delegation.NewVerifier(p.Config.Delegation.Links),
+		Lineage: p.Lineage,
+		Meter:   limit.NewMeter(time.Now()),
+		Budgets: p.Budgets,
+
+		RingBudgets: rings,
+
 		Approvals: p.Approvals,
 		Shelf:     p.Shelf,
 		Observe:   func(o trust.Outcome) { p.Trust.Observe(trust.Classify(o)...) },

@@ -116,7 +116,7 @@ func partiesOf(c config.Policies) policy.Parties {
 
 func newBudgets(c config.Config, s store.Store, logger *slog.Logger) (*budget.Meter, error) {
 	settings := budget.Config{Now: time.Now, Logger: logger, Jitter: func(pause time.Duration) time.Duration { return mathrand.N(pause + 1) }}
-	if shares(c.Policies.Share, c) {
+	if shares(c.Limits.Share, c) {
 		ctx, cancel := context.WithTimeout(context.Background(), openWithin)
 		defer cancel()
 		bucket, err := s.Volatile(ctx, budgetsBucket)

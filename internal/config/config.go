@@ -188,6 +188,8 @@ type Limits struct {
 	Idle time.Duration `yaml:"idle"`
 	// Nonces is how many signatures are remembered at once, about a minute's worth.
 	Nonces int `yaml:"nonces"`
+	// Share says where rates and calls under way, of rings and of policies, are counted: process, store, which all processes of a mesh share, or auto, which takes store where store.url is set.
+	Share string `yaml:"share"`
 }
 
 // Envoy is the Envoy that `up` starts.

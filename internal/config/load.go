@@ -59,6 +59,7 @@ func Default() Config {
 			Decision: time.Second,
 			Idle:     30 * time.Minute,
 			Nonces:   1 << 20,
+			Share:    "auto",
 		},
 		Envoy: Envoy{LogLevel: "warning", Drain: 10 * time.Second},
 		Log:   Log{Level: "info", Format: "text"},

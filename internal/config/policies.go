@@ -17,12 +17,10 @@ type Policies struct {
 	Parties []string `yaml:"parties"`
 	// UnknownAgents is what becomes of documents that name agents or owners which are not registered: refuse or accept.
 	UnknownAgents string `yaml:"unknownAgents"`
-	// Share says where the limits of policies are counted: process, store, which all processes of a mesh share, or auto, which takes store where store.url is set.
-	Share string `yaml:"share"`
 }
 
 func defaultPolicies() Policies {
-	return Policies{Parties: []string{"caller", "gateway", "callee", "organisation"}, UnknownAgents: "refuse", Share: "auto"}
+	return Policies{Parties: []string{"caller", "gateway", "callee", "organisation"}, UnknownAgents: "refuse"}
 }
 
 func (p Policies) validate(v *validation) {
@@ -32,7 +30,6 @@ func (p Policies) validate(v *validation) {
 		v.check(known, fmt.Sprintf("policies.parties[%d]", i), "must be caller, gateway, callee or organisation")
 	}
 	v.check(slices.Contains([]string{"refuse", "accept"}, p.UnknownAgents), "policies.unknownAgents", "must be refuse or accept")
-	v.check(slices.Contains([]string{"auto", "process", "store"}, p.Share), "policies.share", "must be auto, process or store")
 }
 
 // Approvals is who approves what policies want people to decide, and who is told of it.

@@ -158,6 +158,7 @@ func (l Limits) validate(v *validation) {
 	v.check(l.Members >= 64 && l.Members <= 1<<22, "limits.members", "must be 64 to 4194304")
 	v.check(l.Decision >= 10*time.Millisecond && l.Decision <= time.Minute, "limits.decision", "must be 10ms to 1m")
 	v.check(l.Idle >= time.Second && l.Idle <= 24*time.Hour, "limits.idle", "must be 1s to 24h")
+	v.check(slices.Contains([]string{"auto", "process", "store"}, l.Share), "limits.share", "must be auto, process or store")
 	v.check(l.Nonces >= 1024 && l.Nonces <= 1<<26, "limits.nonces", "must be 1024 to 67108864")
 }
 

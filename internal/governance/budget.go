@@ -27,7 +27,7 @@ func (s budgetStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	if x.judgedBy == "" {
 		return Verdict{}
 	}
-	if len(x.Policy.Budgets) == 0 || x.drawn != nil {
+	if len(x.Policy.Budgets) == 0 || x.counted {
 		return allow()
 	}
 	if s.budgets == nil {
@@ -44,7 +44,7 @@ func (s budgetStage) Judge(ctx context.Context, x *Exchange) Verdict {
 			draws = append(draws, drawOf(b))
 		}
 	}
-	if len(draws) == 0 {
+	if x.counted = true; len(draws) == 0 {
 		return allow()
 	}
 	result := s.budgets.Take(ctx, draws, x.Moment)
@@ -72,9 +72,7 @@ func (s budgetStage) shadow(ctx context.Context, x *Exchange, b policy.Budget) {
 
 func (s budgetStage) refusal(x *Exchange, draws []budget.Draw, result budget.Result) Verdict {
 	if result.Err != nil {
-		v := deny(Unavailable, GatewaySide, "budget-undecided", "whether the limits have room could not be found out in time; try again later")
-		v.Evidence, v.RetryAfterSeconds = []string{result.Err.Error()}, 1
-		return v
+		return uncounted(result.Err)
 	}
 	for _, b := range x.Policy.Budgets {
 		if b.Mode == policy.Shadow || result.Refused >= len(draws) || b.Key != draws[result.Refused].Key {
@@ -89,6 +87,13 @@ func (s budgetStage) refusal(x *Exchange, draws []budget.Draw, result budget.Res
 		return v
 	}
 	return Verdict{}
+}
+
+// uncounted refuses a call of which nobody can tell whether a limit has room for it.
+func uncounted(err error) Verdict {
+	v := deny(Unavailable, GatewaySide, "budget-undecided", "whether the limits have room could not be found out in time; try again later")
+	v.Evidence, v.RetryAfterSeconds = []string{err.Error()}, 1
+	return v
 }
 
 func reasonOf(b policy.Budget) string {

@@ -95,6 +95,7 @@ type Exchange struct {
 	owed     []policy.Requirement
 	shadowed []policy.Refusal
 	drawn    []budget.Draw
+	counted  bool // in the limits that policies set
 	// Approval is what became of asking people, once they were asked; granted reports that they let the call through, and
 	// statusURL is where the caller can see how its case stands.
 	Approval  approval.Approval

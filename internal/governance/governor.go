@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -30,6 +31,9 @@ type Config struct {
 	Lineage *lineage.Ledger
 	// Meter counts what agents use.
 	Meter Meter
+	// RingBudgets counts rates and calls under way of rings in the place of Meter, for all processes of the mesh; nil counts
+	// them in this one.
+	RingBudgets Budgets
 	// Budgets counts the limits that policies set; nil refuses calls that have one.
 	Budgets Budgets
 	// Approvals asks people; nil refuses calls that need their approval.
@@ -159,7 +163,7 @@ func (g *Governor) Leave(x *Exchange) {
 		g.config.Meter.Leave(x.Caller.Agent, x.insideRing)
 	}
 	if len(x.drawn) > 0 {
-		g.config.Budgets.Leave(x.drawn)
+		cmp.Or(g.config.Budgets, g.config.RingBudgets).Leave(x.drawn)
 		x.drawn = nil
 	}
 	switch {

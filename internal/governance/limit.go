@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/policy"
 )
@@ -25,12 +26,16 @@ type Meter interface {
 // for others never lets it call more often.
 type rateStage struct {
 	meter  Meter
+	shared Budgets // counts in the place of meter, for all processes of the mesh; nil counts in this one
 	limits limit.Table
 }
 
-func (s rateStage) Judge(_ context.Context, x *Exchange) Verdict {
+func (s rateStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	if x.Caller.Anonymous() {
 		return allow()
+	}
+	if s.shared != nil {
+		return s.together(x, s.shared.Take(ctx, s.draws(x), x.Time))
 	}
 	if s.meter == nil {
 		return Verdict{}
@@ -44,9 +49,43 @@ func (s rateStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if ok {
 		return allow()
 	}
+	return tooOften(wait, excused)
+}
+
+func tooOften(wait time.Duration, excused bool) Verdict {
 	v := deny(TooOften, GatewaySide, "rate-exceeded", "the agent calls more often than its ring allows; try again later")
 	v.RetryAfterSeconds, v.Excused = max(1, int((wait+time.Second-1)/time.Second)), excused
 	return v
+}
+
+// draws are the rates in which a call counts: that of the ring in which it acts first.
+func (s rateStage) draws(x *Exchange) []budget.Draw {
+	draws := []budget.Draw{s.draw(x, x.Authority.Ring)}
+	if x.Own.Ring != x.Authority.Ring {
+		draws = append(draws, s.draw(x, x.Own.Ring))
+	}
+	return draws
+}
+
+func (s rateStage) draw(x *Exchange, ring agent.Ring) budget.Draw {
+	l := s.limits.Of(ring)
+	return budget.Draw{Key: ringKey("rate", x.Caller.Agent, ring), Limit: l.PerSecond, Per: time.Second, Burst: l.Burst}
+}
+
+// ringKey names what an agent may use in a ring. No policy has such a name.
+func ringKey(of string, name agent.ID, ring agent.Ring) string {
+	return "~" + of + "/" + ring.String() + "/" + string(name)
+}
+
+// together is the verdict of the rates that all processes count.
+func (s rateStage) together(x *Exchange, result budget.Result) Verdict {
+	switch {
+	case result.OK:
+		return allow()
+	case result.Err != nil:
+		return uncounted(result.Err)
+	}
+	return tooOften(result.Wait, result.Refused == 0 && x.Own.Ring != x.Authority.Ring)
 }
 
 // sizeStage bounds the bodies of requests by ring: as their header tells, and as they are.
@@ -78,21 +117,47 @@ func (s sizeStage) Judge(_ context.Context, x *Exchange) Verdict {
 // concurrencyStage bounds how many calls of an agent are under way at once. Only calls whose end is seen are counted.
 type concurrencyStage struct {
 	meter  Meter
+	shared Budgets // as in rateStage
 	limits limit.Table
 }
 
-func (s concurrencyStage) Judge(_ context.Context, x *Exchange) Verdict {
+func (s concurrencyStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	if x.Caller.Anonymous() || !x.carried || x.inside {
 		return allow()
+	}
+	ring := x.Authority.Ring
+	if s.shared != nil {
+		return s.together(ctx, x, ring)
 	}
 	if s.meter == nil {
 		return Verdict{}
 	}
-	ring := x.Authority.Ring
 	if x.inside = s.meter.Enter(x.Caller.Agent, ring, s.limits.Of(ring).Concurrent); x.inside {
 		x.insideRing = ring
 		return allow()
 	}
+	return callsWaiting(x, ring)
+}
+
+// together counts the call as under way in all processes.
+func (s concurrencyStage) together(ctx context.Context, x *Exchange, ring agent.Ring) Verdict {
+	draw := budget.Draw{Key: ringKey("calls", x.Caller.Agent, ring), Limit: s.limits.Of(ring).Concurrent}
+	for _, drawn := range x.drawn {
+		if drawn.Key == draw.Key {
+			return allow()
+		}
+	}
+	switch result := s.shared.Take(ctx, []budget.Draw{draw}, x.Moment); {
+	case result.OK:
+		x.drawn = append(x.drawn, draw)
+		return allow()
+	case result.Err != nil:
+		return uncounted(result.Err)
+	}
+	return callsWaiting(x, ring)
+}
+
+func callsWaiting(x *Exchange, ring agent.Ring) Verdict {
 	v := deny(TooOften, GatewaySide, "calls-waiting", "the agent has as many calls under way as its ring allows; try again when one is over")
 	v.RetryAfterSeconds, v.Excused = 1, x.Own.Ring != ring
 	return v

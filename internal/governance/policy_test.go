@@ -296,3 +296,39 @@ func TestPeopleAreAskedAboutOneRequest(t *testing.T) {
 		t.Error("under other policies the digest is the same")
 	}
 }
+
+// TestRingsCountedTogether has the limits of rings counted where all processes see them.
+func TestRingsCountedTogether(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		result budget.Result
+		reason string
+		kind   Kind
+	}{
+		"room":      {budget.Result{OK: true}, "", Internal},
+		"no-room":   {budget.Result{Wait: time.Second}, "rate-exceeded", TooOften},
+		"undecided": {budget.Result{Err: errors.New("no answer")}, "budget-undecided", Unavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture()
+			count := &counted{result: c.result}
+			config := f.config()
+			config.Meter, config.RingBudgets = nil, count
+			g := New(config)
+			request, body := f.request(t, payment)
+			x := g.Open(t.Context(), request)
+			if !x.Final {
+				x = g.Resume(x.Passage(), request)
+				g.Close(t.Context(), x, body)
+				g.Leave(x)
+			}
+			if v := x.Verdict; v.Reason != c.reason || c.reason != "" && v.Kind != c.kind {
+				t.Errorf("%+v", v)
+			}
+			if c.reason == "" && (!slices.Equal(count.taken, []string{"~rate/2/caller", "~calls/2/caller"}) || !slices.Equal(count.left, []string{"~calls/2/caller"})) {
+				t.Errorf("counted in %q, left %q", count.taken, count.left)
+			}
+		})
+	}
+}

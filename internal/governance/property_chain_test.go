@@ -54,9 +54,9 @@ func ask(t testing.TB, f *fixture, header http.Header) *asked {
 	for i := range steps {
 		switch steps[i].name {
 		case "rate":
-			steps[i].stage = rateStage{unmetered{}, f.policy.RingLimits}
+			steps[i].stage = rateStage{meter: unmetered{}, limits: f.policy.RingLimits}
 		case "concurrency":
-			steps[i].stage = concurrencyStage{unmetered{}, f.policy.RingLimits}
+			steps[i].stage = concurrencyStage{meter: unmetered{}, limits: f.policy.RingLimits}
 		}
 	}
 	config := a.config()
