@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -104,12 +105,17 @@ func measure(ctx context.Context, at places, p plan) (results, error) {
 	if err != nil {
 		return results{}, err
 	}
+	judging, err := judges(p.rounds)
+	if err != nil {
+		return results{}, err
+	}
+	runtime.GC() // what policies have left is not the mesh's
 	b, err := startBench(ctx, at)
 	if err != nil {
 		return results{}, err
 	}
 	defer b.stop()
-	r := results{Environment: b.environment(ctx), Reading: reading, Deciding: deciding}
+	r := results{Environment: b.environment(ctx), Reading: reading, Deciding: deciding, Judging: &judging}
 	fmt.Printf("%s\n\n", r.Environment)
 	saturated, err := b.saturate(ctx, p)
 	if err != nil {

@@ -80,6 +80,7 @@ type results struct {
 	Environment environment
 	Reading     []reading
 	Deciding    []deciding
+	Judging     *judging // nil in results of before there were policies
 	Runs        []run
 	Propagation propagation
 }
@@ -90,6 +91,7 @@ const (
 	propagationFile = "propagation.json"
 	readingFile     = "reading.json"
 	decidingFile    = "deciding.json"
+	judgingFile     = "policies.json"
 )
 
 func (r run) file() string { return fmt.Sprintf("%s-%s-%d.json", r.Kind, r.Side, r.Round) }
@@ -108,7 +110,7 @@ func (r results) save(dir string) error {
 			return fmt.Errorf("saving results: %w", err)
 		}
 	}
-	files := map[string]any{environmentFile: r.Environment, propagationFile: r.Propagation, readingFile: r.Reading, decidingFile: r.Deciding}
+	files := map[string]any{environmentFile: r.Environment, propagationFile: r.Propagation, readingFile: r.Reading, decidingFile: r.Deciding, judgingFile: r.Judging}
 	for _, one := range r.Runs {
 		files[one.file()] = one
 	}
@@ -144,6 +146,9 @@ func loadResults(dir string) (results, error) {
 		return results{}, err
 	}
 	if err := readJSON(filepath.Join(dir, decidingFile), &r.Deciding); err != nil && !os.IsNotExist(err) {
+		return results{}, err
+	}
+	if err := readJSON(filepath.Join(dir, judgingFile), &r.Judging); err != nil && !os.IsNotExist(err) {
 		return results{}, err
 	}
 	for _, kind := range []string{saturation, steady} {

@@ -24,6 +24,12 @@ const (
 	mostReading1MB = 3000 // microseconds, exclusive
 	mostSignature  = 1.3  // times a bare verification, exclusive
 	mostAuthority  = 5    // microseconds, exclusive
+
+	mostPolicies10     = 5    // microseconds, exclusive
+	mostPolicies1000   = 8    // microseconds, exclusive
+	mostPolicies100000 = 15   // microseconds, exclusive
+	mostShadow         = 1.1  // times the same in force, exclusive
+	mostCompiled       = 2000 // milliseconds, exclusive
 )
 
 func (f figure) atLeast(bound float64) figure { return f.held("≥ ", bound, f.Value >= bound) }
@@ -100,6 +106,9 @@ func summarize(r results) []figure {
 			newFigure("reading-"+one.Name+"-allocations", one.Allocations, "allocations, result included"))
 	}
 	list = append(list, decidingFigures(r.Deciding)...)
+	if r.Judging != nil {
+		list = append(list, judgingFigures(*r.Judging)...)
+	}
 	failed := 0
 	for _, one := range r.Runs {
 		failed += one.Failed
