@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"sync"
@@ -114,7 +115,8 @@ func partiesOf(c config.Policies) policy.Parties {
 	return parties
 }
 
-func newBudgets(c config.Config, s store.Store, logger *slog.Logger) (*budget.Meter, error) {
+// newBudgets returns what counts limits. What this process has taken of shared ones and not used it gives back when it ends.
+func newBudgets(lifecycle fx.Lifecycle, c config.Config, s store.Store, logger *slog.Logger) (*budget.Meter, error) {
 	settings := budget.Config{Now: time.Now, Logger: logger, Jitter: func(pause time.Duration) time.Duration { return mathrand.N(pause + 1) }}
 	if shares(c.Limits.Share, c) {
 		ctx, cancel := context.WithTimeout(context.Background(), openWithin)
@@ -123,7 +125,12 @@ func newBudgets(c config.Config, s store.Store, logger *slog.Logger) (*budget.Me
 		if err != nil {
 			return nil, err
 		}
-		settings.Bucket, settings.Process = bucket, newDecisionID()
+		settings.Bucket, settings.Process = bucket, rand.Text()
 	}
-	return budget.New(settings)
+	meter, err := budget.New(settings)
+	if err != nil {
+		return nil, err
+	}
+	background(lifecycle, meter.Run)
+	return meter, nil
 }

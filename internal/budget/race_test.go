@@ -2,7 +2,6 @@ package budget_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -224,59 +223,4 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	alone.Run(ctx)
-}
-
-func BenchmarkTakeAlone(b *testing.B) {
-	m := alone(b, 0)
-	draws := make([][]budget.Draw, 1000)
-	for i := range draws {
-		draws[i] = []budget.Draw{rate(fmt.Sprint("agent-", i), 1_000_000, time.Second, 1_000_000), underWay(fmt.Sprint("agent-", i), 100)}
-	}
-	b.ReportAllocs()
-	var next atomic.Int64
-	b.RunParallel(func(pb *testing.PB) {
-		for i := int(next.Add(7919)); pb.Next(); i++ {
-			mine := draws[i%len(draws)]
-			if m.Take(b.Context(), mine, noon.Add(time.Duration(i))).OK {
-				m.Leave(mine)
-			}
-		}
-	})
-}
-
-// BenchmarkTakeOneAlone is one limit of calls in a time.
-func BenchmarkTakeOneAlone(b *testing.B) {
-	m := alone(b, 0)
-	draws := make([][]budget.Draw, 1000)
-	for i := range draws {
-		draws[i] = []budget.Draw{rate(fmt.Sprint("agent-", i), 1_000_000, time.Second, 1_000_000)}
-	}
-	b.ReportAllocs()
-	var next atomic.Int64
-	b.RunParallel(func(pb *testing.PB) {
-		for i := int(next.Add(7919)); pb.Next(); i++ {
-			m.Take(b.Context(), draws[i%len(draws)], noon.Add(time.Duration(i)))
-		}
-	})
-}
-
-// BenchmarkTakeShared counts in a NATS server over loopback: one limit that all calls share.
-func BenchmarkTakeShared(b *testing.B) {
-	m := client(b, startServer(b), "one", time.Now)
-	draws := []budget.Draw{rate("k", 1_000_000, time.Second, 1_000_000)}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			m.Take(b.Context(), draws, time.Now())
-		}
-	})
-}
-
-// BenchmarkTakeSharedSlow is the most expensive case: a limit of which a process never holds more than it needs.
-func BenchmarkTakeSharedSlow(b *testing.B) {
-	m := client(b, startServer(b), "one", time.Now)
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		m.Take(b.Context(), []budget.Draw{rate(fmt.Sprint(i/1000), 1, time.Second, 1000)}, time.Now())
-	}
 }

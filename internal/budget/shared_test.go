@@ -182,6 +182,13 @@ func TestClockFarAhead(t *testing.T) {
 	if n < 10+95 || n > 10+100 {
 		t.Errorf("%d calls are let through within 9.9 s, want about 100 and two bursts", n)
 	}
+	n = 0
+	for i := range 100 {
+		n += right.repeat(9, time.Duration(100+i)*100*time.Millisecond, d)
+	}
+	if n < 95 || n > 101 {
+		t.Errorf("%d calls are let through within 9.9 s by the clock that is right, want about 100", n)
+	}
 }
 
 // TestSharedUnderWay counts exactly what is under way while processes come, go, and hold slots.
@@ -238,6 +245,24 @@ func checkEmpty(t *testing.T, m *mesh, processes []*process, inside []int, d bud
 	}
 	if n := m.start(0).repeat(99, later, d); n != d.Limit {
 		t.Errorf("%d slots are free in the end, want %d", n, d.Limit)
+	}
+}
+
+// TestSlotsOfOthers frees slots: who was refused has them, though it remembers that there were none.
+func TestSlotsOfOthers(t *testing.T) {
+	t.Parallel()
+	m := newMesh(t)
+	a, b := m.start(0), m.start(0)
+	d := underWay("k", 3)
+	if a.repeat(1, 0, d)+b.repeat(9, 0, d)+a.repeat(9, 0, d) != 3 {
+		t.Fatal("not all are let in, or too many")
+	}
+	b.Leave([]budget.Draw{d})
+	for range 3 {
+		b.tend(time.Second)
+	}
+	if n := a.repeat(9, time.Second, d); n != 1 {
+		t.Errorf("%d slots are free, want 1", n)
 	}
 }
 
