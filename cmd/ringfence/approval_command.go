@@ -39,6 +39,7 @@ func approvalsListCommand() *cobra.Command {
 	var api apiFlags
 	var state, caller, callee string
 	var limit int
+	var output outputFlag
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List approvals, the latest first",
@@ -60,7 +61,7 @@ func approvalsListCommand() *cobra.Command {
 			if err := c.do(cmd.Context(), http.MethodGet, approvalsPath+"?"+query.Encode(), nil, &found); err != nil {
 				return err
 			}
-			return printApprovals(cmd.OutOrStdout(), found)
+			return output.print(cmd.OutOrStdout(), found, func(out io.Writer) error { return printApprovals(out, found) })
 		},
 	}
 	flags := cmd.Flags()
@@ -69,6 +70,7 @@ func approvalsListCommand() *cobra.Command {
 	flags.StringVar(&caller, "caller", "", "only those of this calling agent")
 	flags.StringVar(&callee, "callee", "", "only those about this called agent")
 	flags.IntVar(&limit, "limit", 100, "how many at most, 1 to 1000")
+	output.register(flags)
 	return cmd
 }
 
@@ -103,6 +105,7 @@ func approvedOf(a approval.Approval) string {
 
 func approvalsShowCommand() *cobra.Command {
 	var api apiFlags
+	var output outputFlag
 	cmd := &cobra.Command{
 		Use:     "show APPROVAL",
 		Short:   "Show what is asked, who has to approve it, and what was said",
@@ -117,10 +120,11 @@ func approvalsShowCommand() *cobra.Command {
 			if err := c.do(cmd.Context(), http.MethodGet, approvalURL(args[0]), nil, &a); err != nil {
 				return err
 			}
-			return printApproval(cmd.OutOrStdout(), a)
+			return output.print(cmd.OutOrStdout(), a, func(out io.Writer) error { return printApproval(out, a) })
 		},
 	}
 	api.register(cmd.Flags())
+	output.register(cmd.Flags())
 	return cmd
 }
 

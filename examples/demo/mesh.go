@@ -82,10 +82,14 @@ rings:
 // startControl runs `ringfence up` on free ports and waits for its ready file.
 func (m *mesh) startControl(ctx context.Context) error {
 	config := filepath.Join(m.data, "ringfence.yaml")
-	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
+	people, err := m.approverSettings(ctx)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(config, []byte(settings+people), 0o600); err != nil {
 		return fmt.Errorf("writing configuration: %w", err)
 	}
-	ready := filepath.Join(m.data, "ready.json")
+	ready := m.readyFile()
 	args := []string{"up", "--config", config, "--data-dir", filepath.Join(m.data, "state"), "--ready-file", ready, "--log-level", "warn"}
 	for _, listener := range []string{"gateway", "api", "grpc", "cards"} {
 		args = append(args, "--listen-"+listener, "127.0.0.1:0")
@@ -198,6 +202,8 @@ func (m *mesh) newIdentity(ctx context.Context, kind string) (string, error) {
 }
 
 func (m *mesh) keyFile(kind string) string { return filepath.Join(m.data, kind+".pem") }
+
+func (m *mesh) readyFile() string { return filepath.Join(m.data, "ready.json") }
 
 func (m *mesh) tokenFile() string { return filepath.Join(m.data, "state", "token") }
 
