@@ -29,8 +29,12 @@ type Request struct {
 	Binding a2a.Binding
 	// Verb is the HTTP verb, in upper case. HTTP+JSON requires it: what A2A does not define is told apart by it.
 	Verb string
+	// Interface is the URL of the callee's interface that is used, and Tenant the tenant of that; empty for none.
+	Interface, Tenant string
 	// Path is that below the entrance, with the query.
 	Path string
+	// Extensions are those that the request has the callee activate, sorted, each with the field that says so.
+	Extensions []string
 	// Body is the whole body, as it was sent.
 	Body []byte
 	// Callee is called, Caller calls. Holders are those in whose name, from the root to the caller.
@@ -65,6 +69,8 @@ func Digest(r Request) (string, error) {
 	for _, text := range []struct{ name, value string }{
 		{"method", string(r.Method)},
 		{"binding", r.Binding.String()},
+		{"interface", r.Interface},
+		{"tenant", r.Tenant},
 		{"path", r.Path},
 		{"callee", string(r.Callee)},
 		{"caller", string(r.Caller)},
@@ -77,14 +83,12 @@ func Digest(r Request) (string, error) {
 		}
 		members = append(members, strictjson.Member{Name: text.name, Value: strictjson.Quote(text.value)})
 	}
-	holders := make([]strictjson.Value, len(r.Holders))
-	for i, holder := range r.Holders {
-		if !utf8.ValidString(string(holder)) {
-			return "", errText
-		}
-		holders[i] = strictjson.Quote(string(holder))
+	holders, sound := quoted(r.Holders)
+	extensions, readable := quoted(r.Extensions)
+	if !sound || !readable {
+		return "", errText
 	}
-	members = append(members, strictjson.Member{Name: "holders", Value: strictjson.ArrayOf(holders)})
+	members = append(members, strictjson.Member{Name: "holders", Value: holders}, strictjson.Member{Name: "extensions", Value: extensions})
 	content, err := r.content()
 	if err != nil {
 		return "", err
@@ -95,6 +99,18 @@ func Digest(r Request) (string, error) {
 	}
 	sum := sha256.Sum256(form)
 	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
+}
+
+// quoted returns texts as a JSON array, and whether all of them are Unicode.
+func quoted[T ~string](texts []T) (strictjson.Value, bool) {
+	values := make([]strictjson.Value, len(texts))
+	for i, text := range texts {
+		if !utf8.ValidString(string(text)) {
+			return nil, false
+		}
+		values[i] = strictjson.Quote(string(text))
+	}
+	return strictjson.ArrayOf(values), true
 }
 
 // content returns what the binding of the call carries.

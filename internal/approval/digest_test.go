@@ -42,10 +42,10 @@ func TestDigestForm(t *testing.T) {
 		request Request
 		want    string
 	}{
-		{"json-rpc", request(a2a.JSONRPC, call), "wed0zMcBoh00S-DIVuKbIvVcYD6zvU_JMuOIw49IGPc"},
-		{"http-json", request(a2a.HTTPJSON, `{"message":{"messageId":"m-1"}}`), "8M9ryuyWHfQZcujj2OFiEYnQfdMlY5cLaUmoRWRoMjc"},
-		{"http-json-without-body", request(a2a.HTTPJSON, ""), "hVFkd6fTL0rzgxpzSv3WoH_qBE2vKtmDYy0qwDggFyk"},
-		{"grpc", request(a2a.GRPC, "\x00\x00\x00\x00\x02\x0a\x00"), "WwD-muSmOPJ2YFOh5DacnZGgo_VmJO_VMKMQ6rJlSJ0"},
+		{"json-rpc", request(a2a.JSONRPC, call), "lTf_KAMgM6rzRJcwxrJq2-t8brxWVtPNdjUs6ej117k"},
+		{"http-json", request(a2a.HTTPJSON, `{"message":{"messageId":"m-1"}}`), "Lbn-wXnbfIhwVBK51J5SglTgOIIGS9JkQvNZ-NcZwQc"},
+		{"http-json-without-body", request(a2a.HTTPJSON, ""), "ETo2JIw-csLvsbcijGK16j7OY3wHMxnfSE_JwjU7XSI"},
+		{"grpc", request(a2a.GRPC, "\x00\x00\x00\x00\x02\x0a\x00"), "3-RtpxHj5rqiCiaEOonb9hDorKyk9c25iEZuhyKppUE"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,6 +95,9 @@ func TestDigestDiffers(t *testing.T) {
 		"binding":        edit(func(r *Request) { r.Binding = a2a.HTTPJSON }),
 		"verb":           edit(func(r *Request) { r.Binding, r.Verb = a2a.HTTPJSON, "PUT" }),
 		"grpc":           edit(func(r *Request) { r.Binding = a2a.GRPC }),
+		"interface":      edit(func(r *Request) { r.Interface = "https://other.example/rpc" }),
+		"tenant":         edit(func(r *Request) { r.Tenant = "other" }),
+		"extension":      edit(func(r *Request) { r.Extensions = []string{"a2a-extensions https://other.example/ext"} }),
 		"path":           edit(func(r *Request) { r.Path = "/message:send?a=1" }),
 		"callee":         edit(func(r *Request) { r.Callee = "bank" }),
 		"caller":         edit(func(r *Request) { r.Caller = "concierge" }),

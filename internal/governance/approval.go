@@ -121,6 +121,7 @@ func (x *Exchange) approvalCase() (approval.Case, error) {
 	}
 	digest, err := approval.Digest(approval.Request{
 		Method: method, Binding: x.Binding, Verb: x.Request.Method, Path: path, Body: body, Callee: x.Callee.Name, Caller: x.Caller.Agent,
+		Interface: x.Entrance.Interface.URL, Tenant: x.Entrance.Interface.Tenant, Extensions: x.activated(),
 		Holders: holders, Descent: x.Chain.Descent.String(), Gate: x.Chain.Gate, Epoch: x.judgedBy,
 	})
 	if err != nil {
@@ -131,6 +132,23 @@ func (x *Exchange) approvalCase() (approval.Case, error) {
 		Skill: strings.Clone(x.Operation.Skill), Action: strings.Clone(x.Operation.Action),
 		Holders: holders, Excluded: x.interested(holders), Requirements: slices.Clone(x.owed), Epoch: x.judgedBy, Decision: x.ID,
 	}, nil
+}
+
+// activated are the extensions that the callee is asked to activate, each with the field that lists it, sorted. That by which
+// a caller would rather have a task is the mesh's own.
+func (x *Exchange) activated() []string {
+	var list []string
+	for _, field := range [...]string{"a2a-extensions", "x-a2a-extensions"} {
+		for _, line := range x.Request.Header.Values(field) {
+			for uri := range strings.SplitSeq(line, ",") {
+				if uri = strings.Trim(uri, " \t"); uri != "" && uri != a2a.ApprovalExtension {
+					list = append(list, field+" "+uri)
+				}
+			}
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // interested are the owners of those on whose behalf the call is: they do not approve what their own agents ask for.

@@ -9,6 +9,7 @@ import (
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/held"
+	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/policy"
 )
 
@@ -38,19 +39,26 @@ type standIn struct {
 // heldStage answers requests about tasks that the mesh stands in for. While people decide, it tells how the task stands;
 // once they have approved, the next request that reads it or subscribes to it is the message itself, which every stage
 // behind judges as it is; and when an agent has the task, requests name the agent's.
+//
+// Only where the body phase carries the exchange can a request be replaced. Elsewhere what would have to be is denied:
+// judged would be one request, and sent another.
 type heldStage struct {
 	shelf     Shelf
 	approvals Approvals
+	limits    limit.Table
 }
 
 func (s heldStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	if s.shelf == nil || s.approvals == nil || x.Callee == nil {
 		return allow()
 	}
-	names := map[string]string{}
+	names, looked := map[string]string{}, 0
 	for _, id := range append([]string{x.Operation.TaskID}, x.Operation.References...) {
-		if !strings.HasPrefix(id, held.Prefix) {
+		if !strings.HasPrefix(id, held.Prefix) || names[id] != "" {
 			continue
+		}
+		if looked++; looked > maxLookedUp {
+			return deny(Invalid, GatewaySide, "task-unnameable", "the request names more tasks of the mesh than are looked up for one")
 		}
 		became, ok, err := s.shelf.Became(ctx, id)
 		switch {
@@ -68,6 +76,9 @@ func (s heldStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	return rename(x, names)
 }
 
+// maxLookedUp bounds how many tasks are looked up in the store for one request.
+const maxLookedUp = 16
+
 func heldUndecided(err error) Verdict {
 	v := deny(Unavailable, GatewaySide, "held-undecided", "how the task stands could not be found out; try again later")
 	v.Evidence = []string{err.Error()}
@@ -76,6 +87,9 @@ func heldUndecided(err error) Verdict {
 
 // rename has the request name the agent's tasks. Whose they are, the task stage judges.
 func rename(x *Exchange, names map[string]string) Verdict {
+	if !x.carried {
+		return deny(Invalid, GatewaySide, "task-unnameable", "the task can be named only where the mesh judges answers too")
+	}
 	sent, err := a2a.RenameTask(x.Operation, x.Request.Method, x.below(), x.Request.Body, names)
 	if err != nil {
 		return deny(Invalid, GatewaySide, "task-unnameable", "the request cannot be made to name the task that it is for")
@@ -116,7 +130,7 @@ func (s heldStage) waits(ctx context.Context, x *Exchange, became held.Became, s
 	}
 	x.standIn = in
 	if method := x.Operation.Method; answer.State == approval.Granted && (method == a2a.GetTask || method == a2a.SubscribeToTask) {
-		return in.resume(x, call)
+		return s.resume(ctx, x, call)
 	}
 	return x.stands(in.waiting)
 }
@@ -148,8 +162,13 @@ func (x *Exchange) stands(w a2a.Waiting) Verdict {
 	return v
 }
 
-// resume puts the message that people approved in the place of the request.
-func (in *standIn) resume(x *Exchange, call held.Call) Verdict {
+// resume puts the message that people approved in the place of the request. The caller may act in another ring than when
+// it sent the message, and the request told another length than the message has.
+func (s heldStage) resume(ctx context.Context, x *Exchange, call held.Call) Verdict {
+	in := x.standIn
+	if !x.carried {
+		return deny(Invalid, GatewaySide, "task-waiting", "the message that was approved can be sent only where the mesh judges answers too")
+	}
 	if err := json.Unmarshal(call.Message, &in.message); err != nil {
 		return heldUndecided(err)
 	}
@@ -160,7 +179,7 @@ func (in *standIn) resume(x *Exchange, call held.Call) Verdict {
 	in.asked, in.method = kept(x.Operation), call.Method
 	x.send(sent)
 	x.Effect = effect(x)
-	return allow()
+	return sizeStage{limits: s.limits}.Judge(ctx, x)
 }
 
 // send has another request go on in the place of the one that was made.

@@ -204,3 +204,14 @@ func TestUnheldMessagesGetTheError(t *testing.T) {
 		t.Errorf("%+v", x.Verdict)
 	}
 }
+
+// TestManyReferencesAreNotLookedUp bounds what one request can have read from the store.
+func TestManyReferencesAreNotLookedUp(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(t, "/agents/ledger", meshtest.Send("pay"))
+	references := `"ringfence-x` + strings.Join(strings.Split(strings.Repeat("y", 17), ""), `","ringfence-`) + `z"`
+	x := w.call(t, "", "/agents/ledger", rpc("SendMessage", `{"message":{"messageId":"m2","role":"ROLE_USER","referenceTaskIds":[`+references+`],"parts":[{"text":"go on"}]}}`))
+	if x.Verdict.Reason != "task-unnameable" {
+		t.Errorf("%+v", x.Verdict)
+	}
+}

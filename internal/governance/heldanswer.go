@@ -3,6 +3,7 @@ package governance
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"ringfence.dev/ringfence/internal/a2a"
@@ -14,7 +15,7 @@ import (
 // It reports false for what cannot wait so: then the caller gets the error.
 func (s approvalStage) hold(ctx context.Context, x *Exchange, answer approval.Approval) (Verdict, bool) {
 	method := x.Operation.Method
-	if s.shelf == nil || x.standIn != nil || method != a2a.SendMessage && method != a2a.SendStreamingMessage || !x.wantsTask() {
+	if s.shelf == nil || !x.carried || x.standIn != nil || method != a2a.SendMessage && method != a2a.SendStreamingMessage || !x.wantsTask() {
 		return Verdict{}, false
 	}
 	contentType, _ := x.Request.Header.Get("content-type")
@@ -30,7 +31,11 @@ func (s approvalStage) hold(ctx context.Context, x *Exchange, answer approval.Ap
 		Approval: answer.ID, Caller: x.Caller.Agent, Callee: x.Callee.Name, Method: method, Context: strings.Clone(x.Operation.ContextID),
 		Created: x.Moment.UTC(), Expires: answer.Expires.UTC(), Message: text,
 	}
-	if err := s.shelf.Put(ctx, call); err != nil {
+	err = s.shelf.Put(ctx, call)
+	if errors.Is(err, held.ErrTooLarge) {
+		return Verdict{}, false
+	}
+	if err != nil {
 		return heldUndecided(err), true
 	}
 	w := waitingFor(call, answer)

@@ -2,6 +2,7 @@ package governance
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,18 +45,23 @@ func (s policyStage) Judge(_ context.Context, x *Exchange) Verdict {
 	return v
 }
 
-// owe has the call wait for people.
+// owe has the call wait for people. What a rule asks for, it asks for once, however much it is found that it speaks of.
 func (x *Exchange) owe(r policy.Requirement) {
 	if r.Mode == policy.Shadow {
 		x.shadow(r.Ref, policy.ReasonApproval)
 		return
 	}
-	x.owed = append(x.owed, r)
+	if !slices.ContainsFunc(x.owed, func(other policy.Requirement) bool { return other.Ref == r.Ref }) {
+		x.owed = append(x.owed, r)
+	}
 }
 
-// shadow notes what a document in shadow mode would have come to.
+// shadow notes, once, what a rule of a document in shadow mode would have come to.
 func (x *Exchange) shadow(ref policy.Ref, reason string) {
-	x.shadowed = append(x.shadowed, policy.Refusal{Ref: ref, Reason: reason})
+	told := func(other policy.Refusal) bool { return other.Ref == ref && other.Reason == reason }
+	if !slices.ContainsFunc(x.shadowed, told) {
+		x.shadowed = append(x.shadowed, policy.Refusal{Ref: ref, Reason: reason})
+	}
 }
 
 // partySides are the parties as verdicts name them.

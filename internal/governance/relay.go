@@ -80,7 +80,10 @@ func (g *Governor) Relays(x *Exchange) bool { return !x.denied() && x.known() }
 func (g *Governor) Relay(x *Exchange, r Reply) *Relay {
 	r.media, r.charset = mediaType(r.Header)
 	x.Reply = r
-	x.Request.Body = nil
+	x.Request.Body, x.Sent = nil, nil
+	if x.standIn != nil {
+		x.standIn.message = a2a.Held{}
+	}
 	x.Operation = kept(x.Operation)
 	x.Verdict = allow()
 	relay := &Relay{governor: g, x: x}
@@ -114,7 +117,8 @@ func kept(op a2a.Operation) a2a.Operation {
 	return a2a.Operation{
 		Method: op.Method, Binding: op.Binding, Generation: op.Generation,
 		Wire: strings.Clone(op.Wire), RequestID: bytes.Clone(op.RequestID),
-		TaskID: strings.Clone(op.TaskID), ContextID: strings.Clone(op.ContextID), Skill: strings.Clone(op.Skill),
+		TaskID: strings.Clone(op.TaskID), ContextID: strings.Clone(op.ContextID),
+		Skill: strings.Clone(op.Skill), Action: strings.Clone(op.Action),
 	}
 }
 

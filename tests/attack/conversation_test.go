@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
@@ -240,7 +242,7 @@ func (c *conversation) saysLittle(record audit.Record, told a2a.Response) {
 		c.w.Errorf("the caller is not told the decision's id: %q", told.Headers)
 	}
 	var body any
-	if err := json.Unmarshal(told.Body, &body); err != nil {
+	if err := json.Unmarshal(bytes.TrimPrefix(told.Body, []byte("data: ")), &body); err != nil {
 		c.w.Errorf("the denial is %q: %v", told.Body, err)
 		return
 	}
@@ -249,6 +251,9 @@ func (c *conversation) saysLittle(record audit.Record, told a2a.Response) {
 		"2.0", "r1", "<nil>", "type.googleapis.com/google.rpc.ErrorInfo", "type.googleapis.com/google.rpc.RetryInfo", a2a.ErrorDomain,
 		strings.ToUpper(strings.ReplaceAll(record.Reason, "-", "_")), record.Party, record.ID, c.x.Verdict.Message,
 		strconv.Itoa(codes.HTTP), strconv.Itoa(codes.JSONRPC), strconv.Itoa(c.x.Verdict.Code),
+	}
+	if c.x.Approval.ID != "" {
+		public = append(public, c.x.Approval.ID, c.x.Approval.Expires.UTC().Format(time.RFC3339))
 	}
 	for _, leaf := range leaves(body) {
 		if !slices.Contains(public, leaf) && !word.MatchString(leaf) {

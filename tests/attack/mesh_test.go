@@ -1,6 +1,7 @@
-// Package attack runs attacks on identity, trust and delegation against whole meshes: several processes' sets of parts,
-// put together as the binary does it, over one store. Each attack ends in a denial that names its reason in the decision
-// record and tells the caller little, and has a control: the same call without the attack is let through.
+// Package attack runs attacks on identity, trust, delegation, policies, limits and approvals against whole meshes: several
+// processes' sets of parts, put together as the binary does it, over one store. Each attack ends in a denial that names its
+// reason in the decision record and tells the caller little, and has a control: the same call without the attack is let
+// through.
 package attack
 
 import (
@@ -20,6 +21,7 @@ import (
 	"ringfence.dev/ringfence/internal/did"
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/inspect"
+	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/store"
@@ -61,6 +63,9 @@ type world struct {
 	stale   time.Duration
 	hops    []string
 	still   bool // nothing is reviewed on a timer
+	shared  bool // limits are counted across processes, which looks after them every 100 ms of the test's clock
+	rings   limit.Table
+	content governance.ContentMode
 
 	ids      identifiers
 	replicas []*replica
@@ -74,6 +79,7 @@ func under(t *testing.T, setup func(*world), attack func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			T: t, store: store.NewMemory(time.Now), hosts: newHosts(), issuer: newIssuer(), stale: 15 * time.Minute, swap: did.SwapHold,
+			rings: limit.Defaults(),
 		}
 		t.Cleanup(func() {
 			if err := w.store.Close(); err != nil {

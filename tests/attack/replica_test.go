@@ -10,19 +10,24 @@ import (
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/cards"
 	"ringfence.dev/ringfence/internal/delegation"
 	"ringfence.dev/ringfence/internal/did"
 	"ringfence.dev/ringfence/internal/gate"
 	"ringfence.dev/ringfence/internal/governance"
+	"ringfence.dev/ringfence/internal/held"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/killswitch"
 	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/nonce"
+	"ringfence.dev/ringfence/internal/policy"
 	"ringfence.dev/ringfence/internal/registry"
+	"ringfence.dev/ringfence/internal/rulebook"
 	"ringfence.dev/ringfence/internal/store"
 	"ringfence.dev/ringfence/internal/task"
 	"ringfence.dev/ringfence/internal/token"
@@ -53,6 +58,10 @@ type replica struct {
 	lineage   *lineage.Ledger
 	tokens    *token.Issuers
 	tasks     *task.Ledger
+	book      *rulebook.Book
+	budgets   *budget.Meter
+	approvals *approval.Ledger
+	shelf     *held.Shelf
 	governor  *governance.Governor
 	open      governance.Open
 
@@ -71,7 +80,7 @@ func (w *world) start() *replica {
 	w.Helper()
 	r := &replica{w: w, line: newLine(w.store), review: make(chan struct{}, 1)}
 	r.background, r.end = context.WithCancel(w.Context())
-	w.must(errors.Join(r.openRegistry(), r.openState(), r.openEvidence()))
+	w.must(errors.Join(r.openRegistry(), r.openState(), r.openEvidence(), r.openPolicies()))
 	r.governor = governance.New(r.config())
 	r.follow()
 	w.replicas = append(w.replicas, r)
@@ -166,6 +175,7 @@ func (r *replica) config() governance.Config {
 	return governance.Config{
 		Mesh: r.mesh, Policy: r.policy(), Replay: r.guard, Tokens: r.tokens, Unknown: r.documents.Miss,
 		Links: delegation.NewVerifier(1000), Lineage: r.lineage, Meter: limit.NewMeter(time.Now()),
+		Budgets: r.budgets, Approvals: r.approvals, Shelf: r.shelf,
 		Observe: func(o trust.Outcome) { r.trust.Observe(trust.Classify(o)...) },
 		Scanner: rules, Tasks: r.tasks, Now: time.Now,
 		NewID:  func() string { return fmt.Sprintf("d-%08d", r.w.ids.next()) },
@@ -177,7 +187,7 @@ func (r *replica) policy() governance.Policy {
 	p := governance.Policy{
 		Domain: meshtest.Domain, Limits: a2a.DefaultLimits(), AnswerLimits: a2a.DefaultLimits(), AnswersHeld: 1 << 30,
 		Required: governance.DefaultRings(), UnknownTasks: governance.AskAgent, Missing: r.w.missing, Stale: r.w.stale,
-		RingLimits: limit.Defaults(),
+		RingLimits: r.w.rings, Parties: policy.AllParties, Content: r.w.content, AnswerContent: r.w.content,
 	}
 	for _, text := range r.w.hops {
 		pattern, err := identity.ParseWorkloadPattern(text)
@@ -191,7 +201,8 @@ func (r *replica) mesh() governance.Mesh {
 	now := time.Now()
 	return governance.Mesh{
 		Agents: r.agents.Snapshot(), Trust: r.trust.Image(), Switches: r.switches.Image(), Gates: r.gates.Image(), Documents: r.documents.Image(),
-		Behind: max(r.agents.Behind(now), r.trust.Behind(now), r.switches.Behind(now), r.gates.Behind(now), r.documents.Behind(now), r.lineage.Behind(now)),
+		Policies: r.book.Image(),
+		Behind:   max(r.agents.Behind(now), r.trust.Behind(now), r.switches.Behind(now), r.gates.Behind(now), r.documents.Behind(now), r.lineage.Behind(now), r.book.Behind(now)),
 	}
 }
 
@@ -215,6 +226,7 @@ func (r *replica) follow() {
 				r.trust.Admit(change.Name)
 			}
 			r.documents.ClaimsChanged()
+			r.book.Recheck()
 			r.ask()
 		}
 	})
@@ -226,6 +238,8 @@ func (r *replica) follow() {
 			Fetch: r.w.issuer.fetch, ReadFile: r.w.issuer.read, Now: time.Now, Random: func(n int64) int64 { return n / 2 }, Logger: quiet,
 		})
 	})
+	r.running.Go(func() { r.budgets.Run(r.background) })
+	r.running.Go(func() { r.approvals.Run(r.background) })
 	r.running.Go(r.reviewing)
 }
 
@@ -261,6 +275,8 @@ func (r *replica) kill() {
 	_ = r.trust.Close(now) // says what was lost, as it has to be
 	_ = r.tasks.Close(now)
 	_ = r.lineage.Close(now)
+	r.approvals.Close()
+	r.book.Close()
 	r.gates.Close()
 	r.switches.Close()
 	r.documents.Close()
