@@ -70,10 +70,6 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 	if err != nil {
 		return nil, err
 	}
-	var rings governance.Budgets
-	if shares(p.Config.Limits.Share, p.Config) {
-		rings = p.Budgets
-	}
 	return governance.New(governance.Config{
 		Mesh:    p.Mesh,
 		Policy:  operator,
@@ -85,7 +81,7 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 		Meter:   limit.NewMeter(time.Now()),
 		Budgets: p.Budgets,
 
-		RingBudgets: rings,
+		SharedRings: shares(p.Config.Limits.Share, p.Config),
 
 		Approvals: p.Approvals,
 		Shelf:     p.Shelf,

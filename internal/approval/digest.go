@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -37,8 +38,10 @@ type Request struct {
 	Extensions []string
 	// Body is the whole body, as it was sent.
 	Body []byte
-	// Callee is called, Caller calls. Holders are those in whose name, from the root to the caller.
+	// Callee is called, Caller calls, which has its name since Since. Holders are those in whose name, from the root to the
+	// caller.
 	Callee, Caller agent.ID
+	Since          time.Time
 	Holders        []agent.ID
 	// Descent is how the chain became known, Gate the gate that was invoked, empty without one.
 	Descent, Gate string
@@ -74,6 +77,7 @@ func Digest(r Request) (string, error) {
 		{"path", r.Path},
 		{"callee", string(r.Callee)},
 		{"caller", string(r.Caller)},
+		{"since", r.Since.UTC().Format(time.RFC3339)},
 		{"descent", r.Descent},
 		{"gate", r.Gate},
 		{"epoch", r.Epoch},

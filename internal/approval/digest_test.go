@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
@@ -42,10 +43,10 @@ func TestDigestForm(t *testing.T) {
 		request Request
 		want    string
 	}{
-		{"json-rpc", request(a2a.JSONRPC, call), "lTf_KAMgM6rzRJcwxrJq2-t8brxWVtPNdjUs6ej117k"},
-		{"http-json", request(a2a.HTTPJSON, `{"message":{"messageId":"m-1"}}`), "Lbn-wXnbfIhwVBK51J5SglTgOIIGS9JkQvNZ-NcZwQc"},
-		{"http-json-without-body", request(a2a.HTTPJSON, ""), "ETo2JIw-csLvsbcijGK16j7OY3wHMxnfSE_JwjU7XSI"},
-		{"grpc", request(a2a.GRPC, "\x00\x00\x00\x00\x02\x0a\x00"), "3-RtpxHj5rqiCiaEOonb9hDorKyk9c25iEZuhyKppUE"},
+		{"json-rpc", request(a2a.JSONRPC, call), "1KYgzqrVae-RPN3DeRPf5eSda8gOGoikt3fHAuh1XPY"},
+		{"http-json", request(a2a.HTTPJSON, `{"message":{"messageId":"m-1"}}`), "2u0L9MqrbQp0H0X4htpns7ETYP5T_pzKl1RLjYFb82w"},
+		{"http-json-without-body", request(a2a.HTTPJSON, ""), "vHT5mGoQfxCt1D8TPkR89zeipkdFwK5PQxNT7SSBiYU"},
+		{"grpc", request(a2a.GRPC, "\x00\x00\x00\x00\x02\x0a\x00"), "mYwVL8EwJZmqDBZzdwg-mrOg8xrd7P6bkEppamnfgi4"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,6 +101,7 @@ func TestDigestDiffers(t *testing.T) {
 		"extension":      edit(func(r *Request) { r.Extensions = []string{"a2a-extensions https://other.example/ext"} }),
 		"path":           edit(func(r *Request) { r.Path = "/message:send?a=1" }),
 		"callee":         edit(func(r *Request) { r.Callee = "bank" }),
+		"since":          edit(func(r *Request) { r.Since = time.Unix(1, 0) }),
 		"caller":         edit(func(r *Request) { r.Caller = "concierge" }),
 		"no-holders":     edit(func(r *Request) { r.Holders = nil }),
 		"holder-less":    edit(func(r *Request) { r.Holders = r.Holders[1:] }),

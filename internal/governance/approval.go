@@ -120,7 +120,7 @@ func (x *Exchange) approvalCase() (approval.Case, error) {
 		holders = []agent.ID{x.Caller.Agent}
 	}
 	digest, err := approval.Digest(approval.Request{
-		Method: method, Binding: x.Binding, Verb: x.Request.Method, Path: path, Body: body, Callee: x.Callee.Name, Caller: x.Caller.Agent,
+		Method: method, Binding: x.Binding, Verb: x.Request.Method, Path: path, Body: body, Callee: x.Callee.Name, Caller: x.Caller.Agent, Since: x.since(),
 		Interface: x.Entrance.Interface.URL, Tenant: x.Entrance.Interface.Tenant, Extensions: x.activated(),
 		Holders: holders, Descent: x.Chain.Descent.String(), Gate: x.Chain.Gate, Epoch: x.judgedBy,
 	})

@@ -69,7 +69,7 @@ func (g *Governor) Explain(ctx context.Context, q Question) Explanation {
 func (g *Governor) explaining(caller agent.ID) []step {
 	quiet := g.config
 	quiet.Replay, quiet.Meter, quiet.Unknown = unspent{}, unmetered{}, nil
-	quiet.RingBudgets = nil
+	quiet.SharedRings = false
 	quiet.Budgets, quiet.Approvals, quiet.Shelf = unbudgeted{}, unasking{}, nil
 	if quiet.Tasks != nil {
 		quiet.Tasks = unasked{quiet.Tasks}

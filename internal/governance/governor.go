@@ -1,7 +1,6 @@
 package governance
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -31,9 +30,8 @@ type Config struct {
 	Lineage *lineage.Ledger
 	// Meter counts what agents use.
 	Meter Meter
-	// RingBudgets counts rates and calls under way of rings in the place of Meter, for all processes of the mesh; nil counts
-	// them in this one.
-	RingBudgets Budgets
+	// SharedRings has Budgets count the rates and the calls under way of rings too, in the place of Meter.
+	SharedRings bool
 	// Budgets counts the limits that policies set; nil refuses calls that have one.
 	Budgets Budgets
 	// Approvals asks people; nil refuses calls that need their approval.
@@ -163,9 +161,10 @@ func (g *Governor) Leave(x *Exchange) {
 		g.config.Meter.Leave(x.Caller.Agent, x.insideRing)
 	}
 	if len(x.drawn) > 0 {
-		cmp.Or(g.config.Budgets, g.config.RingBudgets).Leave(x.drawn)
+		g.config.Budgets.Leave(x.drawn)
 		x.drawn = nil
 	}
+	g.unanswered(x)
 	switch {
 	case x.serving == nil:
 		return

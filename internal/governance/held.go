@@ -109,11 +109,11 @@ func (s heldStage) waits(ctx context.Context, x *Exchange, became held.Became, s
 	case err != nil:
 		return heldUndecided(err)
 	case !ok && sent:
-		call = held.Call{Approval: strings.TrimPrefix(x.Operation.TaskID, held.Prefix), Caller: became.Caller, Callee: became.Callee}
+		call = held.Call{Approval: strings.TrimPrefix(x.Operation.TaskID, held.Prefix), Caller: became.Caller, Since: became.Since, Callee: became.Callee}
 	case !ok:
 		return allow()
 	}
-	if call.Caller != x.Caller.Agent || call.Callee != x.Callee.Name {
+	if call.Caller != x.Caller.Agent || !call.Since.Equal(x.since()) || call.Callee != x.Callee.Name {
 		return noTask(call.Caller, x.Operation.TaskID)
 	}
 	answer, err := s.state(ctx, x, call)

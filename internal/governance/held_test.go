@@ -215,3 +215,23 @@ func TestManyReferencesAreNotLookedUp(t *testing.T) {
 		t.Errorf("%+v", x.Verdict)
 	}
 }
+
+// TestUnansweredMessagesHaveFailed is about a message that went to the agent, and to which nothing came back.
+func TestUnansweredMessagesHaveFailed(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(t, "/agents/ledger", meshtest.Send("pay"))
+	w.people.answer.State, w.people.answer.Granted = approval.Granted, true
+	x := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`))
+	if x.Sent == nil {
+		t.Fatalf("%+v", x.Verdict)
+	}
+	w.people.answer.State, w.people.answer.Granted = approval.Consumed, false
+	working := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`))
+	if got := state(t, working.Denial()); got != "TASK_STATE_WORKING" && got != "TASK_STATE_FAILED" {
+		t.Errorf("on its way: %s", got)
+	}
+	w.governor().Leave(x)
+	if later := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`)); state(t, later.Denial()) != "TASK_STATE_FAILED" {
+		t.Errorf("afterwards: %s", later.Denial().Body)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/approval"
@@ -28,7 +29,7 @@ func (s approvalStage) hold(ctx context.Context, x *Exchange, answer approval.Ap
 		return Verdict{}, false
 	}
 	call := held.Call{
-		Approval: answer.ID, Caller: x.Caller.Agent, Callee: x.Callee.Name, Method: method, Context: strings.Clone(x.Operation.ContextID),
+		Approval: answer.ID, Caller: x.Caller.Agent, Since: x.since(), Callee: x.Callee.Name, Method: method, Context: strings.Clone(x.Operation.ContextID),
 		Created: x.Moment.UTC(), Expires: answer.Expires.UTC(), Message: text,
 	}
 	err = s.shelf.Put(ctx, call)
@@ -84,13 +85,38 @@ func (s answeredHeldStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	return allow()
 }
 
+// unansweredWithin bounds how long it takes to remember that no answer came.
+const unansweredWithin = time.Second
+
+// unanswered remembers of a message that was sent, and to which no answer came, that nothing came of it: otherwise its task
+// would be on its way for ever.
+func (g *Governor) unanswered(x *Exchange) {
+	in := x.standIn
+	if in == nil || in.task == "" || in.bound || !x.granted || g.config.Shelf == nil {
+		return
+	}
+	in.bound = true
+	ctx, cancel := context.WithTimeout(context.Background(), unansweredWithin)
+	defer cancel()
+	// What cannot be remembered leaves the task on its way until the shelf forgets it.
+	_ = g.config.Shelf.Bind(ctx, in.task, held.Became{Caller: x.Caller.Agent, Callee: x.Callee.Name, Since: x.since(), Failed: true})
+}
+
+// since is from when on the caller has its name: one that is registered anew is another.
+func (x *Exchange) since() time.Time {
+	if x.CallerRecord == nil {
+		return time.Time{}
+	}
+	return x.CallerRecord.Created
+}
+
 // bind remembers what came of the message, before its caller can know of it.
 func (s answeredHeldStage) bind(ctx context.Context, x *Exchange) error {
 	in := x.standIn
 	if in.bound {
 		return nil
 	}
-	became := held.Became{Caller: x.Caller.Agent, Callee: x.Callee.Name, Failed: x.Answer.Kind == a2a.AnswerError}
+	became := held.Became{Caller: x.Caller.Agent, Callee: x.Callee.Name, Since: x.since(), Failed: x.Answer.Kind == a2a.AnswerError}
 	for _, told := range x.Answer.Tasks {
 		if told.ID != "" {
 			became.Task, became.Failed = strings.Clone(told.ID), false

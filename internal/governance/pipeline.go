@@ -54,8 +54,8 @@ func pipeline(c Config) []step {
 		{"delegation", onHeaders | onBody | onReview | onServing, chainStage{links: c.Links, lineage: c.Lineage, missing: p.Missing, depths: depths(p.RingLimits)}},
 		{"expiry", onHeaders | onBody | onReview | onServing, expiryStage{}},
 		{"duration", onReview, durationStage{}},
-		{"rate", onHeaders, rateStage{meter: c.Meter, shared: c.RingBudgets, limits: p.RingLimits}},
-		{"concurrency", onBody, concurrencyStage{meter: c.Meter, shared: c.RingBudgets, limits: p.RingLimits}},
+		{"rate", onHeaders, rateStage{meter: c.Meter, shared: c.ringBudgets(), limits: p.RingLimits}},
+		{"concurrency", onBody, concurrencyStage{meter: c.Meter, shared: c.ringBudgets(), limits: p.RingLimits}},
 		{"size", onHeaders | onBody | onServing, sizeStage{limits: p.RingLimits}},
 		{"digest", onBody, digestStage{}},
 		{"operation", onBody, operationStage{limits: p.Limits}},
@@ -78,6 +78,14 @@ func pipeline(c Config) []step {
 		{"answered-held", onAnswer, answeredHeldStage{shelf: c.Shelf}},
 		{"answered-content", onAnswer | onFields, answeredContentStage{scanner: c.Scanner, mode: p.AnswerContent}},
 	}
+}
+
+// ringBudgets are what counts for rings; nil leaves that to the meter.
+func (c Config) ringBudgets() Budgets {
+	if !c.SharedRings {
+		return nil
+	}
+	return c.Budgets
 }
 
 // Policy is what an operator sets for the whole mesh. The zero value accepts no body; all fields but Domain have to

@@ -314,7 +314,7 @@ func TestRingsCountedTogether(t *testing.T) {
 			f := newFixture()
 			count := &counted{result: c.result}
 			config := f.config()
-			config.Meter, config.RingBudgets = nil, count
+			config.Meter, config.Budgets, config.SharedRings = nil, count, true
 			g := New(config)
 			request, body := f.request(t, payment)
 			x := g.Open(t.Context(), request)

@@ -35,6 +35,8 @@ type Call struct {
 	// Caller and Callee are whose message it is and for whom.
 	Caller agent.ID `json:"caller"`
 	Callee agent.ID `json:"callee"`
+	// Since is from when on the caller has its name.
+	Since time.Time `json:"since"`
 	// Method is what the message was sent as.
 	Method a2a.Method `json:"method"`
 	// Context is the context that the caller gave, or the task's own.
@@ -97,9 +99,10 @@ func (s *Shelf) Get(ctx context.Context, task string) (c Call, ok bool, err erro
 
 // Became is what came of a message that was sent on.
 type Became struct {
-	// Caller and Callee are those of the message.
-	Caller agent.ID `json:"caller"`
-	Callee agent.ID `json:"callee"`
+	// Caller, Callee and Since are those of the message.
+	Caller agent.ID  `json:"caller"`
+	Callee agent.ID  `json:"callee"`
+	Since  time.Time `json:"since"`
 	// Task is the agent's own; empty when it answered with a message, and no task came of it.
 	Task string `json:"task,omitempty"`
 	// Failed reports that the agent answered with an error.
