@@ -1,6 +1,7 @@
 package extproc
 
 import (
+	"slices"
 	"strconv"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
@@ -25,7 +26,17 @@ func replaced(proceed *extprocv3.ProcessingResponse, sent *governance.Sent) (*ex
 	if sent.ContentType != "" {
 		fields = append(fields, [2]string{"content-type", sent.ContentType})
 	}
-	common.HeaderMutation = &extprocv3.HeaderMutation{SetHeaders: envoyhttp.RawOptions(fields), RemoveHeaders: unsigned}
+	remove := unsigned
+	if sent.Extensions != nil {
+		for _, name := range governance.ExtensionFields {
+			if value := sent.Extensions[name]; value != "" {
+				fields = append(fields, [2]string{name, value})
+			} else {
+				remove = append(slices.Clip(remove), name)
+			}
+		}
+	}
+	common.HeaderMutation = &extprocv3.HeaderMutation{SetHeaders: envoyhttp.RawOptions(fields), RemoveHeaders: remove}
 	switch part := proceed.GetResponse().(type) {
 	case *extprocv3.ProcessingResponse_RequestHeaders:
 		if len(sent.Body) > 0 {

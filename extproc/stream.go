@@ -82,13 +82,13 @@ func (e *exchange) next(ctx context.Context, message *extprocv3.ProcessingReques
 	case *extprocv3.ProcessingRequest_RequestBody:
 		// In BUFFERED mode, which headers made sure of, the one body message is whole, even without
 		// end_of_stream: then trailers follow.
-		return e.close(ctx, part.RequestBody.GetBody(), continueBody())
+		return e.close(ctx, part.RequestBody.GetBody(), continueBody(), governance.ReplacesAllButVerb)
 	case *extprocv3.ProcessingRequest_RequestTrailers:
 		// A request may end in trailers without ever having had a body.
 		if e.decided {
 			return one(continueTrailers()), !e.relays(), nil
 		}
-		return e.close(ctx, nil, continueTrailers())
+		return e.close(ctx, nil, continueTrailers(), governance.ReplacesNothing)
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
 		if !e.decided || e.answer != nil || e.mesh {
 			return nil, false, errOrder
@@ -152,7 +152,7 @@ func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingReq
 	case e.current.Final:
 		return one(verdict(e.current, continueHeaders())), true, nil
 	case headers.GetEndOfStream():
-		return e.close(ctx, nil, withAnswer(continueHeaders()))
+		return e.close(ctx, nil, withAnswer(continueHeaders()), governance.ReplacesAll)
 	case message.GetProtocolConfig().GetRequestBodyMode() != filterv3.ProcessingMode_BUFFERED:
 		return nil, false, errBodyMode
 	}
@@ -160,12 +160,12 @@ func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingReq
 }
 
 // close decides the request and answers the message that completed it.
-func (e *exchange) close(ctx context.Context, body []byte, proceed *extprocv3.ProcessingResponse) (replies, bool, error) {
+func (e *exchange) close(ctx context.Context, body []byte, proceed *extprocv3.ProcessingResponse, replaces governance.Replaces) (replies, bool, error) {
 	if e.current == nil || e.decided {
 		return nil, false, errOrder
 	}
 	e.open.Enter(e.current, e)
-	e.entered = true
+	e.entered, e.current.Replaces = true, replaces
 	e.governor.Close(ctx, e.current, body)
 	e.decided = true
 	if e.current.Sent != nil && e.current.Verdict.Decision == governance.Allow {

@@ -73,6 +73,9 @@ type Case struct {
 	// Epoch is that of the policies, Decision the id of the decision that asks.
 	Epoch    string
 	Decision string
+	// Resumes is the approval under which the call was kept, for one that the mesh repeats; empty for all others. Where that
+	// one was used already, nobody is asked anew.
+	Resumes string
 }
 
 // Approval is a case with what became of it, as it is stored and shown. It is immutable.

@@ -111,7 +111,8 @@ func decode(e store.Entry) (Approval, error) {
 
 // Ask returns how the approval of a case stands at the moment now. Where nobody was asked yet, or what was said is over,
 // people are asked now. Granted of what it returns is true exactly once for an approval, for one of all that ask at the
-// same time in any process: that call may go on. Every error denies.
+// same time in any process: that call may go on. A call that resumes an approval which was used is returned that one.
+// Every error denies.
 func (l *Ledger) Ask(ctx context.Context, c Case, now time.Time) (Approval, error) {
 	fresh, err := begin(c, now)
 	if err != nil {
@@ -121,7 +122,7 @@ func (l *Ledger) Ask(ctx context.Context, c Case, now time.Time) (Approval, erro
 		return a, nil
 	}
 	for range attempts {
-		a, err := l.ask(ctx, fresh, now)
+		a, err := l.ask(ctx, fresh, c.Resumes, now)
 		if errors.Is(err, errAgain) {
 			continue
 		}
@@ -144,7 +145,7 @@ func (l *Ledger) waiting(fresh *Approval, now time.Time) (Approval, bool) {
 	return a, a.asked(fresh, now) == stays
 }
 
-func (l *Ledger) ask(ctx context.Context, fresh Approval, now time.Time) (Approval, error) {
+func (l *Ledger) ask(ctx context.Context, fresh Approval, resumes string, now time.Time) (Approval, error) {
 	at := place(fresh.Digest)
 	entry, err := l.config.Bucket.Get(ctx, at)
 	if errors.Is(err, store.ErrNotFound) {
@@ -176,6 +177,9 @@ func (l *Ledger) ask(ctx context.Context, fresh Approval, now time.Time) (Approv
 		l.told(consumed)
 		consumed.Granted = true
 		return consumed, nil
+	}
+	if present.State == Consumed && present.ID == resumes {
+		return present, nil
 	}
 	if err := l.archive(ctx, entry.Value, &present); err != nil {
 		return Approval{}, err

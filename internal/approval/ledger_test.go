@@ -47,6 +47,10 @@ func TestGrantedOnce(t *testing.T) {
 	if !used.Granted || used.State != Consumed || used.ID != first.ID {
 		t.Fatalf("used: %+v", used)
 	}
+	resuming := c
+	if resuming.Resumes = first.ID; d.asks(l, resuming).State != Consumed || d.asks(l, resuming).Granted {
+		t.Error("resumed once more, it is not the one that was used")
+	}
 	anew := d.asks(l, c)
 	if anew.Granted || anew.State != Pending || anew.ID == first.ID || len(anew.Votes) != 0 {
 		t.Fatalf("used again: %+v", anew)

@@ -10,6 +10,7 @@ import (
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/approval"
+	"ringfence.dev/ringfence/internal/held"
 	"ringfence.dev/ringfence/internal/policy"
 )
 
@@ -107,10 +108,10 @@ func quorum(r policy.Requirement) string {
 // approvalCase is the call as it is put to people: what they approve is this very request, on behalf of these very agents, by the
 // policies of now.
 func (x *Exchange) approvalCase() (approval.Case, error) {
-	method, path, body := x.Operation.Method, x.below(), x.Request.Body
+	method, path, body, resumes := x.Operation.Method, x.below(), x.Request.Body, ""
 	if in := x.standIn; in != nil && in.task != "" {
 		// People were asked about the message as its caller sent it.
-		method, body = in.method, in.message.Body
+		method, body, resumes = in.method, in.message.Body, strings.TrimPrefix(in.task, held.Prefix)
 		if x.Binding == a2a.HTTPJSON {
 			path = in.message.Path
 		}
@@ -131,6 +132,7 @@ func (x *Exchange) approvalCase() (approval.Case, error) {
 		Digest: digest, Caller: x.Caller.Agent, Callee: x.Callee.Name, Method: method,
 		Skill: strings.Clone(x.Operation.Skill), Action: strings.Clone(x.Operation.Action),
 		Holders: holders, Excluded: x.interested(holders), Requirements: slices.Clone(x.owed), Epoch: x.judgedBy, Decision: x.ID,
+		Resumes: resumes,
 	}, nil
 }
 
@@ -138,7 +140,7 @@ func (x *Exchange) approvalCase() (approval.Case, error) {
 // a caller would rather have a task is the mesh's own.
 func (x *Exchange) activated() []string {
 	var list []string
-	for _, field := range [...]string{"a2a-extensions", "x-a2a-extensions"} {
+	for _, field := range ExtensionFields {
 		for _, line := range x.Request.Header.Values(field) {
 			for uri := range strings.SplitSeq(line, ",") {
 				if uri = strings.Trim(uri, " \t"); uri != "" && uri != a2a.ApprovalExtension {

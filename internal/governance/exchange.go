@@ -102,6 +102,8 @@ type Exchange struct {
 	granted   bool
 	statusURL string
 
+	// Replaces is what of the request the proxy can still replace; an adapter says it before Close.
+	Replaces Replaces
 	// Sent is what goes to the agent in the place of the request; nil sends the request itself. instead is what the caller is
 	// told in the place of a denial, and standIn what the exchange has to do with tasks that the mesh stands in for.
 	Sent    *Sent

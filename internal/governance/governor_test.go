@@ -168,6 +168,7 @@ func (f *fixture) decide(t *testing.T, c meshtest.Call, sent string) *Exchange {
 		t.Fatal(err)
 	}
 	x = g.Resume(passage, request)
+	x.Replaces = ReplacesAll
 	g.Close(context.Background(), x, body)
 	return x
 }

@@ -85,9 +85,19 @@ func heldUndecided(err error) Verdict {
 	return v
 }
 
+// Replaces says what of a request the proxy can still replace when it is decided. The zero value is nothing.
+type Replaces uint8
+
+// What can be replaced: all but the verb, which Envoy changes only in a request that ended with its header, or all.
+const (
+	ReplacesNothing Replaces = iota
+	ReplacesAllButVerb
+	ReplacesAll
+)
+
 // rename has the request name the agent's tasks. Whose they are, the task stage judges.
 func rename(x *Exchange, names map[string]string) Verdict {
-	if !x.carried {
+	if x.Replaces == ReplacesNothing {
 		return deny(Invalid, GatewaySide, "task-unnameable", "the task can be named only where the mesh judges answers too")
 	}
 	sent, err := a2a.RenameTask(x.Operation, x.Request.Method, x.below(), x.Request.Body, names)
@@ -166,7 +176,7 @@ func (x *Exchange) stands(w a2a.Waiting) Verdict {
 // it sent the message, and the request told another length than the message has.
 func (s heldStage) resume(ctx context.Context, x *Exchange, call held.Call) Verdict {
 	in := x.standIn
-	if !x.carried {
+	if x.Replaces == ReplacesNothing {
 		return deny(Invalid, GatewaySide, "task-waiting", "the message that was approved can be sent only where the mesh judges answers too")
 	}
 	if err := json.Unmarshal(call.Message, &in.message); err != nil {
@@ -176,8 +186,13 @@ func (s heldStage) resume(ctx context.Context, x *Exchange, call held.Call) Verd
 	if err != nil {
 		return deny(Invalid, GatewaySide, "task-waiting", "the message that was approved cannot take the place of this request: "+err.Error())
 	}
+	if sent.Verb != x.Request.Method && x.Replaces != ReplacesAll {
+		return deny(Invalid, GatewaySide, "task-waiting", "the message that was approved can take the place of a read only that has no body, not even an empty one")
+	}
 	in.asked, in.method = kept(x.Operation), call.Method
 	x.send(sent)
+	x.Sent.Extensions = call.Extensions
+	x.activate(call.Extensions)
 	x.Effect = effect(x)
 	return sizeStage{limits: s.limits}.Judge(ctx, x)
 }
@@ -203,6 +218,8 @@ type Sent struct {
 	// ContentType is that of the body; an empty one stays as it is.
 	ContentType string
 	Body        []byte
+	// Extensions are the values of ExtensionFields; those without one are left out. Nil leaves them as they are.
+	Extensions map[string]string
 }
 
 // below is the path below the entrance, with its query.

@@ -138,7 +138,7 @@ func TestWaitingTasksGoOnInStreams(t *testing.T) {
 	if x.Sent == nil || x.Operation.Method != a2a.SendStreamingMessage {
 		t.Fatalf("%+v, sent %+v", x.Verdict, x.Sent)
 	}
-	told := w.answered(t, x, "text/event-stream", `data: {"jsonrpc":"2.0","id":"q","result":{"task":{"id":"t-1","contextId":"c","status":{"state":"TASK_STATE_WORKING"}}}}`+"\n\n"+
+	told := w.answered(t, x, "text/event-stream", "id: 1\n"+`data: {"jsonrpc":"2.0","id":"q","result":{"task":{"id":"t-1","contextId":"c","status":{"state":"TASK_STATE_WORKING"}}}}`+"\n\n"+
 		`data: {"jsonrpc":"2.0","id":"q","result":{"statusUpdate":{"taskId":"t-1","contextId":"c","status":{"state":"TASK_STATE_COMPLETED"}}}}`+"\n\n")
 	if strings.Contains(told, "t-1") || strings.Count(told, "ringfence-case-1") != 2 {
 		t.Errorf("told %s", told)

@@ -4,17 +4,22 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/held"
+	"ringfence.dev/ringfence/internal/identity"
 )
 
 // hold keeps the message of a caller that would rather have a task than an error, and has the mesh answer with that task.
 // It reports false for what cannot wait so: then the caller gets the error.
 func (s approvalStage) hold(ctx context.Context, x *Exchange, answer approval.Approval) (Verdict, bool) {
+	if in := x.standIn; in != nil && in.task != "" {
+		return s.holdOn(ctx, x)
+	}
 	method := x.Operation.Method
 	if s.shelf == nil || !x.carried || x.standIn != nil || method != a2a.SendMessage && method != a2a.SendStreamingMessage || !x.wantsTask() {
 		return Verdict{}, false
@@ -30,7 +35,12 @@ func (s approvalStage) hold(ctx context.Context, x *Exchange, answer approval.Ap
 	}
 	call := held.Call{
 		Approval: answer.ID, Caller: x.Caller.Agent, Since: x.since(), Callee: x.Callee.Name, Method: method, Context: strings.Clone(x.Operation.ContextID),
-		Created: x.Moment.UTC(), Expires: answer.Expires.UTC(), Message: text,
+		Created: x.Moment.UTC(), Expires: answer.Expires.UTC(), Message: text, Extensions: map[string]string{},
+	}
+	for _, field := range ExtensionFields {
+		if lines := x.Request.Header.Values(field); len(lines) > 0 {
+			call.Extensions[field] = strings.Join(lines, ", ")
+		}
 	}
 	err = s.shelf.Put(ctx, call)
 	if errors.Is(err, held.ErrTooLarge) {
@@ -46,6 +56,38 @@ func (s approvalStage) hold(ctx context.Context, x *Exchange, answer approval.Ap
 		x.instead = &response
 	}
 	return Verdict{}, false
+}
+
+// holdOn has the mesh tell how a task stands whose message this request was not let send: another one was quicker, or
+// what people approved is worth nothing any more, and they are asked again.
+func (s approvalStage) holdOn(ctx context.Context, x *Exchange) (Verdict, bool) {
+	in := x.standIn
+	known, err := s.approvals.Get(ctx, strings.TrimPrefix(in.task, held.Prefix), x.Moment)
+	if err != nil {
+		return heldUndecided(err), true
+	}
+	w := waitingFor(held.Call{Approval: known.ID, Context: in.waiting.ContextID}, known)
+	if known.State == approval.Granted {
+		w.Message, w.Metadata = waitingTexts[approval.Pending], x.waiting()
+	}
+	if response, ok := w.Answer(in.asked); ok {
+		x.instead = &response
+	}
+	return Verdict{}, false
+}
+
+// ExtensionFields are those by which callers have agents activate extensions, as 1.0 and 0.3 spell them.
+var ExtensionFields = [...]string{"a2a-extensions", "x-a2a-extensions"}
+
+// activate has the exchange judged as if its caller had listed extensions as the message did.
+func (x *Exchange) activate(extensions map[string]string) {
+	header := slices.DeleteFunc(slices.Clone(x.Request.Header), func(f identity.Field) bool { return slices.Contains(ExtensionFields[:], f.Name) })
+	for _, field := range ExtensionFields {
+		if value := extensions[field]; value != "" {
+			header = append(header, identity.Field{Name: field, Value: value})
+		}
+	}
+	x.Request.Header = header
 }
 
 // wantsTask reports whether the caller has said that it would rather have a task than an error.

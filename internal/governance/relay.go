@@ -246,7 +246,11 @@ func (r *Relay) judgeEvent(ctx context.Context, event a2a.Event) bool {
 			return false
 		}
 	}
-	return len(event.Aside) == 0 || r.judgeWords(ctx, string(event.Aside))
+	// What stands beside the data is judged by itself, and takes nothing from what is said in the place of the data.
+	renamed := r.x.Renamed
+	sound := len(event.Aside) == 0 || r.judgeWords(ctx, string(event.Aside))
+	r.x.Renamed = renamed
+	return sound
 }
 
 // nextFrames passes every message as soon as it was judged.

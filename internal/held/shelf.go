@@ -46,6 +46,8 @@ type Call struct {
 	Expires time.Time `json:"expires"`
 	// Message is what is sent when they have; its form is that of who keeps it.
 	Message json.RawMessage `json:"message"`
+	// Extensions are the fields of its request that have the agent activate extensions.
+	Extensions map[string]string `json:"extensions"`
 }
 
 // Task returns the id of the task that the mesh stands in for.

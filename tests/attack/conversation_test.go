@@ -49,6 +49,7 @@ func (w *world) begin(first, second *replica, s *wire) *conversation {
 		w.Fatal(err)
 	}
 	c.x = second.governor.Resume(passage, s.Request)
+	c.x.Replaces = governance.ReplacesAll
 	second.open.Enter(c.x, c)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -358,8 +358,12 @@ func TestMessagesGoOnInTheirOwnForm(t *testing.T) {
 		if other := r.send(w.sign(acting(about(amber, basalt, "GetTask", task), chain))).waits(); other == id {
 			t.Error("a message goes on on behalf of somebody else")
 		}
-		r.send(w.sign(about(amber, basalt, "GetTask", task).with("A2a-Extensions", "https://elsewhere.example/ext"))).waits()
-		w.goesOn(r, amber, basalt, task, "own-1")
+		// Nor does it go on with other extensions than it was sent with.
+		c := w.begin(r, r, w.sign(about(amber, basalt, "GetTask", task).with("A2a-Extensions", "https://elsewhere.example/ext")))
+		if c.x.Sent == nil || c.x.Sent.Extensions["a2a-extensions"] != a2a.ApprovalExtension {
+			t.Errorf("the message goes on with other extensions: %+v", c.x.Sent)
+		}
+		c.close()
 	})
 }
 
