@@ -133,7 +133,7 @@ func (b *Book) try(next stored, receipt *Receipt) error {
 	v := b.judge(newDraft(*b.pages.Load(), entries), &b.trial)
 	var own []policy.Problem
 	for _, p := range v.problems {
-		if p.Document == next.name {
+		if p.Document == next.name && p.File == place(next.name) {
 			own = append(own, p)
 		} else {
 			receipt.Elsewhere = append(receipt.Elsewhere, p)
