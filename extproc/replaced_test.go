@@ -24,11 +24,13 @@ func TestReplaced(t *testing.T) {
 	}{
 		{
 			"body", continueBody(), message, extprocv3.CommonResponse_CONTINUE,
-			map[string]string{":method": "POST", ":path": message.Path, "content-length": "7", "content-type": "application/json"}, `{"a":1}`, false,
+			map[string]string{":method": "POST", ":path": message.Path, "content-length": "7", "content-type": "application/json"},
+			`{"a":1}`, false,
 		},
 		{
 			"no-body-before", withAnswer(continueHeaders()), message, extprocv3.CommonResponse_CONTINUE_AND_REPLACE,
-			map[string]string{":method": "POST", ":path": message.Path, "content-length": "7", "content-type": "application/json"}, `{"a":1}`, false,
+			map[string]string{":method": "POST", ":path": message.Path, "content-length": "7", "content-type": "application/json"},
+			`{"a":1}`, false,
 		},
 		{"no-body-at-all", continueHeaders(), named, extprocv3.CommonResponse_CONTINUE, map[string]string{":method": "GET", ":path": named.Path}, "", false},
 		{"trailers", continueTrailers(), message, 0, nil, "", true},
