@@ -1,0 +1,64 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/approval"
+	"ringfence.dev/ringfence/internal/meshtest"
+	"ringfence.dev/ringfence/internal/policy"
+)
+
+func TestUnanswerable(t *testing.T) {
+	t.Parallel()
+	documents, problems := policy.Parse("p.yaml", []byte(`apiVersion: ringfence.dev/v1
+kind: Policy
+metadata: {name: p}
+spec:
+  party: callee
+  rules:
+    - require_approval: {actions: [pay], groups: [finance]}
+    - require_approval: {actions: [close], groups: [finance], min_approvals: 2}
+    - require_approval: {actions: [open], groups: [legal]}
+    - content: {then: approve, groups: [legal, finance]}
+    - content: {classes: [secret], at_least: high, then: approve, groups: [legal]}
+    - max_body: 64KiB
+`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	set, problems := policy.Compile(documents, nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	key := meshtest.Public(meshtest.Private("ada")).DID
+	approvers, err := approval.Compile([]approval.Approver{{Name: "ada", Groups: []string{"finance"}, Key: key}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := unanswerable(set, approvers), []string{"p rules[1]", "p rules[2]", "p rules[4]"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := unanswerable(nil, approvers); got != nil {
+		t.Errorf("of no set: %q", got)
+	}
+}
+
+func TestKnownAgents(t *testing.T) {
+	t.Parallel()
+	m := meshtest.New()
+	m.Records["caller"].Owner = "ops"
+	known := agentsOf(m.Snapshot())
+	if owner, ok := known.Agent("caller"); !ok || owner != "ops" {
+		t.Errorf("%q, %v", owner, ok)
+	}
+	if _, ok := known.Agent("nobody"); ok {
+		t.Error("nobody is known")
+	}
+	for owner, want := range map[agent.Owner]bool{"ops": true, "finance": false, "": false} {
+		if known.Owner(owner) != want {
+			t.Errorf("owner %q: %v", owner, !want)
+		}
+	}
+}
