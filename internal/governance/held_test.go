@@ -235,3 +235,66 @@ func TestUnansweredMessagesHaveFailed(t *testing.T) {
 		t.Errorf("afterwards: %s", later.Denial().Body)
 	}
 }
+
+// TestSentMessagesEnd shows what is told of a task whose message was sent, when the agent has no task: it ends, whatever the
+// answer was.
+func TestSentMessagesEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		answer func(*Governor, *Exchange)
+		want   string
+	}{
+		{"message", func(g *Governor, x *Exchange) {
+			reply(g, x, http.StatusOK, `{"jsonrpc":"2.0","id":"q","result":{"message":{"messageId":"a","role":"ROLE_AGENT","parts":[{"text":"paid"}]}}}`, true)
+		}, "TASK_STATE_COMPLETED"},
+		{"error", func(g *Governor, x *Exchange) {
+			reply(g, x, http.StatusOK, `{"jsonrpc":"2.0","id":"q","error":{"code":-32603,"message":"no"}}`, true)
+		}, "TASK_STATE_FAILED"},
+		{"page-of-a-proxy", func(g *Governor, x *Exchange) {
+			r := g.Relay(x, Reply{Status: http.StatusBadGateway, Header: identity.Header{{Name: "content-type", Value: "text/html"}}})
+			r.Begin(t.Context())
+			r.Next(t.Context(), []byte("bad gateway"), true)
+			r.End()
+		}, "TASK_STATE_FAILED"},
+		{"nothing-that-a2a-knows", func(g *Governor, x *Exchange) {
+			reply(g, x, http.StatusOK, `{"jsonrpc":"2.0","id":"q","result":{}}`, true)
+		}, "TASK_STATE_FAILED"},
+		{"ambiguous", func(g *Governor, x *Exchange) { reply(g, x, http.StatusOK, `{"id":1,"id":2}`, true) }, "TASK_STATE_FAILED"},
+		{"empty", func(g *Governor, x *Exchange) { reply(g, x, http.StatusInternalServerError, "", true) }, "TASK_STATE_FAILED"},
+		{"broken-off", func(g *Governor, x *Exchange) { reply(g, x, http.StatusOK, `{"jsonrpc"`, false) }, "TASK_STATE_FAILED"},
+		{"agent-out-of-reach", func(*Governor, *Exchange) {}, "TASK_STATE_FAILED"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWaiting(t, "/agents/ledger", meshtest.Send("pay"))
+			w.people.answer.State, w.people.answer.Granted = approval.Granted, true
+			x := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`))
+			if x.Sent == nil {
+				t.Fatalf("%+v", x.Verdict)
+			}
+			w.people.answer.State, w.people.answer.Granted = approval.Consumed, false
+			if now := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`)); state(t, now.Denial()) != "TASK_STATE_WORKING" {
+				t.Errorf("under way: %s", now.Denial().Body)
+			}
+			g := w.governor()
+			c.answer(g, x)
+			g.Leave(x)
+			if later := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`)); state(t, later.Denial()) != c.want {
+				t.Errorf("afterwards: %s, want %s", later.Denial().Body, c.want)
+			}
+		})
+	}
+}
+
+// TestRefusedMessagesGoOnWaiting shows that asking for a task whose message is not sent leaves it as it is.
+func TestRefusedMessagesGoOnWaiting(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(t, "/agents/ledger", meshtest.Send("pay"))
+	for range 2 {
+		x := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`))
+		if w.governor().Leave(x); state(t, x.Denial()) != "TASK_STATE_AUTH_REQUIRED" {
+			t.Errorf("%s", x.Denial().Body)
+		}
+	}
+}

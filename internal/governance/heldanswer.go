@@ -158,7 +158,7 @@ func (s answeredHeldStage) bind(ctx context.Context, x *Exchange) error {
 	if in.bound {
 		return nil
 	}
-	became := held.Became{Caller: x.Caller.Agent, Callee: x.Callee.Name, Since: x.since(), Failed: x.Answer.Kind == a2a.AnswerError}
+	became := held.Became{Caller: x.Caller.Agent, Callee: x.Callee.Name, Since: x.since(), Failed: x.Answer.Kind != a2a.AnswerMessage}
 	for _, told := range x.Answer.Tasks {
 		if told.ID != "" {
 			became.Task, became.Failed = strings.Clone(told.ID), false
