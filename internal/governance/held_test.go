@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -296,5 +297,41 @@ func TestRefusedMessagesGoOnWaiting(t *testing.T) {
 		if w.governor().Leave(x); state(t, x.Denial()) != "TASK_STATE_AUTH_REQUIRED" {
 			t.Errorf("%s", x.Denial().Body)
 		}
+	}
+}
+
+// TestLargeMessagesWait sends the largest message that waits as a task, and one that is larger, whose caller gets the error.
+func TestLargeMessagesWait(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(t, "/agents/ledger", meshtest.Send("pay"))
+	most := a2a.MaxHeld - len(meshtest.Send(""))
+	for _, c := range []struct {
+		name string
+		size int
+	}{{"largest", most}, {"too-large", most + 1}} {
+		x := w.call(t, http.MethodPost, "/agents/ledger", meshtest.Send(strings.Repeat("x", c.size)))
+		if x.Verdict.Decision != Approve || x.Verdict.Reason != "approval-required" {
+			t.Errorf("%s: %+v", c.name, x.Verdict)
+		}
+		if held := x.instead != nil; held != (c.size == most) {
+			t.Errorf("%s: held %v", c.name, held)
+		}
+	}
+}
+
+// fullShelf has no room for any message.
+type fullShelf struct{ brokenShelf }
+
+func (fullShelf) Put(context.Context, held.Call) error { return held.ErrTooLarge }
+
+// TestMessagesWithoutRoomGetTheError shows that what cannot be kept is asked about nevertheless.
+func TestMessagesWithoutRoomGetTheError(t *testing.T) {
+	t.Parallel()
+	f := newFixture()
+	f.written, f.people, f.shelf = writes(t, approvedByFinance), &people{answer: approval.Approval{ID: "case-1", State: approval.Pending}}, fullShelf{}
+	call := payment
+	call.Header = http.Header{"A2a-Extensions": {a2a.ApprovalExtension}}
+	if x := f.decide(t, call, ""); x.Verdict.Decision != Approve || x.instead != nil {
+		t.Errorf("%+v", x.Verdict)
 	}
 }

@@ -21,8 +21,9 @@ const BucketName = "held"
 // Prefix begins the ids of the tasks that the mesh stands in for.
 const Prefix = "ringfence-"
 
-// MaxMessage bounds, in bytes, what is kept of one message.
-const MaxMessage = 300 << 10
+// MaxMessage bounds, in bytes, what is kept of one message. Those that can be held have room, their bodies in base64 included,
+// and the store takes more.
+const MaxMessage = 384 << 10
 
 // ErrTooLarge: the message is longer than MaxMessage.
 var ErrTooLarge = errors.New("the message is too large to be kept")
