@@ -27,8 +27,10 @@ func (s policyStage) Judge(_ context.Context, x *Exchange) Verdict {
 	asked := x.asked()
 	x.Policy = x.Mesh.Policies.Evaluate(&asked, s.at)
 	x.judgedBy = x.Mesh.Policies.Epoch()
-	x.shadowed = append(x.shadowed[:0], x.Policy.Shadowed...)
-	x.owed = x.owed[:0]
+	// What later stages have noted stays when a call is judged anew as it begins to be served.
+	for _, s := range x.Policy.Shadowed {
+		x.shadow(s.Ref, s.Reason)
+	}
 	for _, r := range x.Policy.Approvals {
 		x.owe(r)
 	}

@@ -3,6 +3,7 @@ package governance
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,8 @@ import (
 	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/budget"
+	"ringfence.dev/ringfence/internal/inspect"
+	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/policy"
 )
@@ -328,6 +331,54 @@ func TestRingsCountedTogether(t *testing.T) {
 			}
 			if c.reason == "" && (!slices.Equal(count.taken, []string{"~rate/2/caller", "~calls/2/caller"}) || !slices.Equal(count.left, []string{"~calls/2/caller"})) {
 				t.Errorf("counted in %q, left %q", count.taken, count.left)
+			}
+		})
+	}
+}
+
+// graded are findings of one severity in all texts that hold a phrase.
+type graded string
+
+func (g graded) Scan(texts []a2a.Text, _ inspect.Options) (found []inspect.Finding) {
+	for _, text := range texts {
+		if strings.Contains(text.Value, string(g)) {
+			found = append(found, inspect.Finding{Rule: "graded-1", Class: "secret", Severity: inspect.High, Action: inspect.Flag})
+		}
+	}
+	return found
+}
+
+// TestShadowsAreRecordedOnce follows what documents in shadow mode would have refused from every stage that says so to the
+// records of the call, also where it is judged anew when it begins to be served.
+func TestShadowsAreRecordedOnce(t *testing.T) {
+	t.Parallel()
+	const specs = "party: gateway\nmode: shadow\nrules: [{max_body: 10}, {rate_limit: {requests: 1}}, {content: {in: [request]}}, {content: {in: [answer]}}, {require_approval: {groups: [finance]}}]"
+	for name, shared := range map[string]bool{"alone": false, "shared": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture()
+			f.written, f.budgets, f.scanner = writes(t, specs), &counted{}, graded("pay")
+			if f.lineage = lineage.NewLedger(time.Minute); shared {
+				f.lineage, _ = paired(t)
+			}
+			g := f.governor()
+			request, body := f.request(t, payment)
+			x := g.Resume(g.Open(t.Context(), request).Passage(), request)
+			g.Close(t.Context(), x, body)
+			reply(g, x, http.StatusOK, `{"jsonrpc":"2.0","id":1,"result":{"message":{"messageId":"a","role":"ROLE_AGENT","parts":[{"text":"pay"}]}}}`, true)
+			g.Leave(x)
+			var got [][]string
+			for _, record := range f.kept {
+				var reasons []string
+				for _, s := range record.Shadows {
+					reasons = append(reasons, s.Reason)
+				}
+				slices.Sort(reasons)
+				got = append(got, reasons)
+			}
+			want := [][]string{{"approval-required", "policy-body-too-large", "policy-content", "policy-rate-exceeded"}, {"policy-content"}}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("in shadow (-want +got):\n%s", diff)
 			}
 		})
 	}

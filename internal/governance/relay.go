@@ -85,7 +85,7 @@ func (g *Governor) Relay(x *Exchange, r Reply) *Relay {
 		x.standIn.message = a2a.Held{}
 	}
 	x.Operation = kept(x.Operation)
-	x.Verdict = allow()
+	x.Verdict, x.shadowed = allow(), nil // what the request came to, its own record says
 	relay := &Relay{governor: g, x: x}
 	limit := g.config.Policy.AnswerLimits.Bytes
 	switch {
