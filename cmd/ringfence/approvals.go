@@ -39,7 +39,8 @@ func newApprovals(lifecycle fx.Lifecycle, c config.Config, s store.Store, agents
 	ctx, cancel := context.WithTimeout(context.Background(), openWithin)
 	defer cancel()
 	ledger, err := approval.Open(ctx, approval.Config{
-		Bucket: bucket, Random: rand.Reader, Now: time.Now, Logger: logger, Pending: c.Approvals.Pending, Acts: actsAs(agents),
+		Bucket: bucket, Random: rand.Reader, Now: time.Now, Logger: logger, Pending: c.Approvals.Pending,
+		Retention: c.Approvals.Retention, Acts: actsAs(agents),
 	})
 	if err != nil {
 		return nil, err

@@ -29,7 +29,7 @@ const attempts = 32
 // errAgain says that the place has changed meanwhile: look again.
 var errAgain = errors.New("the approval was written by somebody else meanwhile")
 
-// Config says what a Ledger works with. All fields are required but Pending and Acts.
+// Config says what a Ledger works with. All fields are required but Pending, Retention and Acts.
 type Config struct {
 	// Bucket is the bucket BucketName. It has to be durable.
 	Bucket store.Bucket
@@ -42,6 +42,8 @@ type Config struct {
 	// Pending is how many approvals of one caller wait at a time, 0 for DefaultPending. Each process lets no more begin than
 	// it knows there is room for.
 	Pending int
+	// Retention is for how long approvals stay that have ended, 0 for DefaultRetention.
+	Retention time.Duration
 	// Acts reports whether an agent of the mesh acts with the approver's key or token: such a one does not vote. Nil knows
 	// none.
 	Acts func(Approver) bool
@@ -62,6 +64,9 @@ type Ledger struct {
 func Open(ctx context.Context, config Config) (*Ledger, error) {
 	if config.Pending == 0 {
 		config.Pending = DefaultPending
+	}
+	if config.Retention == 0 {
+		config.Retention = DefaultRetention
 	}
 	l := &Ledger{config: config, room: newRoom(config.Pending), news: make(chan struct{})}
 	m, err := mirror.Open(ctx, mirror.Config[Approval]{
@@ -226,7 +231,7 @@ func (l *Ledger) begin(ctx context.Context, fresh Approval, revision uint64, now
 
 // archive keeps what ended under its id, when its place is needed. It can change no more.
 func (l *Ledger) archive(ctx context.Context, value []byte, a *Approval) error {
-	_, err := l.config.Bucket.Create(ctx, a.ID, value, a.kept())
+	_, err := l.config.Bucket.Create(ctx, a.ID, value, l.kept(a))
 	if errors.Is(err, store.ErrConflict) {
 		return nil
 	}

@@ -416,7 +416,7 @@ func TestRetention(t *testing.T) {
 		{hour, true, true},
 		{IgnoredRetention - time.Minute, true, true},
 		{time.Hour, true, false},
-		{Retention - IgnoredRetention - 3*time.Hour, true, false},
+		{DefaultRetention - IgnoredRetention - 3*time.Hour, true, false},
 		{4 * time.Hour, false, false},
 	} {
 		d.add(test.after)
@@ -460,5 +460,28 @@ func TestStoreOfAnotherTime(t *testing.T) {
 	_, err := decode(store.Entry{Key: "x", Value: []byte(`{"id":"x","state":"granted"}`)})
 	if err == nil {
 		t.Error("decode() takes anything")
+	}
+}
+
+func TestShortRetention(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	l := d.open(func(c *Config) { c.Retention = 2 * time.Hour })
+	used := d.grants(l, d.asks(l, payment(t, "used")))
+	d.asks(l, payment(t, "used"))
+	ignored := d.asks(l, payment(t, "ignored"))
+	for _, test := range []struct {
+		after time.Duration
+		kept  bool
+	}{{hour, true}, {hour - time.Minute, true}, {hour + 2*time.Minute, false}} {
+		d.add(test.after)
+		l.Sweep(t.Context(), d.now())
+		settled(t, d, l)
+		l.Sweep(t.Context(), d.now())
+		for _, a := range []Approval{used, ignored} {
+			if _, err := l.Get(t.Context(), a.ID, d.now()); errors.Is(err, ErrNotFound) == test.kept {
+				t.Errorf("%s after noon: %s %v", d.now().Sub(noon), a.ID, err)
+			}
+		}
 	}
 }

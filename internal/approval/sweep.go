@@ -11,20 +11,20 @@ import (
 
 // How long approvals stay that have ended, and how often they are looked through.
 const (
-	// Retention is for those about which somebody voted.
-	Retention = 7 * 24 * time.Hour
-	// IgnoredRetention is for those about which nobody did.
+	// DefaultRetention is for those about which somebody voted, unless the configuration says otherwise.
+	DefaultRetention = 7 * 24 * time.Hour
+	// IgnoredRetention is for those about which nobody did, or as long as for the others if that is shorter.
 	IgnoredRetention = 24 * time.Hour
 
 	sweepEvery = 15 * time.Second
 )
 
-// kept returns how long the approval stays once it has ended.
-func (a *Approval) kept() time.Duration {
+// kept returns how long an approval stays once it has ended.
+func (l *Ledger) kept(a *Approval) time.Duration {
 	if len(a.Votes) == 0 {
-		return IgnoredRetention
+		return min(IgnoredRetention, l.config.Retention)
 	}
-	return Retention
+	return l.config.Retention
 }
 
 // Run looks through the approvals every quarter of a minute until ctx ends. Every process does: they agree by comparing
@@ -46,7 +46,7 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time) {
 		switch {
 		case a.State.live():
 			l.note(ctx, entry, a, now)
-		case now.Sub(a.ended()) > a.kept() && a.over(now):
+		case now.Sub(a.ended()) > l.kept(&a) && a.over(now):
 			err = l.config.Bucket.Delete(ctx, key, known.Revision)
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {

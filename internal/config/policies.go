@@ -38,7 +38,7 @@ type Approvals struct {
 	Approvers []Approver `yaml:"approvers"`
 	// Pending is how many cases of one calling agent may wait at a time, 1 to 10000.
 	Pending int `yaml:"pending"`
-	// Retention is for how long cases that are over are kept, 1h to 8760h.
+	// Retention is for how long cases that are over are kept, 1h to 8760h; those on which nobody voted no longer than a day.
 	Retention time.Duration `yaml:"retention"`
 	// StatusURL is where agents reach the API; with it they are told where to see how their case stands. Empty takes the address the API listens on.
 	StatusURL string `yaml:"statusURL"`
@@ -70,7 +70,9 @@ type Webhook struct {
 	SecretFile string `yaml:"secretFile"`
 }
 
-func defaultApprovals() Approvals { return Approvals{Pending: 100, Retention: 7 * 24 * time.Hour} }
+func defaultApprovals() Approvals {
+	return Approvals{Pending: approval.DefaultPending, Retention: approval.DefaultRetention}
+}
 
 // People returns the approvers as the package that counts their votes has them.
 func (a Approvals) People() []approval.Approver {
