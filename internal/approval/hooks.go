@@ -74,10 +74,9 @@ func CheckHooks(hooks []Hook) error {
 	}
 	seen := map[string]bool{}
 	for i, hook := range hooks {
-		switch {
-		case !sendable(hook.URL):
-			problems = append(problems, fmt.Errorf("hooks[%d].url: must be an https URL without user and fragment; http is for loopback", i))
-		case seen[hook.URL]:
+		if err := CheckHookURL(hook.URL); err != nil {
+			problems = append(problems, fmt.Errorf("hooks[%d].url: %w", i, err))
+		} else if seen[hook.URL] {
 			problems = append(problems, fmt.Errorf("hooks[%d].url: must not be that of another hook", i))
 		}
 		seen[hook.URL] = true
@@ -88,13 +87,18 @@ func CheckHooks(hooks []Hook) error {
 	return errors.Join(problems...)
 }
 
-func sendable(place string) bool {
+// CheckHookURL returns why a hook cannot have the URL. It does not repeat the URL, which may hold a secret.
+func CheckHookURL(place string) error {
 	u, err := url.Parse(place)
-	if err != nil || len(place) > maxHookURL || u.Host == "" || u.User != nil || strings.Contains(place, "#") {
-		return false
+	sendable := err == nil && len(place) <= maxHookURL && u.Host != "" && u.User == nil && !strings.Contains(place, "#")
+	if sendable && u.Scheme != "https" {
+		host := u.Hostname()
+		sendable = u.Scheme == "http" && (host == "127.0.0.1" || host == "::1" || host == "localhost")
 	}
-	host := u.Hostname()
-	return u.Scheme == "https" || u.Scheme == "http" && (host == "127.0.0.1" || host == "::1" || host == "localhost")
+	if !sendable {
+		return errors.New("must be an https URL without user and fragment; http is for loopback")
+	}
+	return nil
 }
 
 // OpenHooks loads which events were told; ctx bounds that alone.

@@ -68,6 +68,16 @@ store: {replicas: 3, stale: 1ms}
 cards: {verify: maybe, serve: raw, refresh: 1s, jku: ["keys.example"], algorithms: [HS256], previousKeys: [x], changes: {skills: ask}}
 tasks: {memory: 1, retention: 1s, finished: 2h, durability: maybe}
 push: {schemes: [ftp], allow: ["*"], allowedNetworks: [everywhere]}
+policies: {parties: [me], unknownAgents: maybe}
+approvals:
+  pending: 0
+  retention: 1m
+  statusURL: nowhere
+  approvers: [{name: ada, groups: [], issuer: "https://unknown.example", subject: ada}]
+  webhooks:
+    - {url: "http://hooks.example/", secretFile: s}
+    - {url: "https://hooks.example/a?token=b", secretFile: s}
+    - {url: "https://hooks.example/a?token=b"}
 `))
 	if err == nil {
 		t.Fatal("accepted")
@@ -84,12 +94,15 @@ push: {schemes: [ftp], allow: ["*"], allowedNetworks: [everywhere]}
 		"trust.quarantine[1]", "trust.quarantine[2]", "delegation.missing", "delegation.linger", "delegation.links",
 		"cards.verify", "cards.serve", "cards.refresh", "cards.jku[0]", "cards.algorithms[0]", "cards.previousKeys[0]", "cards.changes.skills",
 		"tasks.memory", "tasks.retention", "tasks.finished", "tasks.durability", "push.schemes[0]", "push.allow[0]", "push.allowedNetworks[0]",
+		"policies.parties[0]", "policies.unknownAgents", "approvals.pending", "approvals.retention", "approvals.statusURL",
+		"approvals.approvers[0].groups", "approvals.approvers[0].issuer", "approvals.webhooks[0].url: must be an https URL",
+		"approvals.webhooks[2].url: must not be that of another webhook", "approvals.webhooks[2].secretFile",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %q in:\n%v", want, err)
 		}
 	}
-	for _, known := range []string{"trust.quarantine[0]", "keysStale: must be 10m0s", "identity.issuers[1].keys"} {
+	for _, known := range []string{"trust.quarantine[0]", "keysStale: must be 10m0s", "identity.issuers[1].keys", "approvals.webhooks[1]", "token=b"} {
 		if strings.Contains(err.Error(), known) {
 			t.Errorf("%q is a problem in:\n%v", known, err)
 		}

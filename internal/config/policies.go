@@ -64,7 +64,7 @@ type Approver struct {
 
 // Webhook is told of approvals by CloudEvents.
 type Webhook struct {
-	// URL takes the events, http or https.
+	// URL takes the events: https, or http on loopback.
 	URL string `yaml:"url"`
 	// SecretFile holds the secret with which they are signed.
 	SecretFile string `yaml:"secretFile"`
@@ -97,9 +97,12 @@ func (a Approvals) validate(v *validation, issuers []Issuer) {
 		known := slices.ContainsFunc(issuers, func(issuer Issuer) bool { return issuer.Issuer == one.Issuer && !issuer.Once })
 		v.check(one.Issuer == "" || known, fmt.Sprintf("approvals.approvers[%d].issuer", i), "must be one of identity.issuers whose tokens may be used more than once")
 	}
+	v.check(len(a.Webhooks) <= approval.MaxHooks, "approvals.webhooks", fmt.Sprintf("must be at most %d", approval.MaxHooks))
 	for i, hook := range a.Webhooks {
 		key := fmt.Sprintf("approvals.webhooks[%d]", i)
-		v.wrap(agent.CheckURL(hook.URL), key+".url")
+		v.wrap(approval.CheckHookURL(hook.URL), key+".url")
+		again := slices.ContainsFunc(a.Webhooks[:i], func(other Webhook) bool { return other.URL == hook.URL })
+		v.check(!again, key+".url", "must not be that of another webhook")
 		v.check(hook.SecretFile != "", key+".secretFile", "must not be empty")
 	}
 }
