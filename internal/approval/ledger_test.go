@@ -485,3 +485,28 @@ func TestShortRetention(t *testing.T) {
 		}
 	}
 }
+
+// TestBystandersForget has one process ask, and another one only follow: what that has to remember is bounded by what is
+// stored.
+func TestBystandersForget(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	asking, following := d.open(), d.open()
+	for n := range 20 {
+		d.asks(asking, payment(t, fmt.Sprint(n)))
+	}
+	for range 2 {
+		d.add(IgnoredRetention + hour)
+		asking.Sweep(t.Context(), d.now())
+		settled(t, d, asking)
+	}
+	// When the second mark is there, the room has been told of all before it.
+	settled(t, d, following)
+	settled(t, d, following)
+	following.Sweep(t.Context(), d.now())
+	following.room.mu.Lock()
+	defer following.room.mu.Unlock()
+	if dirty, counted := len(following.room.dirty), len(following.room.callers); dirty+counted > 1 {
+		t.Errorf("%d keys are to be looked up, and %d are counted", dirty, counted)
+	}
+}

@@ -44,11 +44,7 @@ func (r *room) changed(keys []string) {
 func (r *room) enter(caller agent.ID, current func() *mirror.Image[Approval], now time.Time) (leave func(), ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	image := current()
-	for key := range r.dirty {
-		r.count(key, image)
-	}
-	clear(r.dirty)
+	image := r.settle(current)
 	waiting := r.entering[caller]
 	for key := range r.keys[caller] {
 		if known, ok := image.Get(key); ok && known.Value.State == Pending && !known.Value.over(now) {
@@ -66,6 +62,23 @@ func (r *room) enter(caller agent.ID, current func() *mirror.Image[Approval], no
 			delete(r.entering, caller)
 		}
 	}, true
+}
+
+// tidy looks up what has changed. Where nobody asks for approvals, what is to be looked up would grow with every one of them.
+func (r *room) tidy(current func() *mirror.Image[Approval]) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settle(current)
+}
+
+// settle brings the index up to date with the image of now, which it returns.
+func (r *room) settle(current func() *mirror.Image[Approval]) *mirror.Image[Approval] {
+	image := current()
+	for key := range r.dirty {
+		r.count(key, image)
+	}
+	clear(r.dirty)
+	return image
 }
 
 // count brings the index up to date with what the image has under the key.

@@ -37,6 +37,7 @@ func (l *Ledger) Run(ctx context.Context) {
 
 // Sweep notes which approvals' time is over at the moment now, and removes those that ended long ago.
 func (l *Ledger) Sweep(ctx context.Context, now time.Time) {
+	l.room.tidy(l.mirror.Image)
 	for key, known := range l.mirror.Image().Table().All() {
 		if ctx.Err() != nil {
 			return
