@@ -16,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/approval"
@@ -249,5 +252,29 @@ func TestAgentSeesItsOwn(t *testing.T) {
 	text, err := json.Marshal(a)
 	if want := `{"id":"x","state":"granted","expiresAt":"0001-01-01T00:00:00Z"}`; err != nil || string(text) != want {
 		t.Errorf("it sees %s, %v", text, err)
+	}
+}
+
+func TestApprovalsAreCounted(t *testing.T) {
+	t.Parallel()
+	w := openApprovals(t)
+	w.ask("a")
+	w.ask("b")
+	if _, err := w.ledger.Cancel(t.Context(), w.ask("c").ID, "", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(newApprovalStates(w.ledger, time.Now))
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, metric := range families[0].GetMetric() {
+		got[metric.GetLabel()[0].GetValue()] = metric.GetGauge().GetValue()
+	}
+	want := map[string]float64{"pending": 2, "granted": 0, "consumed": 0, "denied": 0, "expired": 0, "withdrawn": 1}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", families[0].GetName(), diff)
 	}
 }

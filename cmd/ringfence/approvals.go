@@ -115,7 +115,7 @@ type approvalParts struct {
 // keepApprovals ends cases whose time is over, and tells the configured addresses what becomes of each.
 func keepApprovals(p approvalParts) error {
 	background(p.Lifecycle, p.Ledger.Run)
-	p.Metrics.MustRegister(approvalMetrics(p.Ledger)...)
+	p.Metrics.MustRegister(newApprovalStates(p.Ledger, time.Now))
 	if len(p.Config.Approvals.Webhooks) == 0 {
 		return nil
 	}

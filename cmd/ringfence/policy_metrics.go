@@ -35,13 +35,24 @@ func rulebookMetrics(book *rulebook.Book) []prometheus.Collector {
 	}
 }
 
-// approvalMetrics shows how many cases there are in each state.
-func approvalMetrics(ledger *approval.Ledger) []prometheus.Collector {
-	all := make([]prometheus.Collector, len(approval.States))
-	for i, state := range approval.States {
-		all[i] = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "ringfence_approvals", Help: "Cases that people were asked about, by how they stand.", ConstLabels: prometheus.Labels{"state": string(state)},
-		}, func() float64 { return float64(len(ledger.List(approval.Filter{State: state}, time.Now()))) })
+// approvalStates shows how many cases there are in each state.
+type approvalStates struct {
+	ledger *approval.Ledger
+	now    func() time.Time
+	cases  *prometheus.Desc
+}
+
+func newApprovalStates(ledger *approval.Ledger, now func() time.Time) approvalStates {
+	help := "Cases that people were asked about, by how they stand."
+	return approvalStates{ledger, now, prometheus.NewDesc("ringfence_approvals", help, []string{"state"}, nil)}
+}
+
+func (s approvalStates) Describe(to chan<- *prometheus.Desc) { to <- s.cases }
+
+// Collect counts the cases of all states in one go.
+func (s approvalStates) Collect(to chan<- prometheus.Metric) {
+	counts := s.ledger.Counts(s.now())
+	for _, state := range approval.States {
+		to <- prometheus.MustNewConstMetric(s.cases, prometheus.GaugeValue, float64(counts[state]), string(state))
 	}
-	return all
 }

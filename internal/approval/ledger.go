@@ -292,6 +292,24 @@ type Filter struct {
 	Caller, Callee agent.ID
 }
 
+// Counts returns how many approvals are in each state at the moment now.
+func (l *Ledger) Counts(now time.Time) map[State]int {
+	image, counts := l.mirror.Image(), map[State]int{}
+	for key, known := range image.Table().All() {
+		a := &known.Value
+		// What is being archived is there twice, and stays under its id.
+		if _, archived := image.Get(a.ID); archived && key != a.ID {
+			continue
+		}
+		state := a.State
+		if state.live() && a.over(now) {
+			state = Expired
+		}
+		counts[state]++
+	}
+	return counts
+}
+
 // List returns approvals as they are known at the moment now, the latest first.
 func (l *Ledger) List(f Filter, now time.Time) []Approval {
 	var list []Approval

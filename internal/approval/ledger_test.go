@@ -510,3 +510,28 @@ func TestBystandersForget(t *testing.T) {
 		t.Errorf("%d keys are to be looked up, and %d are counted", dirty, counted)
 	}
 }
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	l := d.open()
+	d.asks(l, payment(t, "late"))
+	d.add(hour / 2)
+	d.grants(l, d.asks(l, payment(t, "again")))
+	d.asks(l, payment(t, "again"))
+	d.asks(l, payment(t, "again")) // what was used before is archived
+	d.grants(l, d.asks(l, payment(t, "granted")))
+	if _, err := d.votes(l, "ada", d.asks(l, payment(t, "denied")), Deny); err != nil {
+		t.Fatal(err)
+	}
+	d.add(hour / 2)
+	want := map[State]int{Pending: 1, Granted: 1, Consumed: 1, Denied: 1, Expired: 1}
+	if diff := cmp.Diff(want, l.Counts(d.now())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for state, count := range want {
+		if listed := l.List(Filter{State: state}, d.now()); len(listed) != count {
+			t.Errorf("%d are listed as %s, %d are counted", len(listed), state, count)
+		}
+	}
+}
