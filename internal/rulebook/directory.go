@@ -19,10 +19,10 @@ import (
 )
 
 const (
-	// settle is how long a directory that changes has to stay as it is before it is read, and settleRounds how often that
-	// is waited for.
-	settle       = 100 * time.Millisecond
-	settleRounds = 50
+	// settle is how long a directory that changes has to stay as it is before it is read, and patience for how long one look
+	// waits for that at most: what is written through the API waits as long.
+	settle   = 100 * time.Millisecond
+	patience = 5 * time.Second
 	// young is the age up to which a file may have been changed since it was read without looking any different: clocks
 	// of file systems are coarse.
 	young = 2 * time.Second
@@ -30,8 +30,9 @@ const (
 
 // directory reads the documents of a directory. A file is read anew only when it may have changed.
 type directory struct {
-	path string
-	now  func() time.Time
+	path     string
+	now      func() time.Time
+	patience time.Duration
 	// seen is how the directory looked when it was read last, and at when that was; pages is what stood in its files.
 	seen  survey
 	at    time.Time
@@ -61,8 +62,10 @@ type sighting struct {
 }
 
 // look reads what has changed, and reports whether anything has. At the first call it reads everything at once; later
-// it waits until a directory that changes has settled, for some seconds at most.
+// it waits until a directory that changes has settled, for as long as its patience lasts.
 func (d *directory) look(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, d.patience)
+	defer cancel()
 	first := d.at.IsZero()
 	seen := surveyOf(d.path)
 	same := !first && seen.same(d.seen)
@@ -74,12 +77,8 @@ func (d *directory) look(ctx context.Context) bool {
 	}
 	before := d.pages
 	d.read(seen)
-	for range settleRounds {
-		// What changes while it is read, such as where a link leads, would be half of one version and half of the next.
-		now := surveyOf(d.path)
-		if now.same(seen) || ctx.Err() != nil {
-			break
-		}
+	// What changes while it is read, such as where a link leads, would be half of one version and half of the next.
+	for now := surveyOf(d.path); !now.same(seen) && ctx.Err() == nil; now = surveyOf(d.path) {
 		seen = d.settled(ctx, now)
 		d.read(seen)
 	}
@@ -90,10 +89,7 @@ func (d *directory) look(ctx context.Context) bool {
 
 // settled returns how the directory looks as soon as it has looked so for a moment.
 func (d *directory) settled(ctx context.Context, seen survey) survey {
-	for range settleRounds {
-		if !store.Pause(ctx, settle) {
-			break
-		}
+	for store.Pause(ctx, settle) {
 		now := surveyOf(d.path)
 		if now.same(seen) {
 			break
@@ -240,7 +236,7 @@ func Read(now time.Time, paths ...string) ([]*policy.Document, []policy.Problem)
 	var problems []policy.Problem
 	seen := map[string]bool{}
 	for _, path := range paths {
-		d := directory{path: path, now: func() time.Time { return now }}
+		d := directory{path: path, now: func() time.Time { return now }, patience: patience}
 		info, err := os.Stat(path)
 		if err == nil && info.IsDir() {
 			d.look(context.Background())

@@ -1,15 +1,18 @@
 package rulebook
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"ringfence.dev/ringfence/internal/policy"
+	"ringfence.dev/ringfence/internal/store"
 )
 
 func namesOf(documents []*policy.Document) (names []string) {
@@ -63,7 +66,7 @@ func TestReadSaysWhatCannotBeRead(t *testing.T) {
 
 func TestLookWithoutADirectory(t *testing.T) {
 	t.Parallel()
-	d := directory{path: filepath.Join(t.TempDir(), "none"), now: time.Now}
+	d := directory{path: filepath.Join(t.TempDir(), "none"), now: time.Now, patience: patience}
 	if !d.look(t.Context()) || len(d.pages) != 1 || !strings.Contains(reasons(d.pages[0].problems), "none: the directory cannot be read: no such file") {
 		t.Errorf("%+v", d.pages)
 	}
@@ -82,7 +85,7 @@ func TestLookWithoutADirectory(t *testing.T) {
 func TestLookNoticesWhatLooksTheSame(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.yaml")
-	d := directory{path: filepath.Dir(path), now: time.Now}
+	d := directory{path: filepath.Dir(path), now: time.Now, patience: patience}
 	at := time.Now()
 	rewrite := func(data string) {
 		write(t, path, data)
@@ -113,7 +116,7 @@ func TestLookReadsOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	d := directory{path: dir, now: time.Now}
+	d := directory{path: dir, now: time.Now, patience: patience}
 	d.look(t.Context())
 	a := d.pages[0].documents[0]
 	write(t, filepath.Join(dir, "b.yaml"), text("c", "weather", forbid))
@@ -149,7 +152,7 @@ func TestLookFollowsMountedDirectories(t *testing.T) {
 	if err := os.Symlink(filepath.Join("..data", "a.yaml"), filepath.Join(dir, "a.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	d := directory{path: dir, now: time.Now}
+	d := directory{path: dir, now: time.Now, patience: patience}
 	if d.look(t.Context()); len(d.pages) != 1 || d.pages[0].documents[0].Name != "one" {
 		t.Fatalf("%+v", d.pages)
 	}
@@ -170,7 +173,7 @@ func TestHalfWrittenFiles(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a.yaml")
 	write(t, path, text("one", "weather", forbid))
-	d := directory{path: filepath.Dir(path), now: time.Now}
+	d := directory{path: filepath.Dir(path), now: time.Now, patience: patience}
 	d.look(t.Context())
 	half := text("one", "weather", permit)
 	write(t, path, half[:len(half)/2])
@@ -190,7 +193,7 @@ func TestUnreadableFiles(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "a.yaml")
 	write(t, path, text("one", "weather", forbid))
-	d := directory{path: filepath.Dir(path), now: time.Now}
+	d := directory{path: filepath.Dir(path), now: time.Now, patience: patience}
 	for _, step := range []struct {
 		mode os.FileMode
 		want string
@@ -202,4 +205,29 @@ func TestUnreadableFiles(t *testing.T) {
 			t.Errorf("mode %o: %+v", step.mode, d.pages[0].problems)
 		}
 	}
+}
+
+// TestRestlessDirectory has a look end although the directory never stays as it is.
+func TestRestlessDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.yaml"), text("one", "ledger", forbid))
+	d := directory{path: dir, now: time.Now, patience: 3 * settle}
+	d.look(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var restless sync.WaitGroup
+	restless.Go(func() {
+		for n := 0; store.Pause(ctx, time.Millisecond); n++ {
+			if err := os.WriteFile(filepath.Join(dir, "b.yaml"), []byte(strings.Repeat("#\n", n%100)), 0o600); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	write(t, filepath.Join(dir, "a.yaml"), text("two", "ledger", forbid))
+	if changed := d.look(ctx); !changed || ctx.Err() != nil {
+		t.Errorf("changed %v, %v", changed, ctx.Err())
+	}
+	cancel()
+	restless.Wait()
 }

@@ -75,7 +75,7 @@ func Open(ctx context.Context, config Config) (*Book, error) {
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	b := &Book{
-		config: config, dir: &directory{path: config.Dir, now: config.Now},
+		config: config, dir: &directory{path: config.Dir, now: config.Now, patience: patience},
 		wake: make(chan struct{}, 1), stop: stop, done: make(chan struct{}),
 	}
 	b.pages.Store(&[]page{})
