@@ -37,7 +37,7 @@ func (s approvalStage) Judge(ctx context.Context, x *Exchange) Verdict {
 		return Verdict{}
 	}
 	if len(x.owed) == 0 || x.granted || x.instead != nil {
-		return allow()
+		return s.claim(ctx, x)
 	}
 	if s.approvals == nil {
 		return deny(Forbidden, sideOf(x.owed[0].Party), policy.ReasonApproval, "the call needs an approval, and nobody can be asked for one here")

@@ -96,8 +96,8 @@ type Exchange struct {
 	shadowed []policy.Refusal
 	drawn    []budget.Draw
 	counted  bool // in the limits that policies set
-	// Approval is what became of asking people, once they were asked; granted reports that they let the call through, and
-	// statusURL is where the caller can see how its case stands.
+	// Approval is what became of asking people, once they were asked; granted reports that they let the call through, or that
+	// a message goes on which waited for them in vain, and statusURL is where the caller can see how its case stands.
 	Approval  approval.Approval
 	granted   bool
 	statusURL string

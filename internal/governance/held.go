@@ -17,6 +17,7 @@ import (
 type Shelf interface {
 	Put(ctx context.Context, c held.Call) error
 	Get(ctx context.Context, task string) (c held.Call, ok bool, err error)
+	Claim(ctx context.Context, task string) (first bool, err error)
 	Bind(ctx context.Context, task string, b held.Became) error
 	Became(ctx context.Context, task string) (b held.Became, ok bool, err error)
 }
@@ -142,7 +143,7 @@ func (s heldStage) waits(ctx context.Context, x *Exchange, became held.Became, s
 	if method := x.Operation.Method; answer.State == approval.Granted && (method == a2a.GetTask || method == a2a.SubscribeToTask) {
 		return s.resume(ctx, x, call)
 	}
-	return x.stands(in.waiting)
+	return x.stands(x.Operation, in.waiting)
 }
 
 // state returns how the case of a call stands. A caller that cancels takes its message back.
@@ -160,10 +161,11 @@ func (s heldStage) state(ctx context.Context, x *Exchange, call held.Call) (appr
 	return answer, err
 }
 
-// stands has the mesh answer how a task stands. Nothing of the request reaches the agent.
-func (x *Exchange) stands(w a2a.Waiting) Verdict {
-	response, ok := w.Answer(x.Operation)
-	if !ok || x.Operation.Method == a2a.SendMessage || x.Operation.Method == a2a.SendStreamingMessage {
+// stands has the mesh answer the operation, of the request as it came, with how a task stands. Nothing of the request reaches
+// the agent.
+func (x *Exchange) stands(asked a2a.Operation, w a2a.Waiting) Verdict {
+	response, ok := w.Answer(asked)
+	if !ok || asked.Method == a2a.SendMessage || asked.Method == a2a.SendStreamingMessage {
 		return deny(Invalid, GatewaySide, "task-waiting", "the task waits for people to approve its message; it can be read, subscribed to and canceled")
 	}
 	x.instead = &response

@@ -335,3 +335,27 @@ func TestMessagesWithoutRoomGetTheError(t *testing.T) {
 		t.Errorf("%+v", x.Verdict)
 	}
 }
+
+// TestMessagesGoOnOnce changes the policies while a message waits that people have approved: it is sent, and only once, though
+// nobody has to be asked any more.
+func TestMessagesGoOnOnce(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(t, "/agents/ledger", meshtest.Send("pay"))
+	w.people.answer.State, w.written = approval.Granted, nil
+	if x := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`)); x.Verdict.Decision != Allow || x.Sent == nil {
+		t.Fatalf("%+v", x.Verdict)
+	}
+	x := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`))
+	if x.Verdict.Decision == Allow || state(t, x.Denial()) != "TASK_STATE_WORKING" || !strings.Contains(string(x.Denial().Body), `"id":"q"`) {
+		t.Errorf("the second time: %+v %s", x.Verdict, x.Denial().Body)
+	}
+	w.shelf = unclaimed{w.shelf}
+	if x := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`)); x.Verdict.Decision != Deny || x.Verdict.Reason != "held-undecided" {
+		t.Errorf("without an answer of the store: %+v", x.Verdict)
+	}
+}
+
+// unclaimed cannot tell who was the first.
+type unclaimed struct{ Shelf }
+
+func (unclaimed) Claim(context.Context, string) (bool, error) { return false, store.ErrUnavailable }

@@ -90,6 +90,24 @@ func (x *Exchange) activate(extensions map[string]string) {
 	x.Request.Header = header
 }
 
+// claim lets a message go on that was kept until people approved it, and about which nobody has to be asked any more since the
+// policies have changed. It goes on once, though no approval is used up by that.
+func (s approvalStage) claim(ctx context.Context, x *Exchange) Verdict {
+	in := x.standIn
+	if in == nil || in.task == "" || x.granted || x.instead != nil {
+		return allow()
+	}
+	first, err := s.shelf.Claim(ctx, in.task)
+	if err != nil {
+		return heldUndecided(err)
+	}
+	if x.granted = first; first {
+		return allow()
+	}
+	in.waiting.State, in.waiting.Message = a2a.WaitingWorking, waitingTexts[approval.Consumed]
+	return x.stands(in.asked, in.waiting)
+}
+
 // wantsTask reports whether the caller has said that it would rather have a task than an error.
 func (x *Exchange) wantsTask() bool {
 	return a2a.WantsApproval(x.Request.Header.Values("a2a-extensions")...) || a2a.WantsApproval(x.Request.Header.Values("x-a2a-extensions")...)

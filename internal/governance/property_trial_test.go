@@ -295,6 +295,7 @@ func (brokenShelf) Put(context.Context, held.Call) error { return errBroken }
 func (brokenShelf) Get(context.Context, string) (held.Call, bool, error) {
 	return held.Call{}, false, errBroken
 }
+func (brokenShelf) Claim(context.Context, string) (bool, error)     { return false, errBroken }
 func (brokenShelf) Bind(context.Context, string, held.Became) error { return errBroken }
 
 func (brokenShelf) Became(context.Context, string) (held.Became, bool, error) {

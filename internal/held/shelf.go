@@ -100,6 +100,22 @@ func (s *Shelf) Get(ctx context.Context, task string) (c Call, ok bool, err erro
 	return c, true, nil
 }
 
+// Claim reports whether nobody has claimed the message of a task before: who is the first sends it.
+func (s *Shelf) Claim(ctx context.Context, task string) (first bool, err error) {
+	key, ok := keyOf(task)
+	if !ok {
+		return false, fmt.Errorf("claiming a message: %q is no task of the mesh", task)
+	}
+	_, err = s.Bucket.Create(ctx, key+claimed, nil, s.Kept)
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("claiming a message: %w", err)
+	}
+	return true, nil
+}
+
 // Became is what came of a message that was sent on.
 type Became struct {
 	// Caller, Callee and Since are those of the message.
@@ -140,7 +156,11 @@ func (s *Shelf) Became(ctx context.Context, task string) (b Became, ok bool, err
 	return b, true, nil
 }
 
-const became = "/became"
+// The ends of the keys beside a message.
+const (
+	claimed = "/claimed"
+	became  = "/became"
+)
 
 func (s *Shelf) read(ctx context.Context, task, suffix string) ([]byte, bool, error) {
 	key, ok := keyOf(task)

@@ -57,6 +57,11 @@ func TestKeptUntilItIsSent(t *testing.T) {
 	if _, ok, err := s.Became(t.Context(), want.Task()); ok || err != nil {
 		t.Errorf("sent before it was: %v, %v", ok, err)
 	}
+	for _, want := range []bool{true, false, false} {
+		if first, err := s.Claim(t.Context(), "ringfence-case-1"); first != want || err != nil {
+			t.Errorf("claimed %v, %v, want %v", first, err, want)
+		}
+	}
 	first := held.Became{Caller: "planner", Callee: "ledger", Task: "t-1"}
 	for _, b := range []held.Became{first, {Caller: "planner", Callee: "ledger", Task: "t-2"}} {
 		if err := s.Bind(t.Context(), want.Task(), b); err != nil {
@@ -81,6 +86,9 @@ func TestIDsThatAreNone(t *testing.T) {
 		if err := s.Bind(t.Context(), id, held.Became{}); err == nil {
 			t.Errorf("%q is bound", id)
 		}
+		if first, err := s.Claim(t.Context(), id); first || err == nil {
+			t.Errorf("%q is claimed", id)
+		}
 	}
 	large := payment()
 	large.Message = json.RawMessage(`"` + strings.Repeat("a", held.MaxMessage) + `"`)
@@ -102,8 +110,9 @@ func TestOutages(t *testing.T) {
 	}
 	_, _, got := s.Get(t.Context(), "ringfence-case-1")
 	_, _, became := s.Became(t.Context(), "ringfence-case-1")
+	_, claimed := s.Claim(t.Context(), "ringfence-case-1")
 	for name, err := range map[string]error{
-		"put": s.Put(t.Context(), payment()), "get": got, "became": became,
+		"claim": claimed, "put": s.Put(t.Context(), payment()), "get": got, "became": became,
 		"bind": s.Bind(t.Context(), "ringfence-case-1", held.Became{}),
 	} {
 		if !errors.Is(err, store.ErrUnavailable) {
