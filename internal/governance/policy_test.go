@@ -16,6 +16,7 @@ import (
 	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/budget"
+	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/inspect"
 	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/meshtest"
@@ -168,13 +169,36 @@ func TestWrittenRulesStayInTheRecord(t *testing.T) {
 	}
 }
 
+// TestPoliciesOfDelegatedCalls shows on whose account a refusal goes: what the caller may do by itself, and those for whom it
+// acts may not, is held against nobody.
 func TestPoliciesOfDelegatedCalls(t *testing.T) {
 	t.Parallel()
-	f := newFixture()
-	f.Records["ledger"].RequiredRing = agent.Untrusted
-	f.written = writes(t, "party: gateway\nrules: [{cedar: 'forbid (principal, action, resource) when { context.hops > 0 };'}]")
-	if v := f.decide(t, payment, "").Verdict; v.Decision != Allow {
-		t.Fatalf("its own call: %+v", v)
+	for name, c := range map[string]struct {
+		rule       string
+		own, other Decision
+		excused    bool
+	}{
+		"any-chain":       {"forbid (principal, action, resource) when { context.hops > 0 };", Allow, Deny, true},
+		"this-origin":     {`forbid (principal, action, resource) when { context.origin == "boss" };`, Allow, Deny, true},
+		"another-origin":  {`forbid (principal, action, resource) when { context.origin == "weather" };`, Allow, Allow, false},
+		"whoever-asks-it": {"forbid (principal, action, resource) when { context.effect == \"write\" };", Deny, Deny, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture()
+			f.Add("boss", agent.Supervisor)
+			f.written = writes(t, "party: gateway\nrules:\n- cedar: |\n    "+c.rule)
+			if v := f.decide(t, payment, "").Verdict; v.Decision != c.own || v.Excused {
+				t.Errorf("its own call: %+v", v)
+			}
+			f.replay = identity.NewReplay(meshtest.Noon.Add(-time.Minute), 1024)
+			call := payment
+			call.Header = chainOf(t, link{from: "boss", to: "caller"})
+			x := f.decide(t, call, "")
+			if v := x.Verdict; v.Decision != c.other || v.Excused != c.excused || x.Chain.Descent != Delegated {
+				t.Errorf("on behalf of boss (%s): %+v", x.Chain.Descent, v)
+			}
+		})
 	}
 }
 
