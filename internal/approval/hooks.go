@@ -152,7 +152,11 @@ func (h *Hooks) follow(ctx context.Context, hook Hook) {
 	}
 }
 
-// round tells a hook of every change that it was not told of, those of one approval in their order.
+// errUnreached is that of a hook which gives no answer. Those behind it would wait for as long.
+var errUnreached = errors.New("the hook cannot be reached")
+
+// round tells a hook of every change that it was not told of, those of one approval in their order, up to the first at which
+// the hook cannot be reached.
 func (h *Hooks) round(ctx context.Context, hook Hook) {
 	for _, known := range h.config.Ledger.mirror.Image().Table().All() {
 		for n, change := range known.Value.History {
@@ -162,7 +166,11 @@ func (h *Hooks) round(ctx context.Context, hook Hook) {
 			if h.config.Now().Sub(change.At) > Horizon {
 				continue
 			}
-			if !h.tell(ctx, hook, known.Value, n) {
+			arrived, err := h.tell(ctx, hook, known.Value, n)
+			if errors.Is(err, errUnreached) {
+				return
+			}
+			if !arrived {
 				break
 			}
 		}
@@ -170,20 +178,21 @@ func (h *Hooks) round(ctx context.Context, hook Hook) {
 }
 
 // tell sends the event of an approval's n-th change unless it was sent, and reports whether it is known to have arrived. Who
-// sends it holds a claim. The claim of one that failed ends by itself, later each time: that is when it is tried again.
-func (h *Hooks) tell(ctx context.Context, hook Hook, a Approval, n int) bool {
+// sends it holds a claim. The claim of one that failed ends by itself, later each time: that is when it is tried again. The
+// error is that of sending, which the log has.
+func (h *Hooks) tell(ctx context.Context, hook Hook, a Approval, n int) (arrived bool, err error) {
 	change, now := a.History[n], h.config.Now()
 	sum := sha256.Sum256([]byte(hook.URL))
 	key := writing.EncodeToString(sum[:placeBytes]) + "." + eventID(a.ID, change.State)
 	if _, told := h.mirror.Image().Get("told." + key); told {
-		return true
+		return true, nil
 	}
 	wait := min(max(now.Sub(change.At), firstClaim), lastClaim)
 	if _, err := h.config.Bucket.Create(ctx, "claim."+key, nil, wait); err != nil {
-		return false
+		return false, nil
 	}
 	e := newEvent(a, n, h.config.Source)
-	err := h.send(ctx, hook, e, now)
+	err = h.send(ctx, hook, e, now)
 	if err == nil {
 		// What cannot be noted is sent again.
 		_, err = h.config.Bucket.Create(ctx, "told."+key, nil, Horizon+lastClaim)
@@ -195,7 +204,7 @@ func (h *Hooks) tell(ctx context.Context, hook Hook, a Approval, n int) bool {
 		h.config.Logger.Warn("an event about an approval was not delivered; it is tried again", slog.String("event", e.ID),
 			slog.String("host", host(hook.URL)), slog.Any("error", err))
 	}
-	return err == nil
+	return err == nil, err
 }
 
 func host(place string) string {
@@ -226,7 +235,7 @@ func (h *Hooks) send(ctx context.Context, hook Hook, e event, now time.Time) err
 		err = wrapped.Err
 	}
 	if err != nil {
-		return fmt.Errorf("sending: %w", err)
+		return fmt.Errorf("%w: %w", errUnreached, err)
 	}
 	defer response.Body.Close()
 	// A connection whose answer was read is used again.

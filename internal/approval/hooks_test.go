@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -319,4 +320,39 @@ func TestCheckHooks(t *testing.T) {
 			t.Errorf("ParseSecret(%q) = %q, %v", bad, secret, err)
 		}
 	}
+}
+
+// TestUnreachableHooksAreTriedOnce holds that a round ends where the hook gives no answer: a hook that is down costs one
+// attempt, however much there is to tell. One that refuses an event is told of the others.
+func TestUnreachableHooksAreTriedOnce(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, nil)
+	r, notices := newReceiver(t), noticesOf(t, d)
+	var log strings.Builder
+	h, round := openHooks(t, d, notices, Hook{r.URL, hookSecret})
+	h.config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	l := d.open()
+	for _, name := range []string{"a", "b", "c"} {
+		d.asks(l, payment(t, name))
+	}
+	reach := h.client.Transport
+	h.client.Transport = unreachable{}
+	round()
+	if tried := strings.Count(log.String(), "was not delivered"); tried != 1 || !strings.Contains(log.String(), errUnreached.Error()) {
+		t.Errorf("tried %d times:\n%s", tried, log.String())
+	}
+	h.client.Transport = reach
+	r.answer(http.StatusBadRequest)
+	d.add(firstClaim)
+	round()
+	if got := r.take(); len(got) != 3 {
+		t.Errorf("told of %d, all of which are refused", len(got))
+	}
+}
+
+// unreachable is a network without anybody.
+type unreachable struct{}
+
+func (unreachable) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("connection refused")
 }
