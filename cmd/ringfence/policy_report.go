@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"ringfence.dev/ringfence/internal/policy"
@@ -31,15 +32,12 @@ type policyTested struct {
 func reportOn(documents []*policy.Document, problems []policy.Problem, agents policy.Agents) policyReport {
 	_, judged := rulebook.Judge(documents, agents)
 	r := policyReport{Policies: len(documents), Tests: []policyTested{}, OK: len(problems)+len(judged) == 0}
-	type place struct {
-		file string
-		line int
-	}
-	failed, others := map[place]string{}, problems
+	type test struct{ policy, name string }
+	failed, others := map[test]string{}, slices.Clone(problems)
 	refused := map[string]bool{}
 	for _, p := range judged {
-		if strings.HasPrefix(p.Reason, `test "`) {
-			failed[place{p.File, p.Line}] = p.Reason
+		if p.Test != "" {
+			failed[test{p.Document, p.Test}] = p.Reason
 			continue
 		}
 		others, refused[p.Document] = append(others, p), true
@@ -51,7 +49,7 @@ func reportOn(documents []*policy.Document, problems []policy.Problem, agents po
 			if refused[d.Name] {
 				tested.Result = "skip"
 			}
-			if reason, ok := failed[place{d.File, t.Line}]; ok {
+			if reason, ok := failed[test{d.Name, t.Name}]; ok {
 				tested.Result = "fail"
 				tested.Reason = strings.TrimPrefix(reason, fmt.Sprintf("test %q: ", t.Name))
 			}

@@ -58,7 +58,7 @@ func TestCompileRefuses(t *testing.T) {
 		{"own-test", []*Document{broken(func(d *Document) {
 			d.Tests = []Test{{Name: "it may", Line: 30, Call: Call{Caller: "x", Callee: "ledger", Method: a2a.GetTask}, Decision: Allow}}
 		})}, []Problem{
-			{File: "a.yaml", Line: 30, Document: "d", Reason: `test "it may": expected allow, but the document says deny by forbid`},
+			{File: "a.yaml", Line: 30, Document: "d", Test: "it may", Reason: `test "it may": expected allow, but the document says deny by forbid`},
 		}},
 	}
 	for _, test := range tests {

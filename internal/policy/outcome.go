@@ -118,8 +118,8 @@ type Problem struct {
 	File string
 	// Line is from 1; 0 is the document as a whole.
 	Line int
-	// Document is its name, where it has one.
-	Document string
+	// Document is its name, where it has one, and Test the name of its own test that fails; empty for all other problems.
+	Document, Test string
 	// Reason is a sentence for who wrote it.
 	Reason string
 }

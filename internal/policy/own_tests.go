@@ -29,7 +29,7 @@ func runTests(d *Document, alone *Set, agents Agents) []Problem {
 			continue
 		}
 		problems = append(problems, Problem{
-			File: d.File, Line: t.Line, Document: d.Name,
+			File: d.File, Line: t.Line, Document: d.Name, Test: t.Name,
 			Reason: fmt.Sprintf("test %q: expected %s, but the document says %s", t.Name,
 				verdictText(t.Decision, t.Rule), verdictText(decision, ref.Kind.name())),
 		})
