@@ -134,7 +134,7 @@ func newAPI(p apiParts) (*api.Server, error) {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	people := approvalReview{
-		ledger: p.Approvals, approvers: func() *approval.Approvers { return p.Approvers }, subject: subjectOf(p.Tokens),
+		ledger: p.Approvals, approvers: p.Approvers, subject: subjectOf(p.Tokens),
 		agent: api.Agent, now: time.Now, logger: p.Logger,
 	}
 	return api.New(api.Config{

@@ -61,7 +61,7 @@ type decideInput struct {
 // approvalReview shows people which calls wait for them, and takes what they say.
 type approvalReview struct {
 	ledger    *approval.Ledger
-	approvers func() *approval.Approvers
+	approvers *approval.Approvers
 	// subject returns whom a bearer token is about at the moment now, if an issuer that is known made it for this mesh.
 	subject func(ctx context.Context, raw string, now time.Time) (agent.Subject, error)
 	// agent returns the agent whose signature let a request in.
@@ -101,7 +101,7 @@ func (v approvalReview) admits(pattern string, r *http.Request) bool {
 			return false
 		}
 		subject, err := v.subject(r.Context(), raw, v.now())
-		return err == nil && v.approvers().Reader(subject)
+		return err == nil && v.approvers.Reader(subject)
 	default:
 		return false
 	}
@@ -160,7 +160,7 @@ func (v approvalReview) decide(ctx context.Context, in *decideInput) (*approvalO
 func (v approvalReview) ballot(ctx context.Context, in *decideInput, now time.Time) (approval.Ballot, error) {
 	said := approval.Statement{Approval: in.ID, Digest: in.Body.Digest, Choice: in.Body.Decision, Reason: in.Body.Reason}
 	if in.Body.Evidence != "" {
-		ballot, err := v.approvers().Signed(in.Body.Evidence, now)
+		ballot, err := v.approvers.Signed(in.Body.Evidence, now)
 		if said.Reason == "" {
 			said.Reason = ballot.Reason
 		}
@@ -177,7 +177,7 @@ func (v approvalReview) ballot(ctx context.Context, in *decideInput, now time.Ti
 	if err != nil {
 		return approval.Ballot{}, fmt.Errorf("%w: the token proves nobody; the administrator's does not vote", approval.ErrUnproven)
 	}
-	return v.approvers().Vouched(subject, said)
+	return v.approvers.Vouched(subject, said)
 }
 
 func (v approvalReview) withdraw(ctx context.Context, in *approvalInput) (*struct{}, error) {

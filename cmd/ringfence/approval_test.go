@@ -76,7 +76,7 @@ func openApprovals(t *testing.T) *waiting {
 	}
 	t.Cleanup(w.ledger.Close)
 	w.review = approvalReview{
-		ledger: w.ledger, approvers: func() *approval.Approvers { return approvers }, now: time.Now, logger: slog.New(slog.DiscardHandler),
+		ledger: w.ledger, approvers: approvers, now: time.Now, logger: slog.New(slog.DiscardHandler),
 		subject: func(_ context.Context, raw string, _ time.Time) (agent.Subject, error) {
 			name, ok := strings.CutPrefix(raw, "token-of-")
 			if !ok {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"ringfence.dev/ringfence/internal/policy"
+	"ringfence.dev/ringfence/internal/rulebook"
 )
 
 func policyCommand() *cobra.Command {
@@ -217,7 +218,7 @@ force in the mesh. What is no part of Cedar, such as limits and approvals, is no
 			if err != nil {
 				return err
 			}
-			set, problems := trial.judge(documents, agents)
+			set, problems := rulebook.Judge(documents, agents)
 			if set == nil {
 				return refusedBy(cmd.ErrOrStderr(), problems)
 			}

@@ -127,14 +127,14 @@ func (f *policyDiffFlags) here(cmd *cobra.Command, paths []string) (policyCompar
 	if err != nil {
 		return policyComparison{}, err
 	}
-	before, problems := f.trial.judge(old, agents)
+	before, problems := rulebook.Judge(old, agents)
 	if before == nil {
 		return policyComparison{}, refusedBy(cmd.ErrOrStderr(), problems)
 	}
-	if _, problems := f.trial.judge(changed, known); len(problems) > 0 {
+	if _, problems := rulebook.Judge(changed, known); len(problems) > 0 {
 		return policyComparison{}, refusedBy(cmd.ErrOrStderr(), problems)
 	}
-	after, problems := f.trial.judge(f.changedBy(old, changed), rulebook.AnyAgents{Known: known})
+	after, problems := rulebook.Judge(f.changedBy(old, changed), rulebook.AnyAgents{Known: known})
 	if after == nil {
 		return policyComparison{}, refusedBy(cmd.ErrOrStderr(), problems)
 	}

@@ -69,10 +69,6 @@ func (p *policyTrial) read(cmd *cobra.Command, paths []string, inForce bool) ([]
 	return documents, agents, nil
 }
 
-func (*policyTrial) judge(documents []*policy.Document, agents policy.Agents) (*policy.Set, []policy.Problem) {
-	return rulebook.Judge(documents, agents)
-}
-
 // readPolicies returns the documents of files and directories; - is standard input.
 func readPolicies(stdin io.Reader, paths []string) ([]*policy.Document, []policy.Problem) {
 	var files []string
