@@ -35,16 +35,20 @@ func (s budgetStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	}
 	var room [4]budget.Draw
 	draws := room[:0]
+	var shadows []policy.Budget
 	for _, b := range x.Policy.Budgets {
 		switch {
 		case b.Per == 0 && !x.carried: // nobody tells of the end
 		case b.Mode == policy.Shadow:
-			s.shadow(ctx, x, b)
+			shadows = append(shadows, b)
 		default:
 			draws = append(draws, drawOf(b))
 		}
 	}
-	if x.counted = true; len(draws) == 0 {
+	if x.counted = true; len(shadows) > 0 {
+		s.shadow(ctx, x, shadows)
+	}
+	if len(draws) == 0 {
 		return allow()
 	}
 	result := s.budgets.Take(ctx, draws, x.Moment)
@@ -59,14 +63,21 @@ func (s budgetStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	return s.refusal(x, draws, result)
 }
 
-// shadow counts the call in a limit that refuses nobody.
-func (s budgetStage) shadow(ctx context.Context, x *Exchange, b policy.Budget) {
-	draw := []budget.Draw{drawOf(b)}
-	switch result := s.budgets.Take(ctx, draw, x.Moment); {
-	case !result.OK && result.Err == nil:
-		x.shadow(b.Ref, reasonOf(b))
-	case result.OK && b.Per == 0:
-		x.drawn = append(x.drawn, draw[0])
+// shadowWait bounds for how long a call waits for all limits that refuse nobody.
+const shadowWait = 100 * time.Millisecond
+
+// shadow counts the call in limits that refuse nobody, each by itself.
+func (s budgetStage) shadow(ctx context.Context, x *Exchange, limits []policy.Budget) {
+	ctx, cancel := context.WithTimeout(ctx, shadowWait)
+	defer cancel()
+	for _, b := range limits {
+		draw := []budget.Draw{drawOf(b)}
+		switch result := s.budgets.Take(ctx, draw, x.Moment); {
+		case !result.OK && result.Err == nil:
+			x.shadow(b.Ref, reasonOf(b))
+		case result.OK && b.Per == 0:
+			x.drawn = append(x.drawn, draw[0])
+		}
 	}
 }
 

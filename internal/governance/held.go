@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/held"
 	"ringfence.dev/ringfence/internal/limit"
@@ -122,7 +124,8 @@ func (s heldStage) waits(ctx context.Context, x *Exchange, became held.Became, s
 	case !ok && sent:
 		call = held.Call{Approval: strings.TrimPrefix(x.Operation.TaskID, held.Prefix), Caller: became.Caller, Since: became.Since, Callee: became.Callee}
 	case !ok:
-		return allow()
+		// The name is the mesh's: no agent has such a task.
+		return noTask("", x.Operation.TaskID)
 	}
 	if call.Caller != x.Caller.Agent || !call.Since.Equal(x.since()) || call.Callee != x.Callee.Name {
 		return noTask(call.Caller, x.Operation.TaskID)
@@ -133,17 +136,26 @@ func (s heldStage) waits(ctx context.Context, x *Exchange, became held.Became, s
 	}
 	x.Approval = answer
 	in := &standIn{task: call.Task(), waiting: waitingFor(call, answer), names: map[string]string{}}
-	if sent {
+	switch {
+	case sent && !became.Failed:
 		in.waiting.State = a2a.WaitingCompleted
-		if became.Failed {
-			in.waiting.State = a2a.WaitingFailed
-		}
+	case sent, s.lost(answer, x.Moment):
+		in.waiting.State = a2a.WaitingFailed
 	}
 	x.standIn = in
 	if method := x.Operation.Method; answer.State == approval.Granted && (method == a2a.GetTask || method == a2a.SubscribeToTask) {
 		return s.resume(ctx, x, call)
 	}
 	return x.stands(x.Operation, in.waiting)
+}
+
+// lost reports whether a message was sent longer ago than any call may take, so that the process that knew of its answer is
+// gone.
+func (s heldStage) lost(a approval.Approval, now time.Time) bool {
+	if a.State != approval.Consumed || len(a.History) == 0 {
+		return false
+	}
+	return now.Sub(a.History[len(a.History)-1].At) > s.limits.Of(agent.Kernel).Time
 }
 
 // state returns how the case of a call stands. A caller that cancels takes its message back.

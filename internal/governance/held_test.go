@@ -359,3 +359,20 @@ func TestMessagesGoOnOnce(t *testing.T) {
 type unclaimed struct{ Shelf }
 
 func (unclaimed) Claim(context.Context, string) (bool, error) { return false, store.ErrUnavailable }
+
+// TestLostMessagesHaveFailed is about a message of whose answer no process knows: longer than any call may take, its task is
+// on its way, and then it has failed.
+func TestLostMessagesHaveFailed(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(t, "/agents/ledger", meshtest.Send("pay"))
+	w.people.answer.State = approval.Consumed
+	for age, want := range map[time.Duration]string{time.Minute: "TASK_STATE_WORKING", time.Hour: "TASK_STATE_FAILED"} {
+		w.people.answer.History = []approval.Change{{State: approval.Consumed, At: meshtest.Noon.Add(-age)}}
+		if x := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`)); state(t, x.Denial()) != want {
+			t.Errorf("after %s: %s", age, x.Denial().Body)
+		}
+	}
+	if x := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-forgotten"}`)); x.Verdict.Reason != "task-not-found" {
+		t.Errorf("forgotten: %+v", x.Verdict)
+	}
+}
