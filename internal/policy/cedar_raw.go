@@ -92,7 +92,14 @@ func syntaxFault(err error) *fault {
 	text, line := err.Error(), 1
 	if at := syntaxPlace.FindStringSubmatchIndex(text); at != nil {
 		line, _ = strconv.Atoi(text[at[2]:at[3]])
-		text = fmt.Sprintf("at column %s: %s", text[at[4]:at[5]], strings.TrimSpace(text[at[1]:]))
+		column, said := text[at[4]:at[5]], strings.TrimSpace(text[at[1]:])
+		if wanted, ended := strings.CutPrefix(said, `"": exact got  want `); ended {
+			if column == "1" && line > 1 {
+				line-- // the end of a text that ends with its last line
+			}
+			return &fault{line, fmt.Sprintf("Cedar does not read this: the text ends where %s is missing", wanted)}
+		}
+		text = fmt.Sprintf("at column %s: %s", column, said)
 	}
 	return &fault{line, "Cedar does not read this " + text}
 }
@@ -125,10 +132,13 @@ func checkRaw(p *ast.Policy) []string {
 	return nil
 }
 
+// unknownAttribute is what Cedar's validator says of context, once for each method. All methods have the same context.
+var unknownAttribute = regexp.MustCompile("attribute (`[^`]+`) in context for Action::\"[A-Za-z]+\" not found")
+
 // validity returns what Cedar's validator reports, sorted, as it goes through methods in no order. That no method can be
 // meant follows from whatever else is wrong.
 func validity(err error) []string {
-	reasons := strings.Split(err.Error(), "\n")
+	reasons := strings.Split(unknownAttribute.ReplaceAllString(err.Error(), "context has no attribute $1"), "\n")
 	slices.Sort(reasons)
 	reasons = slices.Compact(reasons)
 	if len(reasons) > 1 {

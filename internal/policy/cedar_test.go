@@ -108,6 +108,7 @@ func TestCedarRefused(t *testing.T) {
 		reason     string
 	}{
 		{"syntax-on-second-line", "forbid (principal, action, resource)\nwhen { context.hops > };", 12, "column"},
+		{"without-semicolon", "forbid (principal, action, resource)\nwhen { context.hops > 2 }\n", 12, "ends where ; is missing"},
 		{"unknown-attribute", forbid(`context.color == "red"`), 11, "attribute"},
 		{"second-policy", forbid("context.hops > 2") + "\n\n" + forbid("context.hop > 2"), 13, "attribute"},
 		{"wrong-type", forbid(`context.hops > "2"`), 11, "unexpected type"},
@@ -140,6 +141,9 @@ func TestCedarRefused(t *testing.T) {
 			set, problems := Compile([]*Document{cedarDocument(test.text)}, world)
 			if set != nil || len(problems) == 0 {
 				t.Fatal("it is taken")
+			}
+			if len(problems) > 1 {
+				t.Errorf("one mistake is told %d times: %v", len(problems), problems)
 			}
 			p := problems[0]
 			if p.Line != test.line || p.File != "raw.yaml" || p.Document != "raw" || !strings.Contains(p.Reason, test.reason) {

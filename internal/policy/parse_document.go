@@ -38,7 +38,7 @@ func (r *reader) document(text []byte) *Document {
 	}
 	root, err := parseNode(text)
 	if err != nil {
-		r.syntax(err)
+		r.syntax(err, text)
 		return nil
 	}
 	if root == nil {
@@ -49,8 +49,8 @@ func (r *reader) document(text []byte) *Document {
 	}
 	d := &Document{File: r.file, Line: r.line(root), Source: bytes.Clone(text)}
 	r.mapping(root, fields{
-		"apiVersion": func(n *yaml.Node) { r.constant(n, apiVersion) },
-		"kind":       func(n *yaml.Node) { r.constant(n, documentKind) },
+		"apiVersion": func(n *yaml.Node) { r.constant(n, "apiVersion", apiVersion) },
+		"kind":       func(n *yaml.Node) { r.constant(n, "kind", documentKind) },
 		"metadata":   func(n *yaml.Node) { r.metadata(n, d) },
 		"spec":       func(n *yaml.Node) { r.spec(n, d) },
 		"tests":      func(n *yaml.Node) { r.tests(n, d) },
@@ -58,15 +58,15 @@ func (r *reader) document(text []byte) *Document {
 	return d
 }
 
-func (r *reader) constant(n *yaml.Node, want string) {
+func (r *reader) constant(n *yaml.Node, name, want string) {
 	if s, ok := r.text(n); ok && s != want {
-		r.problem(n, "must be %s, not %q", want, excerpt(s))
+		r.problem(n, "%s must be %s, not %q", name, want, excerpt(s))
 	}
 }
 
 func (r *reader) metadata(n *yaml.Node, d *Document) {
 	r.mapping(n, fields{
-		"name": func(n *yaml.Node) { d.Name = string(choice(r, n, agent.ParseID)) },
+		"name": func(n *yaml.Node) { d.Name = choice(r, n, documentName) },
 		"description": func(n *yaml.Node) {
 			d.Description, _ = r.text(n)
 			if count := utf8.RuneCountInString(d.Description); count > maxDescription {
@@ -74,6 +74,15 @@ func (r *reader) metadata(n *yaml.Node, d *Document) {
 			}
 		},
 	}, "name")
+}
+
+// documentName returns the name of a document, which is made as those of agents are.
+func documentName(s string) (string, error) {
+	id, err := agent.ParseID(s)
+	if err != nil {
+		return "", fmt.Errorf("a document's name %w", err)
+	}
+	return string(id), nil
 }
 
 func (r *reader) spec(n *yaml.Node, d *Document) {

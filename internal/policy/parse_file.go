@@ -120,15 +120,35 @@ func parseNode(text []byte) (*yaml.Node, error) {
 
 var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
+// outline are the beginnings of what YAML's parser, unlike its scanner, says. It names the line before the one that it
+// means, which is where a mapping or a list begins that goes wrong further down.
+var outline = regexp.MustCompile(`^did not find expected (key|'-' indicator|node content|<document start>|',' or)`)
+
 // syntax reports what YAML says of a text that is none, with the line where it says one.
-func (r *reader) syntax(err error) {
+func (r *reader) syntax(err error, source []byte) {
 	text, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			text, line = text[len(m[0]):], n
 		}
 	}
+	lines := strings.Split(strings.TrimRight(string(source), "\n"), "\n")
+	if n := tabbed(lines, line); n > 0 && (strings.Contains(text, "tab character") || strings.Contains(text, "cannot start any token")) {
+		text, line = "a line is indented with spaces alone, this one has a tab", n
+	} else if outline.MatchString(text) {
+		text, line = text+"; look at brackets and indentation from here on", min(line+1, len(lines))
+	}
 	r.report(r.offset+line, "reading YAML: %s", text)
+}
+
+// tabbed returns the first line, from the given one on, that has a tab in its indentation, and 0 if there is none.
+func tabbed(lines []string, from int) int {
+	for i := max(from, 1) - 1; i < len(lines); i++ {
+		if indentation := lines[i][:len(lines[i])-len(strings.TrimLeft(lines[i], " \t"))]; strings.Contains(indentation, "\t") {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // plain reports whether a text has no anchors, aliases and tags, and the first of them otherwise: a text that says in one

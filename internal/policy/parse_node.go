@@ -127,16 +127,12 @@ var wholeSeconds = regexp.MustCompile(`^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s
 
 // duration reads hours, minutes and seconds, such as 1h30m, from least to most.
 func (r *reader) duration(n *yaml.Node, least, most time.Duration) time.Duration {
-	s, ok := r.text(n)
-	if !ok {
-		return least
-	}
-	d, err := time.ParseDuration(s)
+	d, err := time.ParseDuration(n.Value)
 	switch {
-	case err != nil || !wholeSeconds.MatchString(s):
-		r.problem(n, "a duration in hours, minutes and seconds is needed here, such as 30s or 1h30m, not %q", excerpt(s))
+	case n.Kind != yaml.ScalarNode || n.Tag != "!!str" || err != nil || !wholeSeconds.MatchString(n.Value):
+		r.problem(n, "a duration in hours, minutes and seconds is needed here, such as 30s or 1h30m, not %q", excerpt(n.Value))
 	case d < least || d > most:
-		r.problem(n, "must be from %s to %s, not %s", spellDuration(least), spellDuration(most), s)
+		r.problem(n, "must be from %s to %s, not %s", spellDuration(least), spellDuration(most), n.Value)
 	default:
 		return d
 	}

@@ -71,7 +71,7 @@ func (r *reader) rule(n *yaml.Node) Rule {
 		return rule
 	}
 	if n.Kind != yaml.MappingNode || len(n.Content) != 2 {
-		r.problem(n, "a rule is a mapping with one key, its kind; begin each rule with - ")
+		r.problem(n, "a rule is a mapping with one key, its kind: indent what belongs to it, and begin the next rule with a hyphen")
 		return rule
 	}
 	key, value := n.Content[0], n.Content[1]
@@ -84,7 +84,11 @@ func (r *reader) rule(n *yaml.Node) Rule {
 		return rule
 	}
 	if value.Kind != yaml.MappingNode {
-		r.problem(value, "%s needs a mapping, {} where there is nothing more to say", rule.Kind)
+		if len(f.required) > 0 {
+			r.problem(value, "%s needs a mapping with %s", rule.Kind, strings.Join(f.required, ", "))
+		} else {
+			r.problem(value, "%s needs a mapping, {} where there is nothing more to say", rule.Kind)
+		}
 		return rule
 	}
 	r.ruleFields(&rule, f, value)

@@ -98,7 +98,7 @@ func TestPermitsByClaim(t *testing.T) {
 			"rings":           {"party: callee\nsubjects: {rings: [0, 1]}\nrules: [forbid]", "refuses ring"},
 			"limit-of-better": {"party: callee\nsubjects: {assurance: [agent]}\nrules: [{rate_limit: {requests: 1}}]", "asks more of assurance agent"},
 			"overflow":        {"party: callee\nrules: [{cedar: 'forbid(principal, action, resource) when { context.bytes * 9000000000 > 1 };'}]", "could overflow"},
-			"unknown":         {"party: callee\nrules: [{cedar: 'forbid(principal, action, resource) when { context.score > 1 };'}]", "not found"},
+			"unknown":         {"party: callee\nrules: [{cedar: 'forbid(principal, action, resource) when { context.score > 1 };'}]", "no attribute"},
 			"attribute":       {"party: callee\nrules: [{cedar: 'forbid(principal, action, resource) when { principal.ring > 1 };'}]", "only context has attributes"},
 			"hierarchy":       {"party: callee\nrules: [{cedar: 'forbid(principal in Agent::\"amber\", action, resource);'}]", "agents form no groups"},
 			"method":          {"party: callee\nrules: [{cedar: 'forbid(principal, action == Action::\"sendmessage\", resource);'}]", "unrecognized action"},
