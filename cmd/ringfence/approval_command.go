@@ -147,7 +147,7 @@ func printApproval(out io.Writer, a approval.Approval) error {
 	line("digest", a.Digest)
 	line("decision", a.Decision)
 	for _, r := range a.Requirements {
-		line("needs", fmt.Sprintf("%d of %s, for %s policy %s, rule %d; %d approved", r.Minimum, strings.Join(r.Groups, ", "), r.Party, r.Policy, r.Rule, r.Approved))
+		line("needs", fmt.Sprintf("%d of %s, for %s %s rules[%d]; %d approved", r.Minimum, strings.Join(r.Groups, ", "), r.Party, r.Policy, r.Rule, r.Approved))
 	}
 	owners := make([]string, len(a.Excluded))
 	for i, owner := range a.Excluded {

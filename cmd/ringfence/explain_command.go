@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -140,8 +141,10 @@ func messageBody(text string, stream bool) (string, error) {
 	return string(data), nil
 }
 
+// printExplanation prints a table in which each thing that a factor sees has a row of its own, so that rows stay short.
 func printExplanation(out io.Writer, answer explained) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	var text bytes.Buffer
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FACTOR\tVALUE\tVERDICT\tWITNESS")
 	for _, f := range answer.Factors {
 		verdict, witness := f.Verdict, ""
@@ -154,10 +157,17 @@ func printExplanation(out io.Writer, answer explained) error {
 		if f.Witness {
 			witness = "this one: " + f.Message
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.Factor, f.Value, verdict, witness)
+		values := strings.Split(f.Value, "; ")
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.Factor, values[0], verdict, witness)
+		for _, value := range values[1:] {
+			fmt.Fprintf(table, "\t%s\t\t\n", value)
+		}
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("printing the explanation: %w", err)
+	}
+	for line := range strings.Lines(text.String()) {
+		fmt.Fprintln(out, strings.TrimRight(line, " \n"))
 	}
 	fmt.Fprintf(out, "\n%s", answer.Decision)
 	if answer.Factor != "" {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ringfence.dev/ringfence/internal/agent"
 )
 
 func TestReadHeaders(t *testing.T) {
@@ -27,5 +29,30 @@ func TestReadHeaders(t *testing.T) {
 		if _, err := readHeaders(nil, []string{wrong}); err == nil {
 			t.Errorf("%q is taken", wrong)
 		}
+	}
+}
+
+func TestExplanationPrinted(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	err := printExplanation(&out, explained{
+		Decision: "deny", Factor: "policy", Reason: "policy-forbids", Revision: 5, Ring: agent.User, Trust: 400,
+		Factors: []explainedFactor{
+			{Factor: "fields", Verdict: "allow"},
+			{Factor: "policy", Value: "epoch e; counted by x; policy p rule 0 forbid", Verdict: "deny", Reason: "policy-forbids", Message: "no", Witness: true},
+			{Factor: "budget", Value: "not judged: x"},
+		},
+	})
+	want := `FACTOR  VALUE                   VERDICT                WITNESS
+fields                          allow
+policy  epoch e                 deny (policy-forbids)  this one: no
+        counted by x
+        policy p rule 0 forbid
+budget  not judged: x           -
+
+deny by policy (policy-forbids), in ring 2 with trust 400, at revision 5
+`
+	if diff := cmp.Diff(want, out.String()); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
 	}
 }

@@ -124,7 +124,11 @@ func (b *Book) Problem() error {
 	if len(problems) == 0 {
 		return errors.New("no policies are in force: they have not been read yet")
 	}
-	return fmt.Errorf("no policies are in force, and every call is denied: %s; %d problems in all", describe(problems[0]), len(problems))
+	more := ""
+	if len(problems) > 1 {
+		more = fmt.Sprintf("; %d problems in all", len(problems))
+	}
+	return fmt.Errorf("no policies are in force, and every call is denied: %s%s", describe(problems[0]), more)
 }
 
 // Recheck has the documents judged again soon, as agents came or went.

@@ -34,6 +34,10 @@ func TestRefusedStartDenies(t *testing.T) {
 	if b.Image() != nil || b.Problem() == nil || !strings.Contains(b.Problem().Error(), "every call is denied: "+path+":") {
 		t.Fatalf("in force is %q, %v", b.inForce(), b.Problem())
 	}
+	if strings.Contains(b.Problem().Error(), "in all") {
+		t.Errorf("one problem is told as many: %v", b.Problem())
+	}
+	b.logs.await(t, "policies are refused, and none are in force: every call is denied")
 	call := policy.Call{Caller: "weather", Callee: "ledger"}
 	if out := b.Image().Evaluate(&call, policy.AllParties); out.Decision != policy.Deny {
 		t.Error("a book without a set allows")

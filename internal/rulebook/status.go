@@ -185,8 +185,11 @@ const loggedProblems = 100
 func (b *Book) tell(before, now *Status) {
 	if len(now.Problems) > 0 && !slices.Equal(before.Problems, now.Problems) {
 		b.counts.refused.Add(1)
-		b.config.Logger.Error("policies are refused; those before stay in force", slog.Int("problems", len(now.Problems)),
-			slog.Bool("live", now.Generation > 0))
+		what := "policies are refused; those before stay in force"
+		if now.Generation == 0 {
+			what = "policies are refused, and none are in force: every call is denied"
+		}
+		b.config.Logger.Error(what, slog.Int("problems", len(now.Problems)))
 	}
 	for _, l := range []struct {
 		level       slog.Level
