@@ -23,6 +23,7 @@ import (
 
 type callFlags struct {
 	key, keyID, task string
+	message          string
 	delegation, gate string
 	stream, get      bool
 	timeout          time.Duration
@@ -35,9 +36,13 @@ func callCommand() *cobra.Command {
 		Short: "Call an agent through the mesh, signing as an agent",
 		Long: `Resolve an agent's card at its mesh URL and send it a message with the official A2A client, every request signed
 with the key of --key. Answers are printed as JSON, one event a line with --stream. A refusal
-of the mesh is printed with the id of its decision, which /v1/decisions/<id> of the API looks up.`,
+of the mesh is printed with the id of its decision, which /v1/decisions/<id> of the API looks up.
+
+A call that waits for people to approve it is printed with the id of its approval and with that of its message. It goes on
+when it is repeated with the same --message-id, text and task after they have.`,
 		Example: `  ringfence call --key concierge.pem http://127.0.0.1:10000/agents/weather "Will it rain in Paris?"
   ringfence call --key concierge.pem --stream http://127.0.0.1:10000/agents/weather "Will it rain in Paris?"
+  ringfence call --key concierge.pem --message-id rent-may http://127.0.0.1:10000/agents/ledger "Pay the rent"
   ringfence call --key concierge.pem --get --task 7c9e http://127.0.0.1:10000/agents/weather`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,10 +60,13 @@ of the mesh is printed with the id of its decision, which /v1/decisions/<id> of 
 				return err
 			}
 			defer agent.Destroy() //nolint:errcheck // the process ends next
+			if f.message == "" {
+				f.message = a2a.NewMessageID()
+			}
 			encoder := json.NewEncoder(cmd.OutOrStdout())
 			for event, err := range f.events(ctx, agent, args) {
 				if err != nil {
-					return told(err)
+					return f.told(err)
 				}
 				if err := encoder.Encode(event); err != nil {
 					return fmt.Errorf("printing answer: %w", err)
@@ -72,11 +80,21 @@ of the mesh is printed with the id of its decision, which /v1/decisions/<id> of 
 	flags.StringVar(&f.keyID, "key-id", "", "DID URL of the key (default: its did:key)")
 	flags.BoolVar(&f.stream, "stream", false, "ask for a stream of events")
 	flags.BoolVar(&f.get, "get", false, "read the task of --task instead of sending")
+	flags.StringVar(&f.message, "message-id", "", "id of the message, to repeat one that was approved (default: a new one)")
 	flags.StringVar(&f.task, "task", "", "task to continue or to read")
 	flags.StringVar(&f.delegation, "delegation", "", "chain of delegation under which to call; @FILE reads a file, @- reads standard input")
 	flags.StringVar(&f.gate, "gate", "", "gate through which to call")
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long to wait for the whole answer")
 	return cmd
+}
+
+// told returns what a refusal says, and how to repeat a call that waits for people.
+func (f *callFlags) told(err error) error {
+	err = told(err)
+	if d := (denied{}); errors.As(err, &d) && d.waits && !f.get {
+		return fmt.Errorf("%w: repeat it with --message-id %s", err, f.message)
+	}
+	return err
 }
 
 // rights returns the header fields that say with what rights the agent calls.
@@ -140,6 +158,7 @@ func (f *callFlags) events(ctx context.Context, agent *a2aclient.Client, args []
 			return
 		}
 		message := a2a.NewMessage(a2a.MessageRoleUser, a2a.NewTextPart(args[1]))
+		message.ID = f.message
 		message.TaskID = a2a.TaskID(f.task)
 		request := &a2a.SendMessageRequest{Message: message}
 		if !f.stream {

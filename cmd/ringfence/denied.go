@@ -1,13 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"github.com/a2aproject/a2a-go/v2/a2a"
+	"github.com/a2aproject/a2a-go/v2/errordetails"
 
 	"ringfence.dev/ringfence/internal/governance"
 )
@@ -16,13 +20,23 @@ import (
 type denied struct {
 	status            int
 	message, decision string
+	// approval is that of a call about which people are asked, and waits says that they have not decided.
+	approval string
+	waits    bool
 }
 
+// retryInfo is the type of the detail in which a refusal says when to come back.
+const retryInfo = "type.googleapis.com/google.rpc.RetryInfo"
+
 func (d denied) Error() string {
+	where := "decision " + d.decision
 	if d.status != http.StatusOK {
-		return fmt.Sprintf("%s (%d, decision %s)", d.message, d.status, d.decision)
+		where = strconv.Itoa(d.status) + ", " + where
 	}
-	return fmt.Sprintf("%s (decision %s)", d.message, d.decision)
+	if d.approval != "" {
+		where += ", approval " + d.approval
+	}
+	return d.message + " (" + where + ")"
 }
 
 // telling makes errors of the mesh's refusals that have an HTTP status: the A2A client keeps nothing of their bodies.
@@ -45,16 +59,26 @@ func (t telling) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading refusal: %w", err)
 	}
-	// Both bindings keep the message in the same place.
+	// Both bindings keep the message in the same place; only HTTP+JSON has an HTTP status where people are asked.
 	var body struct {
 		Error struct {
 			Message string `json:"message"`
+			Details []struct {
+				Type     string            `json:"@type"`
+				Metadata map[string]string `json:"metadata"`
+			} `json:"details"`
 		} `json:"error"`
 	}
 	if json.Unmarshal(data, &body) != nil || body.Error.Message == "" {
 		body.Error.Message = "the mesh refuses the request"
 	}
-	return nil, denied{status: response.StatusCode, message: body.Error.Message, decision: decision}
+	d := denied{status: response.StatusCode, message: body.Error.Message, decision: decision}
+	for _, detail := range body.Error.Details {
+		d.approval = cmp.Or(d.approval, detail.Metadata["approvalId"])
+		d.waits = d.waits || detail.Type == retryInfo
+	}
+	d.waits = d.waits && d.approval != ""
+	return nil, d
 }
 
 // told returns what a refusal of the mesh says, without the wraps of the clients it came through; other errors stay.
@@ -70,5 +94,7 @@ func told(err error) error {
 	if meta["decisionId"] == "" {
 		return err
 	}
-	return denied{status: http.StatusOK, message: refusal.Message, decision: meta["decisionId"]}
+	d := denied{status: http.StatusOK, message: refusal.Message, decision: meta["decisionId"], approval: meta["approvalId"]}
+	d.waits = d.approval != "" && slices.ContainsFunc(refusal.TypedDetails, func(t *errordetails.Typed) bool { return t.TypeURL == retryInfo })
+	return d
 }

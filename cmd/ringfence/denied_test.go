@@ -25,6 +25,12 @@ func TestCallsTellRefusals(t *testing.T) {
 	}
 	transport, streaming := refusal, refusal
 	transport.Transport, streaming.Streaming = true, true
+	approval := a2a.Denial{
+		Binding: a2a.JSONRPC, HTTPStatus: http.StatusForbidden, Reason: "APPROVAL_REQUIRED", Message: "it waits", RetryAfterSeconds: 5,
+		Metadata: []a2a.Pair{{Key: "decisionId", Value: "d-7"}, {Key: "approvalId", Value: "ap.1"}},
+	}
+	rest, refused := approval, approval
+	rest.Binding, refused.RetryAfterSeconds = a2a.HTTPJSON, 0
 	cases := map[string]struct {
 		card, call http.HandlerFunc
 		flags      []string
@@ -36,6 +42,11 @@ func TestCallsTellRefusals(t *testing.T) {
 		"rpc-error":    {nil, refuse(refusal), nil, "the link is over (decision d-7)"},
 		"event":        {nil, refuse(streaming), []string{"--stream"}, "the link is over (decision d-7)"},
 		"agent-status": {nil, http.NotFound, nil, "404"},
+		"approval": {
+			nil, refuse(approval), []string{"--message-id", "m-1"}, "it waits (decision d-7, approval ap.1): repeat it with --message-id m-1",
+		},
+		"approval-denied":    {nil, refuse(refused), nil, "it waits (decision d-7, approval ap.1)\n"},
+		"approval-over-rest": {nil, refuse(rest), []string{"--message-id", "m-1"}, "it waits (403, decision d-7, approval ap.1): repeat it with --message-id m-1"},
 		"no-words": {nil, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set(governance.DecisionHeader, "d-7")
 			w.WriteHeader(http.StatusServiceUnavailable)
@@ -59,7 +70,7 @@ func TestCallsTellRefusals(t *testing.T) {
 				}
 			})
 			_, err := run(t, append([]string{"call", "--key", key, mesh.URL, "hi"}, c.flags...)...)
-			if err == nil || !strings.Contains(err.Error(), c.want) {
+			if err == nil || !strings.Contains(err.Error()+"\n", c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})
