@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -129,9 +130,7 @@ func TestSchemaNames(t *testing.T) {
 	var value struct {
 		Defs struct {
 			Rule struct {
-				AnyOf []struct {
-					Properties map[string]any `json:"properties"`
-				} `json:"anyOf"`
+				Properties map[string]any `json:"properties"`
 			} `json:"rule"`
 			Method struct {
 				Enum []string `json:"enum"`
@@ -142,11 +141,43 @@ func TestSchemaNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for k := Permit; k <= Cedar; k++ {
-		if _, ok := value.Defs.Rule.AnyOf[1].Properties[k.String()]; !ok || forms[k].fields == nil && !forms[k].bare {
+		if _, ok := value.Defs.Rule.Properties[k.String()]; !ok || forms[k].fields == nil && !forms[k].bare {
 			t.Errorf("%s is missing in the schema or in the parser", k)
 		}
 	}
-	if len(value.Defs.Rule.AnyOf[1].Properties) != len(forms) || !slices.Equal(value.Defs.Method.Enum, methods) {
+	if len(value.Defs.Rule.Properties) != len(forms) || !slices.Equal(value.Defs.Method.Enum, methods) {
 		t.Errorf("the schema has rules or methods that the parser has not: %s", fmt.Sprint(value.Defs.Method.Enum))
+	}
+}
+
+// TestSchemaTellsWhere holds that editors mark the value that is wrong, and not the rule around it.
+func TestSchemaTellsWhere(t *testing.T) {
+	t.Parallel()
+	s := compileSchema(t)
+	for rule, want := range map[string]string{
+		"max_body: 64K":                  "/spec/rules/0/max_body",
+		"max_body: {bytes: 0}":           "/spec/rules/0/max_body/bytes",
+		"time_limit: 1d":                 "/spec/rules/0/time_limit",
+		"require_assurance: agnet":       "/spec/rules/0/require_assurance",
+		"rate_limit: {requests: 0}":      "/spec/rules/0/rate_limit/requests",
+		"concurrency: {calls: 1, by: x}": "/spec/rules/0/concurrency/by",
+		"forbid: {effects: [reads]}":     "/spec/rules/0/forbid/effects/0",
+		"read_onyl":                      "/spec/rules/0",
+	} {
+		n, err := parseNode([]byte(spec(rule)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var invalid *jsonschema.ValidationError
+		if !errors.As(s.Validate(plainValue(n)), &invalid) {
+			t.Errorf("%s is valid", rule)
+			continue
+		}
+		for len(invalid.Causes) == 1 {
+			invalid = invalid.Causes[0]
+		}
+		if at := "/" + strings.Join(invalid.InstanceLocation, "/"); at != want || len(invalid.Causes) > 0 {
+			t.Errorf("%s is wrong at %s, not at %s: %v", rule, at, want, invalid)
+		}
 	}
 }
