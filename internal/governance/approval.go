@@ -57,10 +57,7 @@ func (s approvalStage) Judge(ctx context.Context, x *Exchange) Verdict {
 		v.Evidence = []string{err.Error()}
 		return v
 	}
-	x.Approval = answer
-	if s.statusURL != "" {
-		x.statusURL = s.statusURL + answer.ID
-	}
+	x.asks(answer, s.statusURL)
 	v := x.answered(answer)
 	if v.Decision == Approve {
 		if failed, ok := s.hold(ctx, x, answer); ok {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/approval"
 )
 
 // Accept is what a caller must sign, as RFC 9421 section 5.1 lets a server say it.
@@ -56,6 +57,14 @@ func (x *Exchange) denial() a2a.Denial {
 
 		RetryAfterSeconds: v.RetryAfterSeconds,
 		Metadata:          metadata,
+	}
+}
+
+// asks has the exchange be about a case, whose state the caller sees below the URL if there is one.
+func (x *Exchange) asks(a approval.Approval, statusURL string) {
+	x.Approval = a
+	if statusURL != "" {
+		x.statusURL = statusURL + a.ID
 	}
 }
 

@@ -49,6 +49,7 @@ type heldStage struct {
 	shelf     Shelf
 	approvals Approvals
 	limits    limit.Table
+	statusURL string
 }
 
 func (s heldStage) Judge(ctx context.Context, x *Exchange) Verdict {
@@ -134,7 +135,7 @@ func (s heldStage) waits(ctx context.Context, x *Exchange, became held.Became, s
 	if err != nil {
 		return heldUndecided(err)
 	}
-	x.Approval = answer
+	x.asks(answer, s.statusURL)
 	in := &standIn{task: call.Task(), waiting: waitingFor(call, answer), names: map[string]string{}}
 	switch {
 	case sent && !became.Failed:
@@ -146,7 +147,11 @@ func (s heldStage) waits(ctx context.Context, x *Exchange, became held.Became, s
 	if method := x.Operation.Method; answer.State == approval.Granted && (method == a2a.GetTask || method == a2a.SubscribeToTask) {
 		return s.resume(ctx, x, call)
 	}
-	return x.stands(x.Operation, in.waiting)
+	w := in.waiting
+	if w.State == a2a.WaitingAuthRequired {
+		w.Metadata = x.waiting()
+	}
+	return x.stands(x.Operation, w)
 }
 
 // lost reports whether a message was sent longer ago than any call may take, so that the process that knew of its answer is

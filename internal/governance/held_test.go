@@ -99,6 +99,9 @@ func TestTasksWait(t *testing.T) {
 		if x.Verdict.Decision == Allow || x.Sent != nil || state(t, x.Denial()) != c.state {
 			t.Errorf("%s: %+v %s", c.method, x.Verdict, x.Denial().Body)
 		}
+		if told := strings.Contains(string(x.Denial().Body), `"approvalId":"case-1","expiresAt":"`); told != (c.state == "TASK_STATE_AUTH_REQUIRED") {
+			t.Errorf("%s tells of an approval that is asked for: %t, %s", c.method, told, x.Denial().Body)
+		}
 	}
 	w.people.answer.State = approval.Denied
 	if x := w.call(t, "", "/agents/ledger", rpc("GetTask", `{"id":"ringfence-case-1"}`)); state(t, x.Denial()) != "TASK_STATE_REJECTED" {

@@ -60,7 +60,7 @@ func pipeline(c Config) []step {
 		{"digest", onBody, digestStage{}},
 		{"operation", onBody, operationStage{limits: p.Limits}},
 		{"tenant", onBody, tenantStage{}},
-		{"held", onBody, heldStage{shelf: c.Shelf, approvals: c.Approvals, limits: p.RingLimits}},
+		{"held", onBody, heldStage{shelf: c.Shelf, approvals: c.Approvals, limits: p.RingLimits, statusURL: p.StatusURL}},
 		{"ring", onHeaders | onBody | onReview | onServing, ringStage{required: p.Required}},
 		{"trust", onHeaders | onBody | onReview | onServing, trustStage{}},
 		{"scope", onBody | onReview | onServing, scopeStage{}},
