@@ -24,7 +24,7 @@ type policyTrial struct {
 
 func (p *policyTrial) register(flags *pflag.FlagSet) {
 	p.api.register(flags)
-	flags.StringVar(&p.agents, "agents", "", "YAML file with the agents there are: a list of names, or names with their owners (default: the agents of the mesh, if one is named)")
+	flags.StringVar(&p.agents, "agents", "", "YAML file with the agents there are: a list of names, or a mapping of names to owners (default: the agents of the mesh, if one is named)")
 }
 
 // online reports whether a mesh is named.
@@ -101,7 +101,7 @@ func readAgents(path string) (rulebook.NamedAgents, error) {
 	if err := yaml.Unmarshal(data, &owners); err != nil {
 		var names []string
 		if yaml.Unmarshal(data, &names) != nil {
-			return nil, fmt.Errorf("reading agents: %s is neither a list of names nor names with their owners", path)
+			return nil, fmt.Errorf("reading agents: %s is neither a list of names nor a mapping of names to owners", path)
 		}
 		for _, name := range names {
 			owners[name] = ""
