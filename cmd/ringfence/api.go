@@ -135,7 +135,7 @@ func newAPI(p apiParts) (*api.Server, error) {
 	}
 	people := approvalReview{
 		ledger: p.Approvals, approvers: p.Approvers, subject: subjectOf(p.Tokens),
-		agent: api.Agent, now: time.Now, logger: p.Logger,
+		epoch: func() string { return p.Book.Image().Epoch() }, agent: api.Agent, now: time.Now, logger: p.Logger,
 	}
 	return api.New(api.Config{
 		Registry:  p.Registry,

@@ -31,9 +31,15 @@ type approvalsInput struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many at most."`
 }
 
+// approvalBody is an approval as the API shows it.
+type approvalBody struct {
+	approval.Approval
+	Outdated bool `json:"outdated,omitempty" required:"false" doc:"That policies have changed since it was asked for: whatever people say, the request is asked about anew when it is repeated."`
+}
+
 type approvalsBody struct {
-	Approvals []approval.Approval `json:"approvals" doc:"Approvals, the latest first."`
-	More      bool                `json:"more" doc:"Whether there are more than the limit."`
+	Approvals []approvalBody `json:"approvals" doc:"Approvals, the latest first."`
+	More      bool           `json:"more" doc:"Whether there are more than the limit."`
 }
 
 type approvalsOutput struct{ Body approvalsBody }
@@ -42,7 +48,7 @@ type approvalInput struct {
 	ID string `path:"id" doc:"The approval's id."`
 }
 
-type approvalOutput struct{ Body approval.Approval }
+type approvalOutput struct{ Body approvalBody }
 
 type approvalDecision struct {
 	Decision approval.Choice `json:"decision" enum:"approve,deny" doc:"What the approver says."`
@@ -64,6 +70,8 @@ type approvalReview struct {
 	approvers *approval.Approvers
 	// subject returns whom a bearer token is about at the moment now, if an issuer that is known made it for this mesh.
 	subject func(ctx context.Context, raw string, now time.Time) (agent.Subject, error)
+	// epoch is that of the policies in force.
+	epoch func() string
 	// agent returns the agent whose signature let a request in.
 	agent  func(context.Context) (agent.ID, bool)
 	now    func() time.Time
@@ -113,8 +121,17 @@ func (v approvalReview) list(_ context.Context, in *approvalsInput) (*approvalsO
 	}, v.now())
 	out := &approvalsOutput{}
 	out.Body.More = len(list) > in.Limit
-	out.Body.Approvals = append([]approval.Approval{}, list[:min(len(list), in.Limit)]...)
+	out.Body.Approvals = make([]approvalBody, min(len(list), in.Limit))
+	for i := range out.Body.Approvals {
+		out.Body.Approvals[i] = v.shown(list[i])
+	}
 	return out, nil
+}
+
+// shown says of an approval that has not ended whether it still can let a request through.
+func (v approvalReview) shown(a approval.Approval) approvalBody {
+	open := a.State == approval.Pending || a.State == approval.Granted
+	return approvalBody{a, open && a.Epoch != v.epoch()}
 }
 
 func (v approvalReview) get(ctx context.Context, in *approvalInput) (*approvalOutput, error) {
@@ -126,9 +143,9 @@ func (v approvalReview) get(ctx context.Context, in *approvalInput) (*approvalOu
 		if caller, ok := v.agent(ctx); !ok || caller != a.Caller {
 			return nil, v.problem(approval.ErrNotFound)
 		}
-		a = brief(a)
+		return &approvalOutput{approvalBody{Approval: brief(a)}}, nil
 	}
-	return &approvalOutput{a}, nil
+	return &approvalOutput{v.shown(a)}, nil
 }
 
 // brief is what the agent that asks has to know.
@@ -152,7 +169,7 @@ func (v approvalReview) decide(ctx context.Context, in *decideInput) (*approvalO
 	}
 	v.logger.Info("approver voted", slog.String("approval", a.ID), slog.String("approver", ballot.Approver()),
 		slog.String("decision", string(ballot.Choice)), slog.String("state", string(a.State)))
-	return &approvalOutput{a}, nil
+	return &approvalOutput{v.shown(a)}, nil
 }
 
 // ballot returns the ballot that a request proves: the signed one that it carries, which has to say what the request says,

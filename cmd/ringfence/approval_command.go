@@ -82,7 +82,11 @@ func printApprovals(out io.Writer, found approvalsBody) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "APPROVAL\tSTATE\tUNTIL\tAPPROVED\tREQUEST")
 	for _, a := range found.Approvals {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", a.ID, a.State, a.Expires.UTC().Format(time.RFC3339), approvedOf(a), a.Summary)
+		state := string(a.State)
+		if a.Outdated {
+			state += ", outdated"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", a.ID, state, a.Expires.UTC().Format(time.RFC3339), approvedOf(a.Approval), a.Summary)
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("printing approvals: %w", err)
@@ -116,7 +120,7 @@ func approvalsShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var a approval.Approval
+			var a approvalBody
 			if err := c.do(cmd.Context(), http.MethodGet, approvalURL(args[0]), nil, &a); err != nil {
 				return err
 			}
@@ -128,7 +132,7 @@ func approvalsShowCommand() *cobra.Command {
 	return cmd
 }
 
-func printApproval(out io.Writer, a approval.Approval) error {
+func printApproval(out io.Writer, a approvalBody) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	line := func(name, value string) {
 		if value != "" {
@@ -136,7 +140,11 @@ func printApproval(out io.Writer, a approval.Approval) error {
 		}
 	}
 	line("approval", a.ID)
-	line("state", string(a.State))
+	state := string(a.State)
+	if a.Outdated {
+		state += ", outdated: policies have changed since, and the call is asked about anew when it is repeated"
+	}
+	line("state", state)
 	line("until", a.Expires.UTC().Format(time.RFC3339))
 	line("request", a.Summary)
 	holders := make([]string, len(a.Holders))
@@ -147,7 +155,7 @@ func printApproval(out io.Writer, a approval.Approval) error {
 	line("digest", a.Digest)
 	line("decision", a.Decision)
 	for _, r := range a.Requirements {
-		line("needs", fmt.Sprintf("%d of %s, for %s %s rules[%d]; %d approved", r.Minimum, strings.Join(r.Groups, ", "), r.Party, r.Policy, r.Rule, r.Approved))
+		line("needs", fmt.Sprintf("%d of %s, for %s policy %s rules[%d]; %d approved", r.Minimum, strings.Join(r.Groups, ", "), r.Party, r.Policy, r.Rule, r.Approved))
 	}
 	owners := make([]string, len(a.Excluded))
 	for i, owner := range a.Excluded {
@@ -205,35 +213,36 @@ for the one that the mesh shows; with --digest, no token is needed. Without --ke
 	return cmd
 }
 
-func (f *voteFlags) vote(cmd *cobra.Command, id string, choice approval.Choice) (approval.Approval, error) {
+func (f *voteFlags) vote(cmd *cobra.Command, id string, choice approval.Choice) (approvalBody, error) {
 	c, err := f.client()
 	if err != nil {
-		return approval.Approval{}, err
+		return approvalBody{}, err
 	}
 	body := approvalDecision{Decision: choice, Digest: f.digest, Reason: f.reason, Approver: f.as}
-	var a approval.Approval
+	var a approvalBody
 	if body.Digest == "" {
 		if err := c.do(cmd.Context(), http.MethodGet, approvalURL(id), nil, &a); err != nil {
-			return approval.Approval{}, err
+			return approvalBody{}, err
 		}
 		if body.Digest = a.Digest; body.Digest == "" {
-			return approval.Approval{}, errors.New("the mesh does not show the digest of this approval; give it with --digest")
+			return approvalBody{}, errors.New("the mesh does not show the digest of this approval; give it with --digest")
 		}
 	}
 	if f.key != "" {
 		key, err := identity.LoadKey(f.key)
 		if err != nil {
-			return approval.Approval{}, err
+			return approvalBody{}, err
 		}
 		body.Evidence, err = approval.Sign(key, approval.Statement{
 			Approval: id, Digest: body.Digest, Choice: choice, Reason: f.reason,
 		}, now())
 		if err != nil {
-			return approval.Approval{}, err
+			return approvalBody{}, err
 		}
 	}
-	err = c.do(cmd.Context(), http.MethodPost, approvalURL(id)+"/decisions", body, &a)
-	return a, err
+	var voted approvalBody
+	err = c.do(cmd.Context(), http.MethodPost, approvalURL(id)+"/decisions", body, &voted)
+	return voted, err
 }
 
 // client needs no token where the ballot says everything.

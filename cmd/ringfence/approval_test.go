@@ -84,6 +84,7 @@ func openApprovals(t *testing.T) *waiting {
 			}
 			return agent.Subject{Issuer: "https://login.example", Name: name}, nil
 		},
+		epoch: func() string { return "e1" },
 		agent: func(ctx context.Context) (agent.ID, bool) { id, ok := ctx.Value(signedBy{}).(agent.ID); return id, ok },
 	}
 	mux := http.NewServeMux()
@@ -96,10 +97,16 @@ func openApprovals(t *testing.T) *waiting {
 
 func (w *waiting) ask(name string) approval.Approval {
 	w.t.Helper()
+	return w.askBy(name, "e1")
+}
+
+// askBy asks for policies of an epoch; those of e1 are in force.
+func (w *waiting) askBy(name, epoch string) approval.Approval {
+	w.t.Helper()
 	c := approval.Case{
 		Digest: base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byte(name[:1]), 32)), Caller: "broker", Callee: "ledger",
 		Holders: []agent.ID{"concierge", "broker"}, Method: a2a.SendMessage, Skill: "pay\x1b[2J", Excluded: []agent.Owner{"trading"},
-		Epoch: "e1", Decision: "d-1", Requirements: []policy.Requirement{{
+		Epoch: epoch, Decision: "d-1", Requirements: []policy.Requirement{{
 			Ref: policy.Ref{Party: policy.CalleeParty, Policy: "payments"}, Minimum: 2, Groups: []string{"finance"}, Timeout: time.Hour,
 		}},
 	}
@@ -153,6 +160,30 @@ func TestApprovalCommands(t *testing.T) {
 	}
 	if _, err = w.run("t", "withdraw", a.ID); err == nil || !strings.Contains(err.Error(), "409") {
 		t.Errorf("withdraw what was used: %v", err)
+	}
+}
+
+// TestOutdatedApprovals holds that people are told where their vote is worth nothing, as policies have changed.
+func TestOutdatedApprovals(t *testing.T) {
+	t.Parallel()
+	w := openApprovals(t)
+	now, before := w.ask("a"), w.askBy("b", "e0")
+	out, err := w.run("t", "list")
+	if err != nil || strings.Count(out, "pending, outdated") != 1 || !strings.Contains(out, before.ID+"  pending, outdated") {
+		t.Errorf("list: %q, %v", out, err)
+	}
+	for _, test := range []struct {
+		a        approval.Approval
+		outdated bool
+	}{{now, false}, {before, true}} {
+		for _, args := range [][]string{{"show", test.a.ID}, {"approve", test.a.ID, "--key", w.keys["ada"]}} {
+			if out, err = w.run("t", args...); err != nil || strings.Contains(out, "outdated: policies have changed") != test.outdated {
+				t.Errorf("%v: %q, %v", args, out, err)
+			}
+		}
+	}
+	if out, err = w.run("t", "deny", before.ID, "--key", w.keys["ada"]); err != nil || strings.Contains(out, "outdated") {
+		t.Errorf("what has ended cannot be outdated: %q, %v", out, err)
 	}
 }
 

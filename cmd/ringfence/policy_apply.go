@@ -110,13 +110,21 @@ func (a application) all(ctx context.Context, documents []*policy.Document, dryR
 	return results, nil
 }
 
+// quoted returns an ETag in the quotes that belong to it, which shells take away.
+func quoted(tag string) string {
+	if tag == "*" || strings.Contains(tag, `"`) {
+		return tag
+	}
+	return `"` + tag + `"`
+}
+
 func (a application) one(ctx context.Context, d *policy.Document, dryRun bool) (applied, error) {
 	query := url.Values{"dryRun": {strconv.FormatBool(dryRun)}, "by": {a.by}}
 	request := apiRequest{
 		method: http.MethodPut, path: policyPath(d.Name) + "?" + query.Encode(), header: http.Header{"Content-Type": {yamlType}}, body: d.Source,
 	}
 	if a.tag != "" {
-		request.header.Set("If-Match", a.tag)
+		request.header.Set("If-Match", quoted(a.tag))
 	}
 	var result applied
 	err := a.client.decoded(ctx, request, &result)

@@ -180,7 +180,7 @@ diff --remove NAME says what that would have been.`,
 			}
 			request := apiRequest{method: http.MethodDelete, path: policyPath(args[0]), header: http.Header{}}
 			if tag != "" {
-				request.header.Set("If-Match", tag)
+				request.header.Set("If-Match", quoted(tag))
 			}
 			_, err = c.exchange(cmd.Context(), request)
 			return err

@@ -81,7 +81,12 @@ d-0       2026-07-01T12:00:00Z  concierge to ledger SendMessage  deny -> allow  
 deny -> allow: 2
 3 decisions compared: 2 turn, 0 stay by another rule; 1 other does not tell what policies were asked
 `, "diff", "--remove", "guard")
-	want("delete", "", "delete", "guard")
+	out, err = run("get", "guard", "-o", "json")
+	var held struct{ ETag string }
+	if err != nil || json.Unmarshal([]byte(out), &held) != nil || held.ETag == "" {
+		t.Fatalf("get: %v\n%s", err, out)
+	}
+	want("delete-without-quotes", "", "delete", "guard", "--etag", strings.Trim(held.ETag, `"`))
 	if _, err := run("get", "guard"); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("getting what is gone: %v", err)
 	}
