@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,7 +19,6 @@ import (
 	"ringfence.dev/ringfence/internal/held"
 	"ringfence.dev/ringfence/internal/policy"
 	"ringfence.dev/ringfence/internal/registry"
-	"ringfence.dev/ringfence/internal/rulebook"
 	"ringfence.dev/ringfence/internal/store"
 	"ringfence.dev/ringfence/internal/token"
 )
@@ -148,35 +148,19 @@ func keepApprovals(p approvalParts) error {
 	return nil
 }
 
-// unanswerable returns the rules of a set that ask for approvals which nobody can give.
-func unanswerable(set *policy.Set, approvers *approval.Approvers) []string {
-	var rules []string
+// unanswerable returns the rules of a set that ask for approvals which nobody can give: such calls are never let through.
+func unanswerable(set *policy.Set, approvers *approval.Approvers) []policy.Problem {
+	var doubts []policy.Problem
 	for _, document := range set.Documents() {
-		for i, rule := range document.Rules {
+		for _, rule := range document.Rules {
 			asks := rule.Kind == policy.RequireApproval || rule.Kind == policy.Content && rule.Approve
 			if asks && !approvers.Enough(rule.Minimum, rule.Groups, nil) {
-				rules = append(rules, fmt.Sprintf("%s rules[%d]", document.Name, i))
+				doubts = append(doubts, policy.Problem{
+					File: document.File, Line: rule.Line, Document: document.Name,
+					Reason: fmt.Sprintf("approvals.approvers has fewer than %d in %s: nobody can let such calls through", rule.Minimum, strings.Join(rule.Groups, ", ")),
+				})
 			}
 		}
 	}
-	return rules
-}
-
-// warnOfApprovals tells, of each set that comes into force, which approvals it asks for that nobody can give.
-func warnOfApprovals(lifecycle fx.Lifecycle, book *rulebook.Book, news bookNews, approvers *approval.Approvers, logger *slog.Logger) {
-	background(lifecycle, func(ctx context.Context) {
-		for seen := ""; ; {
-			if set := book.Image(); set.Epoch() != seen {
-				seen = set.Epoch()
-				if rules := unanswerable(set, approvers); len(rules) > 0 {
-					logger.Warn("policies ask for approvals that nobody can give: such calls are never let through", slog.Any("rules", rules))
-				}
-			}
-			select {
-			case <-news:
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
+	return doubts
 }

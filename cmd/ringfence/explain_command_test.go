@@ -39,16 +39,16 @@ func TestExplanationPrinted(t *testing.T) {
 		Decision: "deny", Factor: "policy", Reason: "policy-forbids", Revision: 5, Ring: agent.User, Trust: 400,
 		Factors: []explainedFactor{
 			{Factor: "fields", Verdict: "allow"},
-			{Factor: "policy", Value: "epoch e; counted by x; policy p rule 0 forbid", Verdict: "deny", Reason: "policy-forbids", Message: "no", Witness: true},
+			{Factor: "policy", Value: "epoch e; counted by x; policy p rules[0] forbid", Verdict: "deny", Reason: "policy-forbids", Message: "no", Witness: true},
 			{Factor: "budget", Value: "not judged: x"},
 		},
 	})
-	want := `FACTOR  VALUE                   VERDICT                WITNESS
-fields                          allow
-policy  epoch e                 deny (policy-forbids)  this one: no
+	want := `FACTOR  VALUE                     VERDICT                WITNESS
+fields                            allow
+policy  epoch e                   deny (policy-forbids)  this one: no
         counted by x
-        policy p rule 0 forbid
-budget  not judged: x           -
+        policy p rules[0] forbid
+budget  not judged: x             -
 
 deny by policy (policy-forbids), in ring 2 with trust 400, at revision 5
 `

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/fx"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/config"
 	"ringfence.dev/ringfence/internal/policy"
@@ -58,14 +59,9 @@ type bookParts struct {
 	Store     store.Store
 	Agents    *registry.Registry
 	Review    *reviewer
-	News      bookNews
+	Approvers *approval.Approvers
 	Logger    *slog.Logger
 }
-
-// bookNews has a value when another set of policies has come into force since it was read.
-type bookNews chan struct{}
-
-func newBookNews() bookNews { return make(bookNews, 1) }
 
 func newRulebook(p bookParts) (*rulebook.Book, error) {
 	bucket, err := openBucket(p.Store, rulebook.BucketName)
@@ -77,13 +73,8 @@ func newRulebook(p bookParts) (*rulebook.Book, error) {
 	book, err := rulebook.Open(ctx, rulebook.Config{
 		Dir: p.Config.Policies.Dir, Bucket: bucket, UnknownAgents: p.Config.Policies.UnknownAgents == "accept",
 		Agents: func() policy.Agents { return agentsOf(p.Agents.Snapshot()) },
-		Now:    time.Now, Logger: p.Logger, Changed: func() {
-			p.Review.ask()
-			select {
-			case p.News <- struct{}{}:
-			default: // nobody has read the last one
-			}
-		},
+		Now:    time.Now, Logger: p.Logger, Changed: p.Review.ask,
+		Doubts: func(set *policy.Set) []policy.Problem { return unanswerable(set, p.Approvers) },
 	})
 	if err != nil {
 		return nil, err

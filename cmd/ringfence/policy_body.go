@@ -87,7 +87,7 @@ type policyStatus struct {
 	Documents  int             `json:"documents" doc:"How many documents are in force."`
 	Dir        string          `json:"dir,omitempty" doc:"The policy directory."`
 	Problems   []policyProblem `json:"problems" doc:"Why what is held is refused."`
-	Warnings   []policyProblem `json:"warnings" doc:"Problems of documents in force that came up since; their next change has to solve them."`
+	Warnings   []policyProblem `json:"warnings" doc:"What is doubtful about documents in force, such as approvals that nobody can give, and problems that came up since, which their next change has to solve."`
 }
 
 func policyStatusOf(s *rulebook.Status) policyStatus {

@@ -265,3 +265,11 @@ func TestPolicyListSaysWhatIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestPolicyTestOfNothing has a wrong path not pass for policies that are fine.
+func TestPolicyTestOfNothing(t *testing.T) {
+	t.Parallel()
+	if _, err := execute(t, policyCommand(), "test", t.TempDir()); err == nil || !strings.Contains(err.Error(), "no policies") {
+		t.Errorf("an empty directory: %v", err)
+	}
+}

@@ -142,6 +142,9 @@ any of them it is not checked.`,
 			if err := output.print(cmd.OutOrStdout(), report, report.print); err != nil {
 				return err
 			}
+			if report.Policies == 0 && report.OK {
+				return errors.New("there are no policies to judge")
+			}
 			if !report.OK {
 				return errors.New("the policies are refused")
 			}

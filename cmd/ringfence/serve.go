@@ -94,7 +94,7 @@ func modules(c config.Config, m mode, ready string, envoyBinary string) fx.Optio
 		fx.Provide(
 			newLogger, newMetrics, newDataDir, newListeners, newStore, newRegistry, newTrail, newDecisionMetrics,
 			newTasks, newCallbacks, newGovernor,
-			newRulebook, newBookNews, newBudgets, newApprovers, newApprovals, newShelf,
+			newRulebook, newBudgets, newApprovers, newApprovals, newShelf,
 			newReviewer, newBoard, newGates, newTrust, newMesh, newDocuments, newTokens, newGuard, newLineage,
 			newGRPCServer, newXDSSettings, xds.SystemClock, newGateway, newToken, newInspection, newAPI,
 			newCardPolicy, newCardMetrics, newCardIssuer, newExtendedCards,
@@ -103,7 +103,7 @@ func modules(c config.Config, m mode, ready string, envoyBinary string) fx.Optio
 		extauthz.Module,
 		extproc.Module,
 		xds.Module,
-		fx.Invoke(followTrust, followDocuments, followTokens, reviewCalls, followPolicies, keepApprovals, warnOfApprovals),
+		fx.Invoke(followTrust, followDocuments, followTokens, reviewCalls, followPolicies, keepApprovals),
 		fx.Invoke(publishSnapshots, followCards, runGateway, announce),
 	)
 }

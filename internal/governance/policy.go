@@ -107,7 +107,7 @@ func ruleName(ref policy.Ref) string {
 	if ref.Rule < 0 {
 		return "policy " + ref.Policy
 	}
-	return "policy " + ref.Policy + " rule " + strconv.Itoa(ref.Rule) + " " + ref.Kind.String()
+	return "policy " + ref.Policy + " rules[" + strconv.Itoa(ref.Rule) + "] " + ref.Kind.String()
 }
 
 // asked is what policies are asked about the call.

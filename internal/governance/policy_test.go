@@ -154,7 +154,7 @@ func TestWrittenRulesStayInTheRecord(t *testing.T) {
 	f.written = writes(t, "party: gateway\nrules: [{forbid: {}}]", "party: gateway\nmode: shadow\nrules: [{max_body: 10}]")
 	x := f.decide(t, payment, "")
 	record := f.kept[len(f.kept)-1]
-	if !slices.Equal(record.Evidence, []string{"policy p0 rule 0 forbid"}) || record.Epoch != f.written.Epoch() {
+	if !slices.Equal(record.Evidence, []string{"policy p0 rules[0] forbid"}) || record.Epoch != f.written.Epoch() {
 		t.Errorf("evidence %q, epoch %q", record.Evidence, record.Epoch)
 	}
 	if diff := cmp.Diff(&audit.PolicyCall{Origin: "caller", Bytes: len(payment.Body)}, record.Call); diff != "" {

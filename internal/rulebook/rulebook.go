@@ -40,6 +40,8 @@ type Config struct {
 	Now func() time.Time
 	// Logger is told of each set that comes into force, and of what is refused, once.
 	Logger *slog.Logger
+	// Doubts returns what is doubtful about a set that comes into force, and keeps it from nothing; nil has none.
+	Doubts func(*policy.Set) []policy.Problem
 	// Changed is called after each new set. It must not block; nil is not called.
 	Changed func()
 }
@@ -231,6 +233,9 @@ func (b *Book) adopt(v verdict) bool {
 	before := b.Status()
 	next := *before
 	next.Problems, next.Warnings = v.problems, v.warnings
+	if v.set != nil && b.config.Doubts != nil {
+		next.Warnings = slices.Concat(v.warnings, b.config.Doubts(v.set))
+	}
 	changed := len(v.problems) == 0 && (before.Generation == 0 || v.key != b.liveKey)
 	if changed || !slices.Equal(before.Problems, next.Problems) {
 		next.Tried++

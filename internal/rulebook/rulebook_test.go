@@ -121,7 +121,7 @@ func TestAgentsComeAndGo(t *testing.T) {
 	}
 	live := b.Image()
 	b.register("weather")
-	b.logs.await(t, "a policy in force would be refused by now")
+	b.logs.await(t, "a policy in force is doubtful")
 	b.refresh() // what was logged is in the status once nothing is judged any more
 	if s := b.Status(); b.Image() != live || len(s.Warnings) != 1 || len(s.Problems) != 0 || s.Generation != s.Tried {
 		t.Errorf("after the agent went: %+v", s)
@@ -383,5 +383,27 @@ func TestNamedAgents(t *testing.T) {
 		if _, ok := a.Agent("nobody"); ok != any || a.Owner("nobody") != any || !a.Owner(agent.Owner("team a")) {
 			t.Errorf("%T knows nobody", a)
 		}
+	}
+}
+
+// TestDoubtsAreTold holds that what is doubtful about a set is told and keeps it from nothing.
+func TestDoubtsAreTold(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.yaml"), text("one", "weather", forbid))
+	b := newMesh(t).open(dir, func(c *Config) {
+		c.Doubts = func(set *policy.Set) []policy.Problem {
+			if len(set.Documents()) != 1 {
+				return nil
+			}
+			return []policy.Problem{{File: "a.yaml", Line: 9, Document: "one", Reason: "it is doubtful"}}
+		}
+	})
+	if s := b.Status(); b.inForce() != "one" || reasons(s.Warnings) != reasons([]policy.Problem{{File: "a.yaml", Line: 9, Document: "one", Reason: "it is doubtful"}}) {
+		t.Errorf("in force is %q, %+v", b.inForce(), s)
+	}
+	write(t, filepath.Join(dir, "b.yaml"), text("two", "ledger", forbid))
+	if b.looks(t); b.inForce() != "one two" || len(b.Status().Warnings) != 0 {
+		t.Errorf("in force is %q, %+v", b.inForce(), b.Status())
 	}
 }

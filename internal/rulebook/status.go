@@ -25,7 +25,7 @@ type Status struct {
 	// Tried counts what directory and store held one after the other, and Generation is the number of what is in force: 0
 	// while nothing is, less than Tried while something newer is refused.
 	Generation, Tried uint64
-	// Problems are why what is held now is refused. Warnings are problems of documents in force that came up since they
+	// Problems are why what is held now is refused. Warnings are what is doubtful about documents in force, and problems that came up since they
 	// were accepted: their next change has to solve them.
 	Problems, Warnings []policy.Problem
 }
@@ -197,7 +197,7 @@ func (b *Book) tell(before, now *Status) {
 		before, now []policy.Problem
 	}{
 		{slog.LevelError, "a policy is refused", before.Problems, now.Problems},
-		{slog.LevelWarn, "a policy in force would be refused by now", before.Warnings, now.Warnings},
+		{slog.LevelWarn, "a policy in force is doubtful", before.Warnings, now.Warnings},
 	} {
 		old := make(map[policy.Problem]bool, len(l.before))
 		for _, p := range l.before {

@@ -182,7 +182,7 @@ func TestPoliciesByConfigMap(t *testing.T) {
 					return err
 				}
 				status, answer, err := m.tryAPI(http.MethodGet, "/v1/decisions?limit=1", "")
-				if err != nil || status != http.StatusOK || !strings.Contains(answer, "policy "+policy+" rule 0 max_body") {
+				if err != nil || status != http.StatusOK || !strings.Contains(answer, "policy "+policy+" rules[0] max_body") {
 					return fmt.Errorf("%d %s %w", status, answer, err)
 				}
 			}

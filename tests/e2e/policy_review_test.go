@@ -96,7 +96,7 @@ func TestPolicyCutsCallsUnderWay(t *testing.T) {
 		}
 	}
 	th.record(t, "a call that was cut off", func(r audit.Record) bool {
-		return r.Caller == "meant" && r.Phase == audit.AnswerPhase && r.Reason == "policy-forbids" && strings.Contains(fmt.Sprint(r.Evidence), "policy cut rule 0 forbid")
+		return r.Caller == "meant" && r.Phase == audit.AnswerPhase && r.Reason == "policy-forbids" && strings.Contains(fmt.Sprint(r.Evidence), "policy cut rules[0] forbid")
 	})
 	select {
 	case h := <-kept:

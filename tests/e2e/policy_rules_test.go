@@ -230,7 +230,7 @@ func (r ruling) play(t *testing.T, th *theatre, others map[string]*caller) {
 // recorded looks for the rule in the record of a refusal.
 func (r ruling) recorded(t *testing.T, m *mesh, decision string) {
 	t.Helper()
-	want := fmt.Sprintf("\"policy p-%s rule 0 %s\"", r.name, first(r.kind, strings.SplitN(r.rule, ":", 2)[0]))
+	want := fmt.Sprintf("\"policy p-%s rules[0] %s\"", r.name, first(r.kind, strings.SplitN(r.rule, ":", 2)[0]))
 	if r.kind == "permit" {
 		want = fmt.Sprintf("\"policy p-%s\"", r.name) // it is the party that is closed, by the document
 	}
