@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"ringfence.dev/ringfence/internal/agent"
@@ -46,6 +47,50 @@ spec:
 	}
 	if got := unanswerable(nil, approvers); got != nil {
 		t.Errorf("of no set: %v", got)
+	}
+}
+
+func TestUnfound(t *testing.T) {
+	t.Parallel()
+	documents, problems := policy.Parse("p.yaml", []byte("apiVersion: ringfence.dev/v1\nkind: Policy\nmetadata: {name: p}\n"+
+		"spec: {party: gateway, rules: [content: {classes: [injection, promt-injection]}]}\n"))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	set, problems := policy.Compile(documents, nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	doubts := unfound(set, []string{"injection", "secret"})
+	if len(doubts) != 1 || !strings.Contains(doubts[0].Reason, `"promt-injection"`) {
+		t.Errorf("%v", doubts)
+	}
+}
+
+func TestBoundless(t *testing.T) {
+	t.Parallel()
+	text := ""
+	for name, spec := range map[string]string{
+		"all-callers": "party: caller, targets: {agents: [a]}", "some-callers": "party: caller, subjects: {owners: [a]}",
+		"all-callees": "party: callee, subjects: {agents: [a]}", "some-callees": "party: callee, targets: {agents: ['a*']}",
+		"gateway": "party: gateway",
+	} {
+		text += "---\napiVersion: ringfence.dev/v1\nkind: Policy\nmetadata: {name: " + name + "}\nspec: {" + spec + ", rules: [read_only]}\n"
+	}
+	documents, problems := policy.Parse("p.yaml", []byte(text))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	set, problems := policy.Compile(documents, nil)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var names []string
+	for _, doubt := range boundless(set) {
+		names = append(names, doubt.Document)
+	}
+	if !slices.Equal(names, []string{"all-callees", "all-callers"}) {
+		t.Errorf("%q", names)
 	}
 }
 

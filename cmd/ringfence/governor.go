@@ -39,6 +39,14 @@ func contentRules(c config.Content) (*inspect.Set, error) {
 	return rules, nil
 }
 
+func newContentRules(c config.Config) (*inspect.Set, error) {
+	rules, err := contentRules(c.Content)
+	if err != nil {
+		return nil, fmt.Errorf("loading content rules: %w", err)
+	}
+	return rules, nil
+}
+
 // governorParts are what decisions are made with.
 type governorParts struct {
 	fx.In
@@ -55,6 +63,7 @@ type governorParts struct {
 	Documents *did.Documents
 	Trust     *trust.Ledger
 	Lineage   *lineage.Ledger
+	Rules     *inspect.Set
 	Budgets   *budget.Meter
 	Approvals *approval.Ledger
 	Shelf     *held.Shelf
@@ -62,10 +71,6 @@ type governorParts struct {
 }
 
 func newGovernor(p governorParts) (*governance.Governor, error) {
-	rules, err := contentRules(p.Config.Content)
-	if err != nil {
-		return nil, fmt.Errorf("loading content rules: %w", err)
-	}
 	operator, err := operatorPolicy(p.Config, p.Listeners)
 	if err != nil {
 		return nil, err
@@ -86,7 +91,7 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 		Approvals: p.Approvals,
 		Shelf:     p.Shelf,
 		Observe:   func(o trust.Outcome) { p.Trust.Observe(trust.Classify(o)...) },
-		Scanner:   rules,
+		Scanner:   p.Rules,
 		Tasks:     p.Tasks,
 		Callbacks: p.Callbacks,
 		Cards:     p.Cards,

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	mathrand "math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/inspect"
 	"ringfence.dev/ringfence/internal/policy"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/rulebook"
@@ -60,6 +64,7 @@ type bookParts struct {
 	Agents    *registry.Registry
 	Review    *reviewer
 	Approvers *approval.Approvers
+	Rules     *inspect.Set
 	Logger    *slog.Logger
 }
 
@@ -74,13 +79,54 @@ func newRulebook(p bookParts) (*rulebook.Book, error) {
 		Dir: p.Config.Policies.Dir, Bucket: bucket, UnknownAgents: p.Config.Policies.UnknownAgents == "accept",
 		Agents: func() policy.Agents { return agentsOf(p.Agents.Snapshot()) },
 		Now:    time.Now, Logger: p.Logger, Changed: p.Review.ask,
-		Doubts: func(set *policy.Set) []policy.Problem { return unanswerable(set, p.Approvers) },
+		Doubts: func(set *policy.Set) []policy.Problem {
+			return slices.Concat(boundless(set), unfound(set, p.Rules.Classes()), unanswerable(set, p.Approvers))
+		},
 	})
 	if err != nil {
 		return nil, err
 	}
 	p.Lifecycle.Append(fx.StopHook(book.Close))
 	return book, nil
+}
+
+// boundless returns the documents of a set that are for one side of calls and do not say whose: they guard every call.
+func boundless(set *policy.Set) []policy.Problem {
+	var doubts []policy.Problem
+	for _, d := range set.Documents() {
+		field := ""
+		switch {
+		case d.Party == policy.CallerParty && len(d.Subjects.Agents)+len(d.Subjects.Owners) == 0:
+			field = "subjects"
+		case d.Party == policy.CalleeParty && len(d.Targets.Agents)+len(d.Targets.Owners) == 0:
+			field = "targets"
+		default:
+			continue
+		}
+		doubts = append(doubts, policy.Problem{
+			File: d.File, Line: d.Line, Document: d.Name,
+			Reason: fmt.Sprintf("the document guards every call: name agents or owners in %s, or write party: gateway if that is meant", field),
+		})
+	}
+	return doubts
+}
+
+// unfound returns the rules of a set that name classes of findings which no content rule has.
+func unfound(set *policy.Set, classes []string) []policy.Problem {
+	var doubts []policy.Problem
+	for _, d := range set.Documents() {
+		for _, rule := range d.Rules {
+			for _, class := range rule.Classes {
+				if !slices.Contains(classes, class) {
+					doubts = append(doubts, policy.Problem{
+						File: d.File, Line: rule.Line, Document: d.Name,
+						Reason: fmt.Sprintf("nothing is ever found of class %q: there are %s", class, strings.Join(classes, ", ")),
+					})
+				}
+			}
+		}
+	}
+	return doubts
 }
 
 // followPolicies has documents judged again when agents come or go.

@@ -5,6 +5,8 @@
 package inspect
 
 import (
+	"slices"
+
 	"ringfence.dev/ringfence/internal/a2a"
 )
 
@@ -134,6 +136,18 @@ func (s *Set) Scan(texts []a2a.Text, opts Options) []Finding {
 	findings := c.end()
 	s.scans.Put(c)
 	return findings
+}
+
+// Classes returns the classes that findings can have, sorted: those of the rules, and that of the inspection itself.
+func (s *Set) Classes() []string {
+	classes := []string{classInspection}
+	if s != nil {
+		for i := range s.rules {
+			classes = append(classes, s.rules[i].class)
+		}
+	}
+	slices.Sort(classes)
+	return slices.Compact(classes)
 }
 
 // Hash identifies the rules in force: the hex SHA-256 of the effective rules and of the engine's version. Equal
