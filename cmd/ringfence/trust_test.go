@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -150,12 +151,16 @@ func TestTrustCommands(t *testing.T) {
 		observed(trust.Served, "concierge", "weather"))
 	out, err := f.run(t, "show", "weather")
 	for _, want := range []string{
-		"score       40, without evidence 400", "ring        3, at most 2", "evidence    1.000 good, 200.000 bad",
+		"score       40, without evidence 400", "ring        3, at most 2",
 		"quarantine  until a person clears it: link-forged concierge d-1", `base 400 owner "team"`, "completed",
 	} {
 		if err != nil || !strings.Contains(out, want) {
 			t.Errorf("show does not say %q: %v\n%s", want, err, out)
 		}
+	}
+	// Evidence decays from the second on after it was seen.
+	if !regexp.MustCompile(`evidence    (1\.000|0\.99\d) good, (200\.000|199\.99\d) bad`).MatchString(out) {
+		t.Errorf("show says of the evidence:\n%s", out)
 	}
 	if out, err = f.run(t, "events", "concierge"); err != nil || !strings.Contains(out, "served") || strings.Contains(out, "link-forged") {
 		t.Errorf("events: %v\n%s", err, out)

@@ -23,8 +23,11 @@ func LockDir(dir string) (*DirLock, error) {
 	return lockDir(dir, "lock")
 }
 
-// Close releases the lock. The file stays: to remove it would let two processes lock two files of one name.
-func (l *DirLock) Close() error { return l.file.Close() }
+// Close releases the lock. The file stays: to remove it would let two processes lock two files of one name. A process that
+// is being started at this moment has the file open too, and would keep what is closed alone.
+func (l *DirLock) Close() error {
+	return errors.Join(unix.Flock(int(l.file.Fd()), unix.LOCK_UN), l.file.Close())
+}
 
 func lockDir(dir, name string) (*DirLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
