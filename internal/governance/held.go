@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,12 +54,12 @@ type heldStage struct {
 }
 
 func (s heldStage) Judge(ctx context.Context, x *Exchange) Verdict {
-	if s.shelf == nil || s.approvals == nil || x.Callee == nil {
+	if s.shelf == nil || s.approvals == nil || x.Callee == nil || !ofMesh(x.Operation.TaskID) && !slices.ContainsFunc(x.Operation.References, ofMesh) {
 		return allow()
 	}
 	names, looked := map[string]string{}, 0
 	for _, id := range append([]string{x.Operation.TaskID}, x.Operation.References...) {
-		if !strings.HasPrefix(id, held.Prefix) || names[id] != "" {
+		if !ofMesh(id) || names[id] != "" {
 			continue
 		}
 		if looked++; looked > maxLookedUp {
@@ -79,6 +80,9 @@ func (s heldStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	}
 	return rename(x, names)
 }
+
+// ofMesh reports whether an id is that of a task that the mesh stands in for.
+func ofMesh(id string) bool { return strings.HasPrefix(id, held.Prefix) }
 
 // maxLookedUp bounds how many tasks are looked up in the store for one request.
 const maxLookedUp = 16
