@@ -28,13 +28,7 @@ func problemsOf(problems []policy.Problem) []policyProblem {
 
 // String returns the problem in one line, as compilers write it.
 func (p policyProblem) String() string {
-	switch {
-	case p.Line > 0:
-		return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
-	case p.File != "":
-		return p.File + ": " + p.Reason
-	}
-	return p.Reason
+	return policy.Problem{File: p.File, Line: p.Line, Reason: p.Reason}.String()
 }
 
 // policyBody is one document.

@@ -9,7 +9,6 @@ import (
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/policy"
-	"ringfence.dev/ringfence/internal/rulebook"
 )
 
 // askedCall describes a call as policies are asked about it.
@@ -45,7 +44,7 @@ func (p askedCall) call(agents policy.Agents, now time.Time) (policy.Call, error
 		fallback = identity.AssuranceNone
 	}
 	var known bool
-	if c.Assurance, known = rulebook.AssuranceNamed(first(p.Assurance, fallback.String())); !known {
+	if c.Assurance, known = identity.AssuranceNamed(first(p.Assurance, fallback.String())); !known {
 		return policy.Call{}, &huma.ErrorDetail{Location: "body.assurance", Message: "must be none, bearer, workload, mesh or agent"}
 	}
 	effect := p.Effect

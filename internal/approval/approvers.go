@@ -3,12 +3,12 @@ package approval
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"unicode"
 	"unicode/utf8"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/policy"
 )
 
 // Bounds of approvers.
@@ -18,9 +18,6 @@ const (
 	maxGroups    = 64
 	maxName      = 128
 )
-
-// groupName is how policies name groups.
-var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // Approver is a person who decides about calls. The zero value is nobody.
 type Approver struct {
@@ -78,7 +75,7 @@ func (a *Approvers) add(by *Approver) []error {
 	if by.Owner != "" && !printable(string(by.Owner)) {
 		problems = append(problems, fmt.Errorf("owner: must be at most %d bytes of text", maxName))
 	}
-	if len(by.Groups) == 0 || len(by.Groups) > maxGroups || !every(by.Groups, groupName.MatchString) {
+	if len(by.Groups) == 0 || len(by.Groups) > maxGroups || !every(by.Groups, policy.IsGroup) {
 		problems = append(problems, fmt.Errorf("groups: must be 1 to %d, each of letters, digits, dots, hyphens and underscores, at most 64", maxGroups))
 	}
 	if by.Key == "" && by.Token == (agent.Subject{}) {

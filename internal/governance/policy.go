@@ -139,11 +139,9 @@ func (x *Exchange) recorded() (*audit.PolicyCall, []audit.Shadow) {
 	if x.judgedBy == "" {
 		return nil, nil
 	}
+	c := x.asked()
 	call := &audit.PolicyCall{
-		CalleeOwner: x.Callee.Owner, Origin: x.origin(), Hops: max(0, len(x.Chain.Holders)-1), Action: x.Operation.Action, Bytes: x.bytes,
-	}
-	if x.CallerRecord != nil {
-		call.CallerOwner = x.CallerRecord.Owner
+		CallerOwner: c.CallerOwner, CalleeOwner: c.CalleeOwner, Origin: c.Origin, Hops: c.Hops, Action: c.Action, Bytes: c.Bytes,
 	}
 	var shadows []audit.Shadow
 	for _, s := range x.shadowed {

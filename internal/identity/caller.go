@@ -32,6 +32,16 @@ func (a Assurance) String() string {
 	}
 }
 
+// AssuranceNamed returns the assurance whose String is the name.
+func AssuranceNamed(name string) (Assurance, bool) {
+	for a := AssuranceNone; a <= AssuranceAgent; a++ {
+		if a.String() == name {
+			return a, true
+		}
+	}
+	return AssuranceNone, false
+}
+
 // Caller is who sent a request, as far as evidence proves it. The zero value is the anonymous caller.
 type Caller struct {
 	// Agent is the registered agent that holds what was proved.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
@@ -122,4 +123,15 @@ type Problem struct {
 	Document, Test string
 	// Reason is a sentence for who wrote it.
 	Reason string
+}
+
+// String returns the problem in one line, as compilers write it.
+func (p Problem) String() string {
+	switch {
+	case p.Line > 0:
+		return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
+	case p.File != "":
+		return p.File + ": " + p.Reason
+	}
+	return p.Reason
 }

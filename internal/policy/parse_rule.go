@@ -160,10 +160,14 @@ func finishApproval(_ *reader, rule *Rule, _ *yaml.Node, given map[string]*yaml.
 
 var groupName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
+// IsGroup reports whether a text can be the name of a group of approvers: a letter or digit, and up to 63 of those, dots,
+// underscores and hyphens.
+func IsGroup(name string) bool { return groupName.MatchString(name) }
+
 func (r *reader) groups(n *yaml.Node) []string {
 	groups := set(r, n, func(n *yaml.Node) string {
 		s, ok := r.text(n)
-		if ok && !groupName.MatchString(s) {
+		if ok && !IsGroup(s) {
 			r.problem(n, "%q is no name of a group: letters, digits, dots, hyphens and underscores, at most 64", excerpt(s))
 		}
 		return s

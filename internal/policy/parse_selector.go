@@ -71,11 +71,11 @@ func (r *reader) ring(n *yaml.Node) agent.Ring {
 func (r *reader) assurance(n *yaml.Node) identity.Assurance { return choice(r, n, parseAssurance) }
 
 func parseAssurance(s string) (identity.Assurance, error) {
+	if a, ok := identity.AssuranceNamed(s); ok {
+		return a, nil
+	}
 	var names []string
 	for a := identity.AssuranceNone; a <= identity.AssuranceAgent; a++ {
-		if a.String() == s {
-			return a, nil
-		}
 		names = append(names, a.String())
 	}
 	return identity.AssuranceNone, fmt.Errorf("assurance must be %s, not %q", alternatives(names), excerpt(s))

@@ -168,7 +168,7 @@ func reasons(problems []policy.Problem) string {
 	lines := make([]string, len(problems))
 	for i, p := range problems {
 		p.File = filepath.Base(p.File)
-		lines[i] = describe(p)
+		lines[i] = p.String()
 	}
 	return strings.Join(lines, "\n")
 }

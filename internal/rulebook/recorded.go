@@ -16,7 +16,7 @@ func CallOf(r audit.Record) (policy.Call, bool) {
 	if r.Call == nil || r.Phase != "" {
 		return policy.Call{}, false
 	}
-	assurance, ok := AssuranceNamed(r.Assurance)
+	assurance, ok := identity.AssuranceNamed(r.Assurance)
 	if !ok {
 		return policy.Call{}, false
 	}
@@ -33,16 +33,6 @@ func CallOf(r audit.Record) (policy.Call, bool) {
 		c.Unchained, c.Descent = r.Authority.Unchained, r.Authority.Descent
 	}
 	return c, true
-}
-
-// AssuranceNamed returns the assurance that records and documents spell so.
-func AssuranceNamed(name string) (identity.Assurance, bool) {
-	for a := identity.AssuranceNone; a <= identity.AssuranceAgent; a++ {
-		if a.String() == name {
-			return a, true
-		}
-	}
-	return identity.AssuranceNone, false
 }
 
 // Side is what one set says of a recorded call: the decision, leaving aside what is counted, looked up or searched for, the

@@ -130,7 +130,7 @@ func (b *Book) Problem() error {
 	if len(problems) > 1 {
 		more = fmt.Sprintf("; %d problems in all", len(problems))
 	}
-	return fmt.Errorf("no policies are in force, and every call is denied: %s%s", describe(problems[0]), more)
+	return fmt.Errorf("no policies are in force, and every call is denied: %s%s", problems[0], more)
 }
 
 // Recheck has the documents judged again soon, as agents came or went.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -165,17 +164,6 @@ func stateOf(d *policy.Document, live func(*policy.Document) bool) State {
 		return Live
 	}
 	return Waiting
-}
-
-// describe is a problem in one line.
-func describe(p policy.Problem) string {
-	switch {
-	case p.Line > 0:
-		return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
-	case p.File != "":
-		return p.File + ": " + p.Reason
-	}
-	return p.Reason
 }
 
 // loggedProblems bounds how many problems of one draft the log has.

@@ -36,7 +36,7 @@ func (r *Refused) Error() string {
 	if len(r.Problems) == 0 {
 		return "the policy is refused"
 	}
-	return fmt.Sprintf("the policy is refused: %s (%d problems)", describe(r.Problems[0]), len(r.Problems))
+	return fmt.Sprintf("the policy is refused: %s (%d problems)", r.Problems[0], len(r.Problems))
 }
 
 // Change is a document that is to be written. The zero condition lets it replace whatever there is.

@@ -68,7 +68,7 @@ func TestPutRefuses(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := b.put(t, test.document, test.source)
 			var refused *Refused
-			if !errors.As(err, &refused) || !strings.Contains(describe(refused.Problems[0]), test.want) || !strings.Contains(err.Error(), test.want) {
+			if !errors.As(err, &refused) || !strings.Contains(refused.Problems[0].String(), test.want) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %s", err, test.want)
 			}
 		})
