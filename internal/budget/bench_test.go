@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/store"
+	"ringfence.dev/ringfence/internal/store/storetest"
 )
 
 func BenchmarkTakeAlone(b *testing.B) {
@@ -49,7 +51,7 @@ func BenchmarkTakeOneAlone(b *testing.B) {
 
 // BenchmarkTakeShared counts in a NATS server over loopback: one limit that all calls share.
 func BenchmarkTakeShared(b *testing.B) {
-	m := client(b, startServer(b), "one", time.Now)
+	m := client(b, storetest.StartServer(b, &server.Options{StoreDir: b.TempDir()}).ClientURL(), "one", time.Now)
 	draws := []budget.Draw{rate("k", 1_000_000, time.Second, 1_000_000)}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -61,7 +63,7 @@ func BenchmarkTakeShared(b *testing.B) {
 
 // BenchmarkTakeSharedSlow is the most expensive case: a limit of which a process never holds more than it needs.
 func BenchmarkTakeSharedSlow(b *testing.B) {
-	m := client(b, startServer(b), "one", time.Now)
+	m := client(b, storetest.StartServer(b, &server.Options{StoreDir: b.TempDir()}).ClientURL(), "one", time.Now)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		m.Take(b.Context(), []budget.Draw{rate(fmt.Sprint(i/1000), 1, time.Second, 1000)}, time.Now())
@@ -79,7 +81,7 @@ func BenchmarkShare(b *testing.B) {
 			rate("no-burst", 1000, time.Second, 1),
 		} {
 			b.Run(fmt.Sprintf("%s-%d", d.Key, processes), func(b *testing.B) {
-				url := startServer(b)
+				url := storetest.StartServer(b, &server.Options{StoreDir: b.TempDir()}).ClientURL()
 				var meters []*budget.Meter
 				for i := range processes {
 					meters = append(meters, client(b, url, strconv.Itoa(i), time.Now))

@@ -13,6 +13,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/store"
+	"ringfence.dev/ringfence/internal/store/storetest"
 )
 
 // race has processes draw on the same limits from many sides, while they are looked after. The clock stands still but for
@@ -98,29 +99,9 @@ func client(tb testing.TB, url, process string, now func() time.Time) *budget.Me
 	return m
 }
 
-// startServer runs a NATS server on a free port.
-func startServer(tb testing.TB) string {
-	tb.Helper()
-	srv, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: tb.TempDir(),
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	srv.Start()
-	tb.Cleanup(func() {
-		srv.Shutdown()
-		srv.WaitForShutdown()
-	})
-	if !srv.ReadyForConnections(10 * time.Second) {
-		tb.Fatal("the NATS server did not start")
-	}
-	return srv.ClientURL()
-}
-
 func TestRaceOnNATS(t *testing.T) {
 	t.Parallel()
-	url := startServer(t)
+	url := storetest.StartServer(t, &server.Options{StoreDir: t.TempDir()}).ClientURL()
 	var clock atomic.Int64
 	now := func() time.Time { return noon.Add(time.Duration(clock.Load())) }
 	race(t, &clock, []*budget.Meter{client(t, url, "one", now), client(t, url, "two", now)}, 4, 500)

@@ -13,27 +13,8 @@ import (
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/store"
+	"ringfence.dev/ringfence/internal/store/storetest"
 )
-
-// startServer runs a NATS server on the port, or on a free one.
-func startServer(t *testing.T, dir string, port int) *server.Server {
-	t.Helper()
-	srv, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() {
-		srv.Shutdown()
-		srv.WaitForShutdown()
-	})
-	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the NATS server did not start")
-	}
-	return srv
-}
 
 func opened(tb testing.TB, config store.NATSConfig) *store.NATS {
 	tb.Helper()
@@ -86,7 +67,7 @@ func TestSharingOnNATS(t *testing.T) {
 			return s, s
 		},
 		"by-url": func(t *testing.T) (one, other store.Store) {
-			url := startServer(t, t.TempDir(), server.RANDOM_PORT).ClientURL()
+			url := storetest.StartServer(t, &server.Options{StoreDir: t.TempDir()}).ClientURL()
 			return opened(t, store.NATSConfig{URL: url}), opened(t, store.NATSConfig{URL: url})
 		},
 	} {
@@ -137,7 +118,7 @@ func mustServe(tb testing.TB, l *Ledger, who agent.ID) *Call {
 func TestServerLost(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	srv := startServer(t, dir, server.RANDOM_PORT)
+	srv := storetest.StartServer(t, &server.Options{StoreDir: dir})
 	url := srv.ClientURL()
 	first, second := process(t, opened(t, store.NATSConfig{URL: url}), "first"), process(t, opened(t, store.NATSConfig{URL: url}), "second")
 	open := mustServe(t, first, "a")
@@ -148,7 +129,7 @@ func TestServerLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	startServer(t, dir, port)
+	storetest.StartServer(t, &server.Options{StoreDir: dir, Port: port})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	observer := opened(t, store.NATSConfig{URL: url})

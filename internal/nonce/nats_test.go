@@ -11,27 +11,8 @@ import (
 
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/store"
+	"ringfence.dev/ringfence/internal/store/storetest"
 )
-
-// startServer runs a NATS server on the port, or on a free one.
-func startServer(t *testing.T, dir string, port int) *server.Server {
-	t.Helper()
-	srv, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() {
-		srv.Shutdown()
-		srv.WaitForShutdown()
-	})
-	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the NATS server did not start")
-	}
-	return srv
-}
 
 // process is a guard with a connection of its own.
 func process(t *testing.T, config store.NATSConfig, shared bool) *Guard {
@@ -59,7 +40,7 @@ func process(t *testing.T, config store.NATSConfig, shared bool) *Guard {
 
 func TestRaceOnNATS(t *testing.T) {
 	t.Parallel()
-	url := startServer(t, t.TempDir(), server.RANDOM_PORT).ClientURL()
+	url := storetest.StartServer(t, &server.Options{StoreDir: t.TempDir()}).ClientURL()
 	processes := []*Guard{process(t, store.NATSConfig{URL: url}, true), process(t, store.NATSConfig{URL: url}, true)}
 	race(t, processes, noon.Add(time.Second))
 }
@@ -68,7 +49,7 @@ func TestRaceOnNATS(t *testing.T) {
 func TestServerLost(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	srv := startServer(t, dir, server.RANDOM_PORT)
+	srv := storetest.StartServer(t, &server.Options{StoreDir: dir})
 	url := srv.ClientURL()
 	busy, idle := process(t, store.NATSConfig{URL: url}, true), process(t, store.NATSConfig{URL: url}, true)
 	used := proof("used", noon.Add(30*time.Second))
@@ -81,7 +62,7 @@ func TestServerLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	startServer(t, dir, port)
+	storetest.StartServer(t, &server.Options{StoreDir: dir, Port: port})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for name, g := range map[string]*Guard{"busy": busy, "idle": idle} {

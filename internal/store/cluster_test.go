@@ -101,7 +101,7 @@ func startCluster(t *testing.T) []*server.Server {
 		}
 		options.StoreDir = t.TempDir()
 		options.Port = server.RANDOM_PORT
-		servers[i] = startServer(t, options)
+		servers[i] = storetest.StartServer(t, options)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"ringfence.dev/ringfence/internal/store"
+	"ringfence.dev/ringfence/internal/store/storetest"
 )
 
 func TestConfigProblems(t *testing.T) {
@@ -60,9 +61,9 @@ func TestConfigProblems(t *testing.T) {
 
 func TestClusterThatRefuses(t *testing.T) {
 	t.Parallel()
-	secured := startServer(t, &server.Options{StoreDir: t.TempDir(), Username: "mesh", Password: "right-password"})
-	plain := startServer(t, &server.Options{StoreDir: t.TempDir()})
-	stopped := startServer(t, &server.Options{StoreDir: t.TempDir()})
+	secured := storetest.StartServer(t, &server.Options{StoreDir: t.TempDir(), Username: "mesh", Password: "right-password"})
+	plain := storetest.StartServer(t, &server.Options{StoreDir: t.TempDir()})
+	stopped := storetest.StartServer(t, &server.Options{StoreDir: t.TempDir()})
 	stopped.Shutdown()
 	stopped.WaitForShutdown()
 	address := func(srv *server.Server) string { return strings.TrimPrefix(srv.ClientURL(), "nats://") }
@@ -108,7 +109,7 @@ func (a awaiting) Handle(_ context.Context, record slog.Record) error {
 func TestConnectionLostAndRestored(t *testing.T) {
 	t.Parallel()
 	ctx, dir := t.Context(), t.TempDir()
-	srv := startServer(t, &server.Options{StoreDir: dir, SyncAlways: true})
+	srv := storetest.StartServer(t, &server.Options{StoreDir: dir, SyncAlways: true})
 	restored := awaiting{Handler: slog.NewTextHandler(&bytes.Buffer{}, nil), message: "store connection restored", seen: make(chan struct{}, 1)}
 	s, err := store.OpenNATS(ctx, store.NATSConfig{URL: srv.ClientURL(), Logger: slog.New(restored)})
 	if err != nil {
@@ -140,7 +141,7 @@ func TestConnectionLostAndRestored(t *testing.T) {
 			t.Errorf("%s without a connection = %v, want %v", call, err, store.ErrUnavailable)
 		}
 	}
-	startServer(t, &server.Options{StoreDir: dir, SyncAlways: true, Port: port})
+	storetest.StartServer(t, &server.Options{StoreDir: dir, SyncAlways: true, Port: port})
 	<-restored.seen
 	if err := s.Healthy(ctx); err != nil {
 		t.Errorf("Healthy() after the return = %v", err)

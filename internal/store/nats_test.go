@@ -23,31 +23,9 @@ func TestEmbedded(t *testing.T) {
 func TestByURL(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) store.Store {
-		srv := startServer(t, &server.Options{StoreDir: t.TempDir(), SyncAlways: true})
+		srv := storetest.StartServer(t, &server.Options{StoreDir: t.TempDir(), SyncAlways: true})
 		return openURL(t, srv.ClientURL(), 1)
 	})
-}
-
-// startServer runs a NATS server on a free loopback port, with its defaults for all that is not given.
-func startServer(t *testing.T, options *server.Options) *server.Server {
-	t.Helper()
-	options.Host, options.NoSigs, options.NoLog, options.JetStream = "127.0.0.1", true, true, true
-	if options.Port == 0 {
-		options.Port = server.RANDOM_PORT
-	}
-	srv, err := server.NewServer(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() {
-		srv.Shutdown()
-		srv.WaitForShutdown()
-	})
-	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the NATS server did not start")
-	}
-	return srv
 }
 
 func openURL(t *testing.T, url string, replicas int) *store.NATS {
@@ -114,7 +92,7 @@ func TestEmbeddedKeepsEverything(t *testing.T) {
 // TestEndedWatchesLeaveNothing looks at the server, because a forgotten consumer costs only there.
 func TestEndedWatchesLeaveNothing(t *testing.T) {
 	t.Parallel()
-	srv := startServer(t, &server.Options{StoreDir: t.TempDir()})
+	srv := storetest.StartServer(t, &server.Options{StoreDir: t.TempDir()})
 	b := openBucket(t, openURL(t, srv.ClientURL(), 1))
 	for range 5 {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -27,7 +27,7 @@ func TestVolatileEmbedded(t *testing.T) {
 func TestVolatileByURL(t *testing.T) {
 	t.Parallel()
 	storetest.RunVolatile(t, func(t *testing.T) store.Store {
-		srv := startServer(t, &server.Options{StoreDir: t.TempDir()})
+		srv := storetest.StartServer(t, &server.Options{StoreDir: t.TempDir()})
 		return openURL(t, srv.ClientURL(), 1)
 	})
 }
@@ -74,7 +74,7 @@ func TestVolatileIsAnotherKind(t *testing.T) {
 func TestVolatileComesBack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	srv := startServer(t, &server.Options{StoreDir: dir, SyncAlways: true})
+	srv := storetest.StartServer(t, &server.Options{StoreDir: dir, SyncAlways: true})
 	address, err := url.Parse(srv.ClientURL())
 	must(t, err)
 	port, err := strconv.Atoi(address.Port())
@@ -89,7 +89,7 @@ func TestVolatileComesBack(t *testing.T) {
 	must(t, err)
 	srv.Shutdown()
 	srv.WaitForShutdown()
-	startServer(t, &server.Options{StoreDir: dir, Port: port, SyncAlways: true})
+	storetest.StartServer(t, &server.Options{StoreDir: dir, Port: port, SyncAlways: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for err = store.ErrUnavailable; err != nil; {
