@@ -37,7 +37,7 @@ const (
 
 var (
 	directions = map[string]Direction{"request": Request, "response": Response, "card": Card}
-	actions    = map[string]Action{"block": Block, "flag": Flag}
+
 	severities = map[string]Severity{"low": Low, "medium": Medium, "high": High, "critical": Critical}
 	identifier = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	reference  = regexp.MustCompile(`^\$[a-z][a-z0-9-]*$`)
@@ -129,8 +129,8 @@ func (b *book) rule(d draft) rule {
 	if r.severity, ok = severities[d.severity]; !ok {
 		b.report(d.position, "rule %q: severity %q is none of low, medium, high, critical", d.id, d.severity)
 	}
-	if r.action, ok = actions[d.action]; !ok {
-		b.report(d.position, "rule %q: action %q is none of block, flag", d.id, d.action)
+	if r.action, ok = ParseAction(d.action); !ok {
+		b.report(d.position, "rule %q: action %q is none of block, redact, flag", d.id, d.action)
 	}
 	for _, t := range d.directions {
 		side, ok := directions[t.text]

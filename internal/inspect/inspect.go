@@ -35,23 +35,6 @@ func (d Direction) String() string {
 	}
 }
 
-// Action is what a rule asks for. The zero value is Block, so that an action nobody set stops the message.
-type Action uint8
-
-// The actions: Block refuses the message, Flag records the finding and lets policy weigh it.
-const (
-	Block Action = iota
-	Flag
-)
-
-// String returns the name rule files use; an undefined action reads as block.
-func (a Action) String() string {
-	if a == Flag {
-		return "flag"
-	}
-	return "block"
-}
-
 // Severity ranks findings for those who read them; it never decides. The zero value is unrated and ranks lowest.
 type Severity uint8
 
@@ -93,6 +76,11 @@ const (
 	ViewJoined    = "joined"
 )
 
+// Views returns the names of all views, in the order in which a text is read.
+func Views() []string {
+	return []string{ViewText, ViewCanonical, ViewHidden, ViewCompact, ViewBase64, ViewHex, ViewURL, ViewJoined}
+}
+
 // Finding is one place where a rule holds. It carries no text, so that it can be logged.
 type Finding struct {
 	// Rule and Class name the rule and its class, as rule files spell them.
@@ -106,6 +94,9 @@ type Finding struct {
 	// inside that character. In the hidden, compact, base64, hex and url views they are the span that was decoded.
 	// In the view joined a match that goes on in a later text ends at the end of this one.
 	Start, End int
+	// Last is the index of the text where the match ends, and LastEnd its end there: Text and End but in the view
+	// joined, where the texts between belong to the match too.
+	Last, LastEnd int
 	// View is one of the View constants.
 	View string
 }
@@ -113,6 +104,9 @@ type Finding struct {
 // Options say how texts are judged.
 type Options struct {
 	Direction Direction
+	// Prior is the end of what the same writer said just before, where texts arrive in pieces: a match may begin in it
+	// and is then reported where the texts begin. What lies in Prior alone was judged when it arrived.
+	Prior string
 }
 
 // unloadedRule is the finding of a Set that holds no rules: what was not inspected is not let through.
@@ -123,7 +117,7 @@ const unloadedRule = "unloaded"
 // the search short, that is a finding of its own. A nil or zero Set answers with one blocking finding.
 func (s *Set) Scan(texts []a2a.Text, opts Options) []Finding {
 	if s == nil || len(s.rules) == 0 {
-		return []Finding{{Rule: unloadedRule, Class: classInspection, Severity: Critical, Action: Block, Text: -1}}
+		return []Finding{{Rule: unloadedRule, Class: classInspection, Severity: Critical, Action: Block, Text: -1, Last: -1}}
 	}
 	c := s.scans.Get().(*scan)
 	c.begin(opts.Direction, texts)

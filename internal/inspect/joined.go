@@ -78,12 +78,12 @@ func (c *scan) seam(offset int) int {
 	return max(0, lo-1)
 }
 
-// locate turns a range of the joined bytes into a text and a range of its value.
-func (c *scan) locate(start, end int) (index, from, to int) {
-	s := c.seams[c.seam(start)]
-	from = s.offset + min(start-s.at, s.length)
-	to = s.offset + min(end-s.at, s.length)
-	return s.index, from, to
+// locate says in which texts a range of the joined bytes begins and ends, and where there.
+func (c *scan) locate(f *Finding, start, end int) {
+	first, last := c.seams[c.seam(start)], c.seams[c.seam(max(start, end-1))]
+	f.Text, f.Start = first.index, first.offset+min(start-first.at, first.length)
+	f.End = first.offset + min(end-first.at, first.length)
+	f.Last, f.LastEnd = last.index, last.offset+min(end-last.at, last.length)
 }
 
 // label reports whether a value names a kind, a media type or an id rather than saying something: such values

@@ -245,9 +245,12 @@ func (c *scan) report(v *view, r *rule, at span) {
 	case v.name == ViewCompact:
 		f.Start, f.End = stretch(v.anchors, at)
 	case v.index < 0:
-		f.Text, f.Start, f.End = c.locate(source(v.anchors, at.start, v.limit), source(v.anchors, at.end, v.limit))
+		c.locate(&f, source(v.anchors, at.start, v.limit), source(v.anchors, at.end, v.limit))
 	default:
 		f.Start, f.End = source(v.anchors, at.start, v.limit), source(v.anchors, at.end, v.limit)
+	}
+	if v.index >= 0 {
+		f.Last, f.LastEnd = f.Text, f.End
 	}
 	c.findings = append(c.findings, f)
 }

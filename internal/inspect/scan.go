@@ -191,7 +191,7 @@ func (c *scan) signal(s signal, index int, at span, name string) {
 		if r.signal == s && r.directions>>c.direction&1 == 1 {
 			c.findings = append(c.findings, Finding{
 				Rule: r.id, Class: r.class, Severity: r.severity, Action: r.action,
-				Text: index, Start: at.start, End: at.end, View: name,
+				Text: index, Start: at.start, End: at.end, Last: index, LastEnd: at.end, View: name,
 			})
 		}
 	}

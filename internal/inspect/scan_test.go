@@ -58,7 +58,7 @@ func TestScanLocatesFindings(t *testing.T) {
 func TestFindingsNameTheRule(t *testing.T) {
 	t.Parallel()
 	got := builtin(t).Scan(one("AKIAQ3EGRZXYT7WNP2LK"), Options{Direction: Response})
-	want := []Finding{{Rule: "secret-aws-key", Class: "secret", Severity: Critical, Action: Block, End: 20, View: ViewText}}
+	want := []Finding{{Rule: "secret-aws-key", Class: "secret", Severity: Critical, Action: Block, End: 20, LastEnd: 20, View: ViewText}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}

@@ -57,7 +57,7 @@ var allowed = map[string][]string{
 	"internal/token":      {"internal/agent", "internal/base64url", "internal/identity", "internal/strictjson"},
 	"internal/trust":      {"internal/agent", "internal/mirror", "internal/shards", "internal/store"},
 	"internal/vouch":      {"internal/agent", "internal/authority"},
-	"internal/inspect":    {"internal/a2a"},
+	"internal/inspect":    {"internal/a2a", "internal/agent"},
 	"internal/audit":      {"internal/agent"},
 	"internal/registry":   {"internal/a2a", "internal/agent", "internal/cards", "internal/mirror", "internal/network", "internal/shards", "internal/store"},
 	"internal/config": {
