@@ -29,7 +29,7 @@ func verifySQL(b []byte, at span) bool {
 	if len(b) <= sqlReach && injected(b) {
 		return true
 	}
-	to := min(len(b), at.start+sqlReach)
+	to := min(len(b), max(at.start+sqlReach, at.end))
 	if i := bytes.IndexByte(b[at.end:to], '\n'); i >= 0 {
 		to = at.end + i
 	}
