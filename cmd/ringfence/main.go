@@ -29,9 +29,9 @@ func main() {
 	}
 }
 
-// exitCode is 2 for a command line that cannot be understood and 1 for everything else, as shells expect.
+// exitCode is 2 for a command line or an input that cannot be understood and 1 for everything else, as shells expect.
 func exitCode(err error) int {
-	if errors.Is(err, errUsage) {
+	if errors.Is(err, errUsage) || errors.Is(err, errLines) {
 		return 2
 	}
 	return 1
@@ -59,7 +59,7 @@ Give an agent an identity, register it, and call another agent through the mesh:
 		return fmt.Errorf("%w: %s (%w)", err, c.CommandPath(), errUsage)
 	})
 	cmd.AddCommand(upCommand(), serveCommand(), registerCommand(), identityCommand(), keysCommand(), didsCommand(), signCommand(), proxyCommand(),
-		callCommand(), delegateCommand(), gateCommand(), verifyCommand(), explainCommand(), policyCommand(), approvalsCommand(), cardsCommand(), tasksCommand(), trustCommand(), killCommand(),
+		callCommand(), delegateCommand(), gateCommand(), verifyCommand(), explainCommand(), policyCommand(), scanCommand(), approvalsCommand(), cardsCommand(), tasksCommand(), trustCommand(), killCommand(),
 		readyCommand(), checkCommand(), versionCommand())
 	cmd.AddCommand(statusCommands()...)
 	cmd.CompletionOptions.HiddenDefaultCmd = true
