@@ -77,7 +77,7 @@ func (b *book) compile() *Set {
 			}
 			groups++
 		}
-		s.rules = append(s.rules, r)
+		s.rules, s.catalogue = append(s.rules, r), append(s.catalogue, d.info(&r))
 	}
 	s.literals, s.uses, s.words = words.literals, words.uses, b.automaton(words)
 	s.cueLiterals, s.cueUses, s.cues = cues.literals, cues.groups, b.automaton(cues)

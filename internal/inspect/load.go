@@ -32,8 +32,8 @@ var errNoRules = errors.New("there is no rule")
 // no rule, is an error.
 func Load(layers ...fs.FS) (*Set, error) {
 	b := &book{lists: map[string][]term{}, rules: map[string]draft{}}
-	for _, layer := range layers {
-		b.read(layer)
+	for i, layer := range layers {
+		b.read(i, layer)
 	}
 	if len(b.problems) == 0 && len(b.rules) == 0 {
 		b.problems = append(b.problems, errNoRules)
@@ -55,7 +55,7 @@ type book struct {
 	problems []error
 }
 
-func (b *book) read(layer fs.FS) {
+func (b *book) read(number int, layer fs.FS) {
 	entries, err := fs.ReadDir(layer, ".") // fs.Glob takes a directory that it cannot read for an empty one
 	if err != nil {
 		b.problems = append(b.problems, fmt.Errorf("listing rule files: %w", err))
@@ -79,6 +79,7 @@ func (b *book) read(layer fs.FS) {
 				b.report(d.position, "rule %q is defined already at %s:%d", d.id, first.file, first.line)
 				continue
 			}
+			d.layer = number
 			rules[d.id] = d
 		}
 		for name, terms := range doc.lists {

@@ -19,6 +19,7 @@ type Set struct {
 	cues        *automaton
 	marks       int
 	hash        string
+	catalogue   []RuleInfo
 	scans       sync.Pool
 }
 

@@ -35,6 +35,8 @@ type example struct {
 // draft is a rule as its file spells it, with what could be read at all.
 type draft struct {
 	position
+	// layer is which of the layers the file is in.
+	layer                                                   int
 	id, class, severity, action, expression, verify, signal string
 	directions, except                                      []term
 	any, unless                                             []term
