@@ -121,7 +121,7 @@ func (b *book) automaton(x *index) *automaton {
 
 // rule checks one draft and compiles all of it but its literals.
 func (b *book) rule(d draft) rule {
-	r := rule{id: d.id, class: d.class, ordered: d.ordered, prose: d.prose, distance: int32(d.distance), directions: 1}
+	r := rule{id: d.id, class: d.class, ordered: d.ordered, prose: d.prose, alone: d.alone, distance: int32(d.distance)}
 	if !identifier.MatchString(d.id) || !identifier.MatchString(d.class) {
 		b.report(d.position, "id %q and class %q must be words in lower case with hyphens between", d.id, d.class)
 	}
@@ -132,16 +132,7 @@ func (b *book) rule(d draft) rule {
 	if r.action, ok = ParseAction(d.action); !ok {
 		b.report(d.position, "rule %q: action %q is none of block, redact, flag", d.id, d.action)
 	}
-	for _, t := range d.directions {
-		side, ok := directions[t.text]
-		if !ok {
-			b.report(t.position, "direction %q is none of request, response, card", t.text)
-		}
-		r.directions |= 1 << side
-	}
-	if len(d.directions) == 0 {
-		r.directions = 1<<DirectionUnknown | 1<<Request | 1<<Response | 1<<Card
-	}
+	r.places = b.places(d)
 	for _, t := range d.except {
 		context, ok := exceptions[t.text]
 		if !ok {
@@ -307,11 +298,11 @@ func lettersOnly(s string) bool {
 // hash covers everything of the rules that findings depend on, in a fixed order, and not where it stands.
 func (b *book) hash() string {
 	type entry struct {
-		ID, Class, Severity, Action, Expression, Verify, Signal string
-		Directions, Except, Unless                              []string
-		Groups                                                  [][]string
-		Distance, Lead                                          int
-		Ordered, Prose                                          bool
+		ID, Class, Severity, Action, Expression, Verify, Signal, Keys string
+		Directions, Kinds, Except, Unless                             []string
+		Groups                                                        [][]string
+		Distance, Lead                                                int
+		Ordered, Prose, Alone                                         bool
 	}
 	texts := func(terms []term) (s []string) {
 		for _, t := range terms {
@@ -331,8 +322,9 @@ func (b *book) hash() string {
 		d := b.rules[id]
 		e := entry{
 			ID: d.id, Class: d.class, Severity: d.severity, Action: d.action, Expression: d.expression,
-			Verify: d.verify, Signal: d.signal, Directions: texts(d.directions), Except: texts(d.except),
-			Unless: texts(d.unless), Distance: d.distance, Lead: d.lead, Ordered: d.ordered, Prose: d.prose,
+			Verify: d.verify, Signal: d.signal, Keys: d.keys, Directions: texts(d.directions), Kinds: texts(d.kinds),
+			Except: texts(d.except), Unless: texts(d.unless), Distance: d.distance, Lead: d.lead,
+			Ordered: d.ordered, Prose: d.prose, Alone: d.alone,
 		}
 		for _, g := range append(d.all, d.any) {
 			e.Groups = append(e.Groups, texts(g))

@@ -122,6 +122,7 @@ func (s *Set) Scan(texts []a2a.Text, opts Options) []Finding {
 	c := s.scans.Get().(*scan)
 	c.begin(opts.Direction, texts)
 	for i := range texts {
+		c.place = place(opts.Direction, &texts[i])
 		c.text(i, texts[i].Value)
 	}
 	if len(texts) > 1 {

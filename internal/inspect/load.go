@@ -8,8 +8,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-
-	"ringfence.dev/ringfence/internal/a2a"
 )
 
 //go:embed rules/*.yaml
@@ -125,15 +123,11 @@ func (b *book) try(set *Set) {
 }
 
 func (s *Set) holds(d draft, e example) bool {
-	texts := make([]a2a.Text, len(e.texts))
-	for i, t := range e.texts {
-		texts[i].Value = t
-	}
 	direction := DirectionUnknown
 	if len(d.directions) > 0 {
 		direction = directions[d.directions[0].text]
 	}
-	for _, f := range s.Scan(texts, Options{Direction: direction}) {
+	for _, f := range s.Scan(e.texts, Options{Direction: direction}) {
 		if f.Rule == d.id {
 			return true
 		}

@@ -59,6 +59,14 @@ func TestLoadRefuses(t *testing.T) {
 			"unknown-names", rule("    any: [one]\n    verify: v\n    except: [e]\n    directions: [d]\n" + rest),
 			[]string{`verifier "v" is none of`, `exception "e" is none of`, `direction "d" is none of`},
 		},
+		{
+			"unknown-places", rule("    any: [one]\n    kinds: [text, k]\n    keys: never\n" + rest),
+			[]string{`r.yaml:5: kind "k" is none of bytes, callback, free, id, name, secret, text, url`, `keys "never" is none of only, with, without`},
+		},
+		{
+			"unknown-place-of-an-example", rule("    any: [one]\n    severity: low\n    action: flag\n    tests: {hits: [{text: one, kind: k, at: 1}], misses: [{key: true}]}\n"),
+			[]string{`kind "k" is none of`, `unknown field "at"`, "an example needs a text"},
+		},
 		{"bad-signal", rule("    signal: s\n" + rest), []string{`signal "s" is none of`}},
 		{
 			"bad-level", "rules:\n  - {id: a, class: c, severity: huge, action: stop, any: [one], tests: {hits: [one], misses: [x]}}",
@@ -161,6 +169,9 @@ func TestHashIdentifiesTheRules(t *testing.T) {
 		{"any:", "directions: [request]\n    any:"},
 		{"any:", "regex: 'probe'\n    any:"},
 		{"any:", "prose: true\n    any:"},
+		{"any:", "joined: false\n    any:"},
+		{"any:", "keys: without\n    any:"},
+		{"any:", "kinds: [text]\n    any:"},
 	} {
 		if got := load("a.yaml", strings.Replace(goodRule, change.from, change.to, 1), "b.yaml", other); got == base {
 			t.Errorf("the hash does not cover %q", change.to)

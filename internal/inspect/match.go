@@ -99,7 +99,8 @@ func white(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 // advance notes that a group of a rule was seen and, where that completes the rule, has the match examined.
 func (c *scan) advance(v *view, u use, m mark) {
 	r := &c.set.rules[u.rule]
-	if r.directions>>c.direction&1 == 0 || !r.prose && (v.name == ViewCompact || v.name == ViewJoined) {
+	if v.index >= 0 && !r.places.of(c.place) || v.index < 0 && (r.alone || !r.places.speaks(c.direction)) ||
+		!r.prose && (v.name == ViewCompact || v.name == ViewJoined) {
 		return
 	}
 	p := &c.progress[u.rule]

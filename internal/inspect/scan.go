@@ -53,6 +53,7 @@ type view struct {
 type scan struct {
 	set       *Set
 	direction Direction
+	place     uint8 // of the text that is read
 	fuel      int
 	starved   bool
 	epoch     uint32
@@ -188,7 +189,7 @@ func (c *scan) inside(v *view, run span, name string) {
 func (c *scan) signal(s signal, index int, at span, name string) {
 	for i := range c.set.rules {
 		r := &c.set.rules[i]
-		if r.signal == s && r.directions>>c.direction&1 == 1 {
+		if r.signal == s && (index < 0 && r.places.speaks(c.direction) || index >= 0 && r.places.of(c.place)) {
 			c.findings = append(c.findings, Finding{
 				Rule: r.id, Class: r.class, Severity: r.severity, Action: r.action,
 				Text: index, Start: at.start, End: at.end, Last: index, LastEnd: at.end, View: name,

@@ -44,10 +44,11 @@ type rule struct {
 	id, class  string
 	severity   Severity
 	action     Action
-	directions uint8 // bit per Direction; the bit of DirectionUnknown is always set
+	places     places
 	groups     uint8
 	ordered    bool
 	prose      bool
+	alone      bool // the rule never looks at texts joined
 	distance   int32
 	mark       int // the index of the first of the rule's marks
 	expression *regexp.Regexp

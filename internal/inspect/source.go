@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	yaml "go.yaml.in/yaml/v3"
+
+	"ringfence.dev/ringfence/internal/a2a"
 )
 
 // position is where something stands in a rule file.
@@ -29,21 +31,21 @@ type term struct {
 // example is one test of a rule: one text, or several that arrive together.
 type example struct {
 	position
-	texts []string
+	texts []a2a.Text
 }
 
 // draft is a rule as its file spells it, with what could be read at all.
 type draft struct {
 	position
 	// layer is which of the layers the file is in.
-	layer                                                   int
-	id, class, severity, action, expression, verify, signal string
-	directions, except                                      []term
-	any, unless                                             []term
-	all                                                     [][]term
-	distance, lead                                          int
-	ordered, prose, disabled                                bool
-	hits, misses                                            []example
+	layer                                                         int
+	id, class, severity, action, expression, verify, signal, keys string
+	directions, kinds, except                                     []term
+	any, unless                                                   []term
+	all                                                           [][]term
+	distance, lead                                                int
+	ordered, prose, alone, disabled                               bool
+	hits, misses                                                  []example
 }
 
 // document is one rule file.
@@ -105,12 +107,15 @@ func (r *reader) rule(n *yaml.Node) draft {
 		"severity":   func(n *yaml.Node) { d.severity = r.text(n) },
 		"action":     func(n *yaml.Node) { d.action = r.text(n) },
 		"directions": func(n *yaml.Node) { d.directions = r.terms(n) },
+		"kinds":      func(n *yaml.Node) { d.kinds = r.terms(n) },
+		"keys":       func(n *yaml.Node) { d.keys = r.text(n) },
 		"any":        func(n *yaml.Node) { d.any = r.terms(n) },
 		"all":        func(n *yaml.Node) { r.items(n, func(n *yaml.Node) { d.all = append(d.all, r.terms(n)) }) },
 		"distance":   func(n *yaml.Node) { d.distance = r.number(n) },
 		"lead":       func(n *yaml.Node) { d.lead = r.number(n) },
 		"ordered":    func(n *yaml.Node) { d.ordered = r.truth(n) },
 		"prose":      func(n *yaml.Node) { d.prose = r.truth(n) },
+		"joined":     func(n *yaml.Node) { d.alone = !r.truth(n) },
 		"disabled":   func(n *yaml.Node) { d.disabled = r.truth(n) },
 		"regex":      func(n *yaml.Node) { d.expression = r.text(n) },
 		"verify":     func(n *yaml.Node) { d.verify = r.text(n) },
@@ -132,13 +137,37 @@ func (r *reader) examples(n *yaml.Node) []example {
 	r.items(n, func(n *yaml.Node) {
 		e := example{position: r.at(n)}
 		if n.Kind == yaml.SequenceNode {
-			r.items(n, func(n *yaml.Node) { e.texts = append(e.texts, r.text(n)) })
+			r.items(n, func(n *yaml.Node) { e.texts = append(e.texts, r.sample(n)) })
 		} else {
-			e.texts = []string{r.text(n)}
+			e.texts = []a2a.Text{r.sample(n)}
 		}
 		all = append(all, e)
 	})
 	return all
+}
+
+// sample reads one text of an example: a scalar is the text of a part, a mapping says in what place the text stands.
+func (r *reader) sample(n *yaml.Node) a2a.Text {
+	t := a2a.Text{Kind: a2a.KindText}
+	if n.Kind != yaml.MappingNode {
+		t.Value = r.text(n)
+		return t
+	}
+	r.mapping(n, map[string]func(*yaml.Node){
+		"text": func(n *yaml.Node) { t.Value = r.text(n) },
+		"key":  func(n *yaml.Node) { t.Key = r.truth(n) },
+		"kind": func(n *yaml.Node) {
+			kind, ok := textKinds[r.text(n)]
+			if !ok {
+				r.problem(n, "kind %q is none of %s", n.Value, names(textKinds))
+			}
+			t.Kind = kind
+		},
+	})
+	if t.Value == "" {
+		r.problem(n, "an example needs a text")
+	}
+	return t
 }
 
 func (r *reader) mapping(n *yaml.Node, fields map[string]func(*yaml.Node)) {
