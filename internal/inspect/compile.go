@@ -26,6 +26,7 @@ const (
 	// maxProgram keeps an expression small enough for the engine that needs no more than window × program steps.
 	maxProgram  = 480
 	maxLead     = 160
+	maxMost     = 4096
 	defaultLead = 24
 )
 
@@ -174,6 +175,9 @@ func (b *book) conditions(d draft, r *rule) {
 	if r.verify, ok = verifiers[d.verify]; !ok && d.verify != "" {
 		b.report(d.position, "rule %q: verifier %q is none of %s", d.id, d.verify, names(verifiers))
 	}
+	if r.most = d.most; d.most < 0 || d.most > maxMost {
+		b.report(d.position, "rule %q: most must be 1 to %d bytes", d.id, maxMost)
+	}
 	if d.expression == "" {
 		return
 	}
@@ -301,7 +305,7 @@ func (b *book) hash() string {
 		ID, Class, Severity, Action, Expression, Verify, Signal, Keys string
 		Directions, Kinds, Except, Unless                             []string
 		Groups                                                        [][]string
-		Distance, Lead                                                int
+		Distance, Lead, Most                                          int
 		Ordered, Prose, Alone                                         bool
 	}
 	texts := func(terms []term) (s []string) {
@@ -323,7 +327,7 @@ func (b *book) hash() string {
 		e := entry{
 			ID: d.id, Class: d.class, Severity: d.severity, Action: d.action, Expression: d.expression,
 			Verify: d.verify, Signal: d.signal, Keys: d.keys, Directions: texts(d.directions), Kinds: texts(d.kinds),
-			Except: texts(d.except), Unless: texts(d.unless), Distance: d.distance, Lead: d.lead,
+			Except: texts(d.except), Unless: texts(d.unless), Distance: d.distance, Lead: d.lead, Most: d.most,
 			Ordered: d.ordered, Prose: d.prose, Alone: d.alone,
 		}
 		for _, g := range append(d.all, d.any) {

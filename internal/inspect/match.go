@@ -99,6 +99,9 @@ func white(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 // advance notes that a group of a rule was seen and, where that completes the rule, has the match examined.
 func (c *scan) advance(v *view, u use, m mark) {
 	r := &c.set.rules[u.rule]
+	if r.most > 0 && len(v.bytes) > r.most {
+		return
+	}
 	if v.index >= 0 && !r.places.of(c.place) || v.index < 0 && (r.alone || !r.places.speaks(c.direction)) ||
 		!r.prose && (v.name == ViewCompact || v.name == ViewJoined) {
 		return
@@ -183,8 +186,15 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 			head = at.start
 		}
 	}
-	if r.verify != nil {
-		if !c.spend(priceVerify) || !r.verify(v.bytes, at) {
+	if r.verify.holds != nil {
+		if !c.spend(r.verify.price) {
+			return
+		}
+		if !r.verify.holds(v.bytes, at) {
+			if r.most > 0 {
+				// The verifier has read the whole view: no other match in it can change the answer.
+				p.clear = len(v.bytes)
+			}
 			return
 		}
 	}

@@ -18,7 +18,6 @@ const (
 	priceMatch     = 1
 	priceCues      = 2
 	priceException = 6
-	priceVerify    = 16
 )
 
 // mark is the latest place where a group of a rule was seen. In a rule with a fixed order it is the latest chain

@@ -55,6 +55,7 @@ type rule struct {
 	lead       int // how far before a literal the expression may begin, in bytes
 	price      int // of one run of the expression, in units of fuel
 	verify     verifier
+	most       int // the longest view that the rule reads, in bytes, or 0 for any; what it decides is the whole view
 	except     exception
 	unless     int // the cue group of the words that excuse a match, or -1
 	signal     signal

@@ -43,7 +43,7 @@ type draft struct {
 	directions, kinds, except                                     []term
 	any, unless                                                   []term
 	all                                                           [][]term
-	distance, lead                                                int
+	distance, lead, most                                          int
 	ordered, prose, alone, disabled                               bool
 	hits, misses                                                  []example
 }
@@ -113,6 +113,7 @@ func (r *reader) rule(n *yaml.Node) draft {
 		"all":        func(n *yaml.Node) { r.items(n, func(n *yaml.Node) { d.all = append(d.all, r.terms(n)) }) },
 		"distance":   func(n *yaml.Node) { d.distance = r.number(n) },
 		"lead":       func(n *yaml.Node) { d.lead = r.number(n) },
+		"most":       func(n *yaml.Node) { d.most = r.number(n) },
 		"ordered":    func(n *yaml.Node) { d.ordered = r.truth(n) },
 		"prose":      func(n *yaml.Node) { d.prose = r.truth(n) },
 		"joined":     func(n *yaml.Node) { d.alone = !r.truth(n) },

@@ -8,16 +8,20 @@ import (
 )
 
 // verifier decides whether a match is what it looks like. It sees the view and the matched range and is pure.
-type verifier func(b []byte, at span) bool
+type verifier struct {
+	holds func(b []byte, at span) bool
+	// price is what one run costs at most, in units of fuel.
+	price int
+}
 
 var verifiers = map[string]verifier{
-	"sqli":     verifySQL,
-	"token":    verifyToken,
-	"entropy":  verifyEntropy,
-	"luhn":     verifyLuhn,
-	"climb":    verifyClimb,
-	"bare":     verifyBare,
-	"password": verifyPassword,
+	"sqli":     {verifySQL, 16},
+	"token":    {verifyToken, 4},
+	"entropy":  {verifyEntropy, 4},
+	"luhn":     {verifyLuhn, 2},
+	"climb":    {verifyClimb, 2},
+	"bare":     {verifyBare, 1},
+	"password": {verifyPassword, 4},
 }
 
 // sqlReach is how much text the SQL verifier parses from a trigger on.
