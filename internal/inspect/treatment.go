@@ -44,6 +44,18 @@ func ParseAction(name string) (Action, bool) {
 	return Block, false
 }
 
+// ParseDirection returns the direction of a name: request, response or card.
+func ParseDirection(name string) (Direction, bool) {
+	d, ok := directions[name]
+	return d, ok
+}
+
+// ParseSeverity returns the severity of a name: low, medium, high or critical.
+func ParseSeverity(name string) (Severity, bool) {
+	s, ok := severities[name]
+	return s, ok
+}
+
 // Treatment says what becomes of messages with certain findings. An empty list means all: a treatment that has nothing but
 // an action is one for every finding.
 type Treatment struct {
