@@ -1,0 +1,76 @@
+package inspect
+
+import (
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ringfence.dev/ringfence/internal/a2a"
+)
+
+func TestRedacted(t *testing.T) {
+	t.Parallel()
+	at := func(text, start, end int) Finding {
+		return Finding{Class: "secret", Text: text, Start: start, End: end, Last: text, LastEnd: end}
+	}
+	tests := []struct {
+		name     string
+		texts    []a2a.Text
+		findings []Finding
+		want     map[int]string
+	}{
+		{"one", one("key abc ok"), []Finding{at(0, 4, 7)}, map[int]string{0: "key [redacted:secret] ok"}},
+		{"two-in-any-order", one("abc and def"), []Finding{at(0, 8, 11), at(0, 0, 3)}, map[int]string{0: "[redacted:secret] and [redacted:secret]"}},
+		{"one-in-the-other", one("xabcdefx"), []Finding{at(0, 2, 4), at(0, 1, 7)}, map[int]string{0: "x[redacted:secret]x"}},
+		{"touching", one("abcdef"), []Finding{at(0, 0, 3), at(0, 3, 6)}, map[int]string{0: "[redacted:secret]"}},
+		{"inside-a-character", one("é!"), []Finding{at(0, 1, 2)}, map[int]string{0: "[redacted:secret]!"}},
+		{
+			"over-three-texts",
+			[]a2a.Text{{Value: "say ab"}, {Value: "name", Key: true}, {Value: "text/plain"}, {Value: "cd"}, {Value: "ef!"}},
+			[]Finding{{Class: "secret", Text: 0, Start: 4, End: 6, Last: 4, LastEnd: 2}},
+			map[int]string{0: "say [redacted:secret]", 3: "[redacted:secret]", 4: "[redacted:secret]!"},
+		},
+		{"a-key", []a2a.Text{{Value: "abc", Key: true}}, []Finding{at(0, 0, 3)}, nil},
+		{"no-place", one("abc"), []Finding{{Text: -1, Last: -1}}, nil},
+		{"past-the-end", one("abc"), []Finding{at(0, 0, 4)}, nil},
+		{"no-such-text", one("abc"), []Finding{at(1, 0, 1)}, nil},
+		{"nothing", one("abc"), nil, map[int]string{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, ok := Redacted(tt.texts, tt.findings)
+			if ok != (tt.want != nil) {
+				t.Fatalf("ok is %t", ok)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("values (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What was taken out is found no more, and what stands in its place is nothing to be found.
+func TestRedactedTextsAreClean(t *testing.T) {
+	t.Parallel()
+	s := builtin(t)
+	for _, a := range attacks(t) {
+		texts := one(a.text)
+		findings := s.Scan(texts, Options{Direction: Request})
+		values, ok := Redacted(texts, findings)
+		if !ok {
+			t.Errorf("%q cannot be redacted", a.text)
+			continue
+		}
+		if len(findings) == 0 {
+			continue
+		}
+		if !utf8.ValidString(values[0]) {
+			t.Errorf("%q becomes %q", a.text, values[0])
+		}
+		for _, f := range s.Scan(one(values[0]), Options{Direction: Request}) {
+			t.Logf("%s holds in %q", f.Rule, values[0])
+		}
+	}
+}
