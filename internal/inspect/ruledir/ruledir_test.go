@@ -1,0 +1,154 @@
+package ruledir
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+
+	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/inspect"
+)
+
+const heron = `rules:
+  - id: heron
+    class: bird
+    severity: low
+    action: block
+    any: [grey heron]
+    tests: {hits: [a grey heron], misses: [a grey sky]}
+`
+
+// bare scans by a set and remembers whether it was closed.
+type bare struct {
+	*inspect.Set
+	closed *int
+}
+
+func (b bare) Close() { *b.closed++ }
+
+// open loads the rules of a layer; closed counts the scanners that were let go.
+func open(t *testing.T, layer fs.FS, check func(*inspect.Set) error) (r *Rules, closed *int) {
+	t.Helper()
+	closed = new(int)
+	r, err := Open(Config{
+		Layer: layer, Check: check, Logger: slog.New(slog.DiscardHandler),
+		Scanner: func(s *inspect.Set) (Scanner, error) { return bare{s, closed}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, closed
+}
+
+func (r *Rules) finds(text string) bool {
+	return len(r.Scan([]a2a.Text{{Value: text}}, inspect.Options{Direction: inspect.Request})) > 0
+}
+
+func TestChangedRulesComeIntoForce(t *testing.T) {
+	t.Parallel()
+	layer := fstest.MapFS{}
+	r, closed := open(t, layer, nil)
+	if r.finds("a grey heron") {
+		t.Fatal("the shipped rules know of herons")
+	}
+	layer["birds.yaml"] = &fstest.MapFile{Data: []byte(heron)}
+	r.Look()
+	if r.finds("a grey heron") {
+		t.Fatal("files that have only just changed are in force")
+	}
+	r.Look()
+	if !r.finds("a grey heron") || *closed != 1 {
+		t.Errorf("a changed file is not in force at the second look; %d scanners were let go", *closed)
+	}
+	before := r.Set().Hash()
+	r.Look()
+	if got := r.Stats(); got != (Stats{Loads: 2}) {
+		t.Errorf("stats are %+v", got)
+	}
+	delete(layer, "birds.yaml")
+	r.Look()
+	r.Look()
+	if r.finds("a grey heron") || r.Set().Hash() == before {
+		t.Error("a removed file is still in force")
+	}
+}
+
+func TestBrokenRulesLeaveThoseBefore(t *testing.T) {
+	t.Parallel()
+	layer := fstest.MapFS{"birds.yaml": {Data: []byte(heron)}}
+	refuse := false
+	r, closed := open(t, layer, func(*inspect.Set) error {
+		if refuse {
+			return errors.New("not these")
+		}
+		return nil
+	})
+	for name, broken := range map[string]func(){
+		"no-rule": func() { layer["birds.yaml"] = &fstest.MapFile{Data: []byte("rules: [{id: heron}]")} },
+		"refused": func() {
+			layer["birds.yaml"], refuse = &fstest.MapFile{Data: []byte(heron + "\n# another\n")}, true
+		},
+	} {
+		broken()
+		for range 4 {
+			r.Look()
+		}
+		if !r.finds("a grey heron") || *closed != 0 || !r.Stats().Stale {
+			t.Errorf("%s: the rules before are in force: %t; scanners let go: %d; stats %+v", name, r.finds("a grey heron"), *closed, r.Stats())
+		}
+	}
+	if got := r.Stats().Refusals; got != 2 {
+		t.Errorf("%d sets were refused, want each once", got)
+	}
+	refuse = false
+	layer["birds.yaml"] = &fstest.MapFile{Data: []byte(heron)}
+	for range 2 {
+		r.Look()
+	}
+	if got := r.Stats(); got.Stale || got.Loads != 2 {
+		t.Errorf("after the repair stats are %+v", got)
+	}
+}
+
+func TestUnreadableDirectoryLeavesThoseBefore(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "rules")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "birds.yaml"), []byte(heron), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, _ := open(t, os.DirFS(dir), nil)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		r.Look()
+	}
+	if got := r.Stats(); !r.finds("a grey heron") || !got.Stale || got.Refusals != 1 {
+		t.Errorf("without the directory stats are %+v", got)
+	}
+}
+
+func TestBrokenRulesDoNotOpen(t *testing.T) {
+	t.Parallel()
+	scanner := func(s *inspect.Set) (Scanner, error) { return bare{s, new(int)}, nil }
+	for name, c := range map[string]Config{
+		"broken":     {Layer: fstest.MapFS{"a.yaml": {Data: []byte("rules: 1")}}, Scanner: scanner},
+		"unreadable": {Layer: os.DirFS(filepath.Join(t.TempDir(), "none")), Scanner: scanner},
+		"refused":    {Check: func(*inspect.Set) error { return errors.New("no") }, Scanner: scanner},
+		"no-scanner": {Scanner: func(*inspect.Set) (Scanner, error) { return nil, errors.New("no") }},
+	} {
+		if _, err := Open(c); err == nil {
+			t.Errorf("%s: rules are in force", name)
+		}
+	}
+	if !new(Rules).finds("anything") {
+		t.Error("rules that were never opened let everything through")
+	}
+}
