@@ -6,7 +6,7 @@ import "slices"
 // one of A2A's is free data, not a reason to withhold the answer. The envelope of JSON-RPC alone is not: it has no members
 // of the agent's own, and in another spelling some clients would find the result where the mesh sees none.
 var (
-	answerPart    = opened(part)
+	answerPart    = near(opened(part))
 	answerMessage = []rule{
 		{name: "role", kind: KindID, slot: ownRole},
 		{name: "parts", slot: ownParts, elements: &rule{members: answerPart}},
@@ -27,7 +27,7 @@ var (
 		rule{name: "timestamp", kind: KindID},
 	)
 	answerArtifact = open(artifact,
-		rule{name: "artifactId", kind: KindID},
+		rule{name: "artifactId", kind: KindID, slot: ownArtifactID},
 		rule{name: "name"},
 		rule{name: "description"},
 		rule{name: "parts", elements: &rule{members: answerPart}},
@@ -135,12 +135,15 @@ func formOf(m Method) *resultForm {
 }
 
 // rpcError is the error of a JSON-RPC response, and, with details for data, that of HTTP+JSON.
-var rpcError = open(noSubject,
-	rule{name: "code", slot: inErrorCode},
-	rule{name: "message"},
-	rule{name: "data"},
-	rule{name: "details"},
-	rule{name: "status", kind: KindID},
+var (
+	rpcError = open(noSubject,
+		rule{name: "code", slot: inErrorCode},
+		rule{name: "message"},
+		rule{name: "data", elements: &rule{members: errorDetail}},
+		rule{name: "details", elements: &rule{members: errorDetail}},
+		rule{name: "status", kind: KindID},
+	)
+	errorDetail = open(noSubject, rule{name: "@type", kind: KindID})
 )
 
 func form(kind AnswerKind, what subject, elements *rule, rules []rule) resultForm {
@@ -178,6 +181,18 @@ func opened(s *shape) *shape {
 		}
 	}
 	return open(noSubject, rules...)
+}
+
+// near returns the shape of an answer that has what names near its own have too, and so have the objects in it. To many
+// clients in Go, the case of a name is nothing.
+func near(s *shape) *shape {
+	s.near = true
+	for i := range s.rules {
+		if s.rules[i].members != nil {
+			near(s.rules[i].members)
+		}
+	}
+	return s
 }
 
 // union returns all rules, of those with one name the first.

@@ -14,8 +14,8 @@ var (
 		rule{name: "description"},
 		rule{name: "tags"},
 		rule{name: "examples"},
-		rule{name: "inputModes", elements: &rule{kind: KindName}},
-		rule{name: "outputModes", elements: &rule{kind: KindName}},
+		rule{name: "inputModes", elements: &rule{kind: KindMedia}},
+		rule{name: "outputModes", elements: &rule{kind: KindMedia}},
 		rule{name: "security"},
 		rule{name: "securityRequirements"},
 	)
@@ -33,7 +33,7 @@ var (
 		rule{name: "extendedAgentCard"},
 		rule{name: "extensions", elements: &rule{members: agentExtension}},
 	)
-	cardSignature = open(noSubject, rule{name: "protected"}, rule{name: "signature"}, rule{name: "header"})
+	cardSignature = open(noSubject, rule{name: "protected", kind: KindID}, rule{name: "signature", kind: KindID}, rule{name: "header"})
 	oauthFlow     = open(noSubject,
 		rule{name: "authorizationUrl", kind: KindURL},
 		rule{name: "deviceAuthorizationUrl", kind: KindURL},
@@ -83,8 +83,8 @@ var (
 		{name: "supportedInterfaces", elements: &rule{members: agentInterface}},
 		{name: "additionalInterfaces", elements: &rule{members: agentInterface}},
 		{name: "capabilities", members: agentCapabilities},
-		{name: "defaultInputModes", elements: &rule{kind: KindName}},
-		{name: "defaultOutputModes", elements: &rule{kind: KindName}},
+		{name: "defaultInputModes", elements: &rule{kind: KindMedia}},
+		{name: "defaultOutputModes", elements: &rule{kind: KindMedia}},
 		{name: "skills", slot: inContent, elements: &rule{members: agentSkill}},
 		{name: "security"},
 		{name: "securityRequirements"},

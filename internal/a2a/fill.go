@@ -18,7 +18,7 @@ func (s *scanner) after(before []Text) []Text {
 	for i := range s.texts {
 		m := &s.texts[i]
 		t := &texts[base+i]
-		t.Start, t.End, t.Kind, t.Key, t.Author = m.start, m.end, m.kind, m.key, m.author
+		t.Start, t.End, t.Kind, t.Key, t.Author, t.Piece = m.start, m.end, m.kind, m.key, m.author, m.piece
 		if m.from < m.to {
 			t.Value = unescaped[m.from:m.to]
 		} else {

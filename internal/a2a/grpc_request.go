@@ -62,7 +62,7 @@ func (r *protoReader) appendTexts(texts []Text, text string) []Text {
 	for i := range r.texts {
 		m, t := &r.texts[i], &all[base+i]
 		t.Value = text[m.start:m.end]
-		t.Start, t.End, t.Kind, t.Key, t.Author = m.start, m.end, m.kind, m.key, m.author
+		t.Start, t.End, t.Kind, t.Key, t.Author, t.Piece = m.start, m.end, m.kind, m.key, m.author, m.piece
 	}
 	return all
 }

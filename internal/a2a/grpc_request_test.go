@@ -206,8 +206,8 @@ func TestParseGRPCTexts(t *testing.T) {
 			}
 			metadata {fields {key: "" value {string_value: "nameless"}}}`,
 			[]string{
-				"id m", "name f.txt", "name text/plain", "text hello", "bytes \xff\x00", "url https://file", "free k:", "free v",
-				"free https://ringfence.dev/ext/action/v1:", "free skill:", "id s", "name text/html", "id p", "callback https://hook",
+				"id m", "name f.txt", "media text/plain", "text hello", "bytes \xff\x00", "url https://file", "free k:", "free v",
+				"free https://ringfence.dev/ext/action/v1:", "free skill:", "id s", "media text/html", "id p", "callback https://hook",
 				"secret tok", "id Bearer", "secret cred", "free nameless",
 			},
 		},
@@ -221,7 +221,7 @@ func TestParseGRPCTexts(t *testing.T) {
 			}
 			configuration {push_notification {url: "https://hook" token: "tok" authentication {schemes: "Bearer" schemes: "Basic" credentials: "cred"}}}`,
 			[]string{
-				"text hello", "name image/png", "name a.png", "bytes \xff", "url https://file", "free k:", "free v",
+				"text hello", "media image/png", "name a.png", "bytes \xff", "url https://file", "free k:", "free v",
 				"callback https://hook", "secret tok", "id Bearer", "id Basic", "secret cred",
 			},
 		},

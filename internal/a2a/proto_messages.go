@@ -28,7 +28,7 @@ var sharedMessages = protoSchema{
 		1: {form: protoString, kind: KindID, slot: atTask},
 		2: {form: protoString, kind: KindID, slot: atContext},
 		3: {form: protoSub, of: "TaskStatus"},
-		4: {form: protoSub, of: "Artifact", voice: agentVoice, many: true},
+		4: {form: protoSub, of: "Artifact", voice: artifactVoice, many: true},
 		5: {form: protoSub, of: "Message", voice: roleVoice, many: true},
 		6: {form: protoSub, of: "Struct"},
 	},
@@ -41,7 +41,7 @@ var sharedMessages = protoSchema{
 	"TaskArtifactUpdateEvent": {
 		1: {form: protoString, kind: KindID, slot: atTask},
 		2: {form: protoString, kind: KindID, slot: atContext},
-		3: {form: protoSub, of: "Artifact", voice: agentVoice},
+		3: {form: protoSub, of: "Artifact", voice: artifactVoice},
 		4: {form: protoBool},
 		5: {form: protoBool},
 		6: {form: protoSub, of: "Struct"},
@@ -67,7 +67,7 @@ var currentMessages = protoSchema{
 		4: {form: protoSub, of: "Struct"},
 	},
 	"SendMessageConfiguration": {
-		1: {form: protoString, kind: KindName, many: true},
+		1: {form: protoString, kind: KindMedia, many: true},
 		2: {form: protoSub, of: "TaskPushNotificationConfig"},
 		3: {form: protoInt32},
 		4: {form: protoBool},
@@ -79,10 +79,10 @@ var currentMessages = protoSchema{
 		4: {form: protoSub, of: "Value", oneof: true},
 		5: {form: protoSub, of: "Struct"},
 		6: {form: protoString, kind: KindName},
-		7: {form: protoString, kind: KindName},
+		7: {form: protoString, kind: KindMedia},
 	},
 	"Artifact": {
-		1: {form: protoString, kind: KindID},
+		1: {form: protoString, kind: KindID, slot: atArtifact},
 		2: {form: protoString},
 		3: {form: protoString},
 		4: {form: protoSub, of: "Part", many: true},
@@ -161,7 +161,7 @@ var legacyMessages = protoSchema{
 		3: {form: protoSub, of: "Struct"},
 	},
 	"SendMessageConfiguration": {
-		1: {form: protoString, kind: KindName, many: true},
+		1: {form: protoString, kind: KindMedia, many: true},
 		2: {form: protoSub, of: "PushNotificationConfig"},
 		3: {form: protoInt32},
 		4: {form: protoBool},
@@ -175,12 +175,12 @@ var legacyMessages = protoSchema{
 	"FilePart": {
 		1: {form: protoString, kind: KindURL, oneof: true},
 		2: {form: protoBytes, kind: KindBytes, oneof: true},
-		3: {form: protoString, kind: KindName},
+		3: {form: protoString, kind: KindMedia},
 		4: {form: protoString, kind: KindName},
 	},
 	"DataPart": {1: {form: protoSub, of: "Struct"}},
 	"Artifact": {
-		1: {form: protoString, kind: KindID},
+		1: {form: protoString, kind: KindID, slot: atArtifact},
 		3: {form: protoString},
 		4: {form: protoString},
 		5: {form: protoSub, of: "Part", many: true},

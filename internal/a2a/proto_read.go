@@ -34,6 +34,7 @@ type protoMark struct {
 	kind       Kind
 	key        bool
 	author     Author
+	piece      Piece
 }
 
 // protoValue is what was found in a slot: its place, its index in texts plus one if it is a text, and its value if
@@ -46,7 +47,7 @@ type protoValue struct {
 var protoReaders = sync.Pool{New: func() any { return new(protoReader) }}
 
 const (
-	protoMarkSize = 12
+	protoMarkSize = 16
 	protoTaskSize = 20
 )
 
@@ -194,7 +195,7 @@ func (r *protoReader) number(known *protoField, w *wireField) {
 func (r *protoReader) sub(known *protoField, w *wireField) flaw {
 	first := len(r.texts)
 	if known.voice != noVoice {
-		r.values[atRole] = protoValue{}
+		r.values[atRole], r.values[atArtifact] = protoValue{}, protoValue{}
 	}
 	if f := r.message(known.message, w.start, w.end); f != sound {
 		return f
@@ -202,6 +203,10 @@ func (r *protoReader) sub(known *protoField, w *wireField) flaw {
 	switch known.voice {
 	case agentVoice:
 		r.attribute(first, AuthorAgent)
+		r.tellPieces(first, messagePiece)
+	case artifactVoice:
+		r.attribute(first, AuthorAgent)
+		r.tellPieces(first, pieceOf(r.values[atArtifact].text))
 	case roleVoice:
 		r.attribute(first, roleAuthor(r.values[atRole].number))
 	}

@@ -50,6 +50,7 @@ const (
 	atMessageContext
 	atMessageMetadata
 	atRole
+	atArtifact
 	atTotal
 	protoSlots
 	atExtensions
@@ -61,7 +62,9 @@ type protoVoice uint8
 
 const (
 	noVoice protoVoice = iota
+	// agentVoice is that of what the agent says in messages, artifactVoice that of what it makes.
 	agentVoice
+	artifactVoice
 	// roleVoice is the voice of the role that the message gives itself.
 	roleVoice
 )

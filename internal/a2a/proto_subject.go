@@ -14,6 +14,15 @@ func (r *protoReader) attribute(first int, a Author) {
 	}
 }
 
+// tellPieces says of what the texts of parts from first on are pieces.
+func (r *protoReader) tellPieces(first int, p Piece) {
+	for i := first; i < len(r.texts); i++ {
+		if m := &r.texts[i]; m.kind == KindText {
+			m.piece = p
+		}
+	}
+}
+
 // refer notes the task, or its context alone, that an answer or the element of a list is about.
 func (r *protoReader) refer(kind AnswerKind, start, end int) {
 	id, context := atTask, atContext

@@ -50,6 +50,7 @@ type mark struct {
 	kind   Kind
 	key    bool
 	author Author
+	piece  Piece
 }
 
 // value is what was found in a slot: its place in the body, and its index in texts plus one if it is a string.
@@ -61,7 +62,7 @@ var scanners = sync.Pool{New: func() any { return new(scanner) }}
 const maxRetained = 1 << 22
 
 const (
-	markSize = 20
+	markSize = 24
 	nameSize = 28
 	taskSize = 20
 )
@@ -268,7 +269,7 @@ func (s *scanner) key(known *shape, names *object) (*rule, flaw) {
 		s.pos = begin
 		return nil, duplicateKey
 	}
-	if nearly != nil {
+	if nearly != nil && !known.near {
 		if s.astray == nil {
 			s.astray, s.astrayAt = nearly, begin
 		}
@@ -277,7 +278,11 @@ func (s *scanner) key(known *shape, names *object) (*rule, flaw) {
 		}
 	}
 	s.texts = append(s.texts, mark{span: at, key: true})
-	if nearly != nil && nearly.slot.task() {
+	switch {
+	case nearly == nil:
+	case known.near:
+		return nearly, sound
+	case nearly.slot.task():
 		return &astrayName, sound
 	}
 	if known != nil && known.others != nil {

@@ -48,6 +48,7 @@ const (
 	ownParts
 	ownMessageID
 	ownArtifact
+	ownArtifactID
 	ownFinal
 	ownInterfaces
 	ownURL
@@ -81,6 +82,9 @@ type shape struct {
 	immediate bool
 	// open says that names without a rule are free-form data, however near they come to a rule's name.
 	open bool
+	// near says that a member whose name comes near a rule's holds what the rule says, although it is not the rule's: some
+	// readers find it there.
+	near bool
 	// others is the rule for the values of members without a rule; nil is free-form data.
 	others *rule
 	// subject is what the object is in an answer.
@@ -131,7 +135,7 @@ func (s *shape) find(name []byte) (index int, exact bool) {
 			return i, true
 		}
 	}
-	if s.open {
+	if s.open && !s.near {
 		return -1, false
 	}
 	var buf [maxFolded]byte

@@ -67,6 +67,7 @@ func (s *scanner) conclude(what subject, first, start int) {
 		s.tell(AnswerMessage)
 		s.refer(ownTask, 0, 0)
 		s.attribute(first, AuthorAgent)
+		s.tellPieces(first, messagePiece)
 	case statusMember:
 		s.tell(AnswerStatusUpdate)
 		s.refer(ownTask, 0, 0)
@@ -75,8 +76,12 @@ func (s *scanner) conclude(what subject, first, start int) {
 		s.refer(ownTask, 0, 0)
 	case pastMessage:
 		s.attribute(first, author(s.text(ownRole)))
-	case statusMessage, artifact:
+	case statusMessage:
 		s.attribute(first, AuthorAgent)
+		s.tellPieces(first, messagePiece)
+	case artifact:
+		s.attribute(first, AuthorAgent)
+		s.tellPieces(first, pieceOf(s.values[ownArtifactID].text))
 	case eventResult, taskResult:
 		s.unwrapped(what, first)
 	case otherResult:
@@ -105,6 +110,7 @@ func (s *scanner) unwrapped(what subject, first int) {
 	case AnswerMessage:
 		s.refer(ownTask, 0, 0)
 		s.attribute(first, AuthorAgent)
+		s.tellPieces(first, messagePiece)
 	case AnswerStatusUpdate, AnswerArtifactUpdate:
 		s.refer(ownTask, 0, 0)
 	}
@@ -166,6 +172,15 @@ func (s *scanner) refer(id slot, start, end int) {
 func (s *scanner) attribute(first int, a Author) {
 	for i := first; i < len(s.texts); i++ {
 		s.texts[i].author = a
+	}
+}
+
+// tellPieces says of what the texts of parts from first on are pieces.
+func (s *scanner) tellPieces(first int, p Piece) {
+	for i := first; i < len(s.texts); i++ {
+		if m := &s.texts[i]; m.kind == KindText {
+			m.piece = p
+		}
 	}
 }
 

@@ -15,8 +15,10 @@ const (
 	KindFree Kind = iota
 	// KindText is the text of a part: what the agent reads as its input.
 	KindText
-	// KindName is a file name or a media type.
+	// KindName is the name of a file.
 	KindName
+	// KindMedia is a media type.
+	KindMedia
 	// KindURL is the address of a file, which the agent may fetch.
 	KindURL
 	// KindCallback is the address to which the agent is asked to push events.
@@ -25,12 +27,12 @@ const (
 	KindBytes
 	// KindSecret is a push token or credential: it must not be logged.
 	KindSecret
-	// KindID is an identifier, an extension URI or a word of the protocol (role, state, method).
+	// KindID is an identifier, an extension URI, a signature or a word of the protocol (role, state, method).
 	KindID
 )
 
 var kindNames = [...]string{
-	KindFree: "free", KindText: "text", KindName: "name", KindURL: "url", KindCallback: "callback",
+	KindFree: "free", KindText: "text", KindName: "name", KindMedia: "media", KindURL: "url", KindCallback: "callback",
 	KindBytes: "bytes", KindSecret: "secret", KindID: "id",
 }
 
@@ -68,6 +70,8 @@ type Text struct {
 	Key bool
 	// Author is whose words Value are, in answers.
 	Author Author
+	// Piece says of what Value is a piece, where it is one: see Answer.Pieces.
+	Piece Piece
 }
 
 // Pointer returns the JSON Pointer (RFC 6901) of the text in body, which must be the body it was parsed from; for

@@ -39,7 +39,7 @@ func TestTexts(t *testing.T) {
 			{"/params/message/role", "ROLE_USER", "id", false},
 			{"/params/message/parts/0/text", "a\nb", "text", false},
 			{"/params/message/parts/0/filename", "x.txt", "name", false},
-			{"/params/message/parts/0/mediaType", "text/plain", "name", false},
+			{"/params/message/parts/0/mediaType", "text/plain", "media", false},
 			{"/params/message/parts/1/raw", "aGk=", "bytes", false},
 			{"/params/message/parts/2/url", "https://f.example", "url", false},
 			{"/params/message/parts/3/data/k~11", "k/1", "free", true},
@@ -55,7 +55,7 @@ func TestTexts(t *testing.T) {
 			{"/params/message/kind", "message", "id", false},
 			{"/params/message/parts/0/kind", "file", "id", false},
 			{"/params/message/parts/0/file/name", "n", "name", false},
-			{"/params/message/parts/0/file/mimeType", "t", "name", false},
+			{"/params/message/parts/0/file/mimeType", "t", "media", false},
 			{"/params/message/parts/0/file/bytes", "b", "bytes", false},
 			{"/params/message/parts/0/file/uri", "u", "url", false},
 			{"/params/message/content/0/file/fileWithUri", "u2", "url", false},
@@ -63,7 +63,7 @@ func TestTexts(t *testing.T) {
 		}},
 		{"push-in-send", "SendMessage", `{"configuration":{"acceptedOutputModes":["text/plain"],` +
 			`"taskPushNotificationConfig":{"url":"https://cb.example","token":"s1","authentication":{"scheme":"Bearer","credentials":"s2"}}}}`, []located{
-			{"/params/configuration/acceptedOutputModes/0", "text/plain", "name", false},
+			{"/params/configuration/acceptedOutputModes/0", "text/plain", "media", false},
 			{"/params/configuration/taskPushNotificationConfig/url", "https://cb.example", "callback", false},
 			{"/params/configuration/taskPushNotificationConfig/token", "s1", "secret", false},
 			{"/params/configuration/taskPushNotificationConfig/authentication/scheme", "Bearer", "id", false},
@@ -203,8 +203,7 @@ func TestAnswerTexts(t *testing.T) {
 			"error", a2a.GetTask, `{"error":{"code":404,"status":"NOT_FOUND","message":"m","details":[{"@type":"t","metadata":{"k":"v"}}]}}`,
 			`/error/status id - NOT_FOUND
 /error/message free - m
-/error/details/0/@type free - @type (key)
-/error/details/0/@type free - t
+/error/details/0/@type id - t
 /error/details/0/metadata free - metadata (key)
 /error/details/0/metadata/k free - k (key)
 /error/details/0/metadata/k free - v
@@ -226,7 +225,7 @@ func TestAnswerTexts(t *testing.T) {
 /skills/0/description free - d
 /skills/0/tags/0 free - t
 /skills/0/examples/0 free - e
-/skills/0/inputModes/0 name - text/plain
+/skills/0/inputModes/0 media - text/plain
 /capabilities/extensions/0/uri id - x
 /capabilities/extensions/0/params/p free - p (key)
 /capabilities/extensions/0/params/p free - q

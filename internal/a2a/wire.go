@@ -25,7 +25,7 @@ var (
 		rule{name: "pushNotificationConfig", members: pushConfig},
 	)
 	configuration = closed(
-		rule{name: "acceptedOutputModes", elements: &rule{kind: KindName}},
+		rule{name: "acceptedOutputModes", elements: &rule{kind: KindMedia}},
 		rule{name: "taskPushNotificationConfig", members: pushConfig},
 		rule{name: "pushNotificationConfig", members: pushConfig},
 		rule{name: "pushNotification", members: pushConfig},
@@ -35,7 +35,7 @@ var (
 	)
 	file = closed(
 		rule{name: "name", kind: KindName},
-		rule{name: "mimeType", kind: KindName},
+		rule{name: "mimeType", kind: KindMedia},
 		rule{name: "bytes", kind: KindBytes},
 		rule{name: "uri", kind: KindURL},
 		rule{name: "fileWithBytes", kind: KindBytes},
@@ -49,7 +49,7 @@ var (
 		rule{name: "data"},
 		rule{name: "file", members: file},
 		rule{name: "filename", kind: KindName},
-		rule{name: "mediaType", kind: KindName},
+		rule{name: "mediaType", kind: KindMedia},
 		rule{name: "metadata"},
 	)
 	declaration = closed(
