@@ -15,7 +15,7 @@ func appendString(b []byte, s string) []byte {
 		switch {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
-		case r < ' ' || r == 0x7F || r == '<' || r == '>' || r == '&' || r == '\u2028' || r == '\u2029':
+		case r < ' ' || r == 0x7F || r == 0x85 || r == '<' || r == '>' || r == '&' || r == '\u2028' || r == '\u2029':
 			b = append(b, '\\', 'u', hexLower[r>>12&15], hexLower[r>>8&15], hexLower[r>>4&15], hexLower[r&15])
 		default:
 			b = utf8.AppendRune(b, r)

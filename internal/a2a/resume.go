@@ -127,22 +127,9 @@ func resumedBody(body []byte, method Method, op *Operation) []byte {
 		behind := int32(s.first) + 1
 		id = splice{Span{behind, behind}, append(append([]byte(`"id":`), id.text...), ',')}
 	}
-	return spliced(body, id, splice{s.span(inMethod), appendString(nil, sendWires[op.Generation][method])})
-}
-
-// splice puts a text in the place of another one.
-type splice struct {
-	Span
-	text []byte
-}
-
-// spliced returns the body with both texts, whose places do not overlap, all else byte for byte.
-func spliced(body []byte, first, second splice) []byte {
-	if second.Start < first.Start {
-		first, second = second, first
+	name := splice{s.span(inMethod), appendString(nil, sendWires[op.Generation][method])}
+	if name.Start < id.Start {
+		return spliced(body, name, id)
 	}
-	out := make([]byte, 0, len(body)+len(first.text)+len(second.text))
-	out = append(append(out, body[:first.Start]...), first.text...)
-	out = append(append(out, body[first.End:second.Start]...), second.text...)
-	return append(out, body[second.End:]...)
+	return spliced(body, id, name)
 }
