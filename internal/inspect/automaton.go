@@ -1,33 +1,45 @@
 package inspect
 
 import (
+	"cmp"
 	"errors"
-	"math/bits"
+	"slices"
 )
 
-// maxStates keeps a state number in 16 bits, which halves the table and keeps its hot rows in cache.
-const maxStates = 1<<16 - 1
+const (
+	// rowShift makes a row of the table 32 entries, one cache line.
+	rowShift = 5
+	// maxStates keeps a state number in 16 bits, which halves the table.
+	maxStates = 1<<16 - 1
+	// tableBytes is how large a table may be before literals are cut: it has to stay in the cache of a core.
+	tableBytes = 448 << 10
+)
 
-var errTooManyLiterals = errors.New("the literals need more than 65,535 states")
+// tails are how many of a literal's last bytes the table reads, in the order in which they are tried.
+var tails = [...]int{16, 12, 10, 8, 6, 5, 4}
 
-// automaton finds many literals in one pass: Aho-Corasick with every transition resolved ahead of time, over byte
-// classes. Case is folded and a run of white space counts as one space, both by the table, so that text is
+var errTooManyLiterals = errors.New("there are more literals than 65,535, or they need more states")
+
+// automaton finds where literals may end in one pass: Aho-Corasick with every transition resolved ahead of time. To be
+// small it reads classes of bytes, and of long literals the end alone, so that whoever asks compares what it finds
+// (literal.start). Case is folded and a run of white space counts as one space, both by the table, so that text is
 // matched where it stands. It is immutable.
 type automaton struct {
-	class [256]uint8
-	shift uint
 	delta []uint16
 	// accept is the first state, in number order, in which a literal ends.
 	accept uint16
-	// outputs[i] are the literals that end in state accept+i.
-	outputs [][]uint16
+	// outputs[first[i]:first[i+1]] are the literals that end in state accept+i.
+	outputs []uint16
+	first   []uint32
+	// tail is how many bytes of a literal the table reads at most.
+	tail int
 }
 
-// next reads text from pos in state until a literal ends and returns the offset behind it, or -1 at the end.
+// next reads text from pos in state until a literal may end and returns the offset behind it, or -1 at the end.
 func (a *automaton) next(text []byte, pos int, state uint16) (int, uint16) {
-	delta, shift, accept := a.delta, a.shift&15, a.accept
+	delta, accept := a.delta, a.accept
 	for i := pos; i < len(text); i++ {
-		state = delta[uint(state)<<shift|uint(a.class[text[i]])]
+		state = delta[uint(state)<<rowShift|uint(byteClass[text[i]])]
 		if state >= accept {
 			return i + 1, state
 		}
@@ -35,68 +47,92 @@ func (a *automaton) next(text []byte, pos int, state uint16) (int, uint16) {
 	return -1, state
 }
 
-// ends returns the literals that end in state, longest first.
-func (a *automaton) ends(state uint16) []uint16 { return a.outputs[state-a.accept] }
+// ends returns the literals that may end in state, longest first.
+func (a *automaton) ends(state uint16) []uint16 {
+	i := state - a.accept
+	return a.outputs[a.first[i]:a.first[i+1]]
+}
+
+// classSpace is the class of white space. A space in a literal stands for a run of it.
+const classSpace = 1
+
+// byteClass is the class of each byte: letters in either case have one each, which bytes of other scripts share.
+var byteClass = func() (class [256]uint8) {
+	for b := range class {
+		switch c := byte(b); {
+		case white(c):
+			class[b] = classSpace
+		case letter(c):
+			class[b] = 2 + (c | 0x20) - 'a'
+		case digit(c):
+			class[b] = 28
+		case c == '\'' || c == '"' || c == '`':
+			class[b] = 29
+		case c == '(' || c == ')' || c == '[' || c == ']' || c == '{' || c == '}' || c == '<' || c == '>' || c == '=':
+			class[b] = 30
+		case c >= 0x80:
+			class[b] = 2 + uint8(b*7%26)
+		case c > ' ' && c < 0x7F:
+			class[b] = 31
+		}
+	}
+	return class
+}()
 
 // node is a state under construction.
 type node struct {
-	child map[uint8]int
-	fail  int
-	row   []int
+	row   [1 << rowShift]int32
+	fail  int32
 	ends  []uint16
 	space bool
 }
 
-// newAutomaton compiles literals; the index of a literal is its id. Literals are lower case, not empty, neither
-// begin nor end with a space and hold no two spaces in a row.
+// newAutomaton compiles literals; the index of a literal is its id, and an empty one is left out. Literals are lower
+// case, neither begin nor end with a space and hold no two spaces in a row.
 func newAutomaton(literals []string) (*automaton, error) {
-	a := &automaton{}
-	classes := a.classify(literals)
-	nodes := a.trie(literals)
-	if len(nodes) > maxStates {
+	if len(literals) > maxStates {
 		return nil, errTooManyLiterals
 	}
-	resolve(nodes, classes, a.class[' '])
-	a.number(nodes, classes)
-	return a, nil
+	for _, tail := range tails {
+		nodes := trie(literals, tail)
+		if len(nodes)<<(rowShift+1) > tableBytes && tail != tails[len(tails)-1] {
+			continue
+		}
+		if len(nodes) > maxStates {
+			break
+		}
+		a := &automaton{tail: tail}
+		resolve(nodes, literals)
+		a.number(nodes)
+		return a, nil
+	}
+	return nil, errTooManyLiterals
 }
 
-// classify gives each byte that occurs in a literal its own class and all others class 0, and returns the number
-// of classes. Literals are lower case, so that at most 230 bytes can occur and a class fits in 8 bits.
-func (a *automaton) classify(literals []string) int {
-	classes := 1
-	add := func(b byte) {
-		if a.class[b] == 0 {
-			a.class[b] = uint8(classes)
-			classes++
-		}
+// ending returns the last bytes of a literal, without a space in front.
+func ending(literal string, tail int) string {
+	literal = literal[max(0, len(literal)-tail):]
+	if literal[0] == ' ' {
+		literal = literal[1:]
 	}
-	add(' ')
-	for _, l := range literals {
-		for i := range len(l) {
-			add(l[i])
-		}
-	}
-	for b := byte('a'); b <= 'z'; b++ {
-		a.class[b-'a'+'A'] = a.class[b]
-	}
-	for _, b := range []byte("\t\n\v\f\r") {
-		a.class[b] = a.class[' ']
-	}
-	return classes
+	return literal
 }
 
-func (a *automaton) trie(literals []string) []node {
-	nodes := []node{{child: map[uint8]int{}}}
+func trie(literals []string, tail int) []node {
+	nodes := make([]node, 1, 1024)
 	for id, l := range literals {
-		at := 0
+		if l == "" {
+			continue
+		}
+		at := int32(0)
+		l = ending(l, tail)
 		for i := range len(l) {
-			c := a.class[l[i]]
-			to, ok := nodes[at].child[c]
-			if !ok {
-				to = len(nodes)
-				nodes = append(nodes, node{child: map[uint8]int{}, space: l[i] == ' '})
-				nodes[at].child[c] = to
+			c := byteClass[l[i]]
+			to := nodes[at].row[c]
+			if to == 0 {
+				to = int32(len(nodes))
+				nodes = append(nodes, node{space: l[i] == ' '})
+				nodes[at].row[c] = to
 			}
 			at = to
 		}
@@ -106,37 +142,37 @@ func (a *automaton) trie(literals []string) []node {
 }
 
 // resolve fills every row breadth first, so that the row of a failure state is complete before it is needed.
-func resolve(nodes []node, classes int, space uint8) {
-	queue := []int{0}
+func resolve(nodes []node, literals []string) {
+	queue := []int32{0}
 	for len(queue) > 0 {
 		at := queue[0]
 		queue = queue[1:]
-		n := &nodes[at]
-		n.row = make([]int, classes)
+		n, behind := &nodes[at], &nodes[nodes[at].fail]
 		if at != 0 {
-			copy(n.row, nodes[n.fail].row)
-			n.ends = append(n.ends, nodes[n.fail].ends...)
+			n.ends = append(n.ends, behind.ends...)
 		}
-		for c := range classes {
-			to, ok := n.child[uint8(c)]
-			if !ok {
-				continue
+		slices.SortFunc(n.ends, func(a, b uint16) int {
+			return cmp.Or(len(literals[b])-len(literals[a]), int(a)-int(b))
+		})
+		for c, to := range n.row {
+			switch {
+			case to != 0:
+				if at != 0 {
+					nodes[to].fail = behind.row[c]
+				}
+				queue = append(queue, to)
+			case at != 0:
+				n.row[c] = behind.row[c]
 			}
-			if at != 0 {
-				nodes[to].fail = nodes[n.fail].row[c]
-			}
-			n.row[c] = to
-			queue = append(queue, to)
 		}
 		if n.space {
-			n.row[space] = at
+			n.row[classSpace] = at
 		}
 	}
 }
 
 // number lays the rows out with the accepting states last, so that one comparison tells them.
-func (a *automaton) number(nodes []node, classes int) {
-	a.shift = uint(bits.Len(uint(classes - 1)))
+func (a *automaton) number(nodes []node) {
 	order := make([]int, 0, len(nodes))
 	for i := range nodes {
 		if len(nodes[i].ends) == 0 {
@@ -147,17 +183,19 @@ func (a *automaton) number(nodes []node, classes int) {
 	for i := range nodes {
 		if len(nodes[i].ends) > 0 {
 			order = append(order, i)
-			a.outputs = append(a.outputs, nodes[i].ends)
+			a.first = append(a.first, uint32(len(a.outputs)))
+			a.outputs = append(a.outputs, nodes[i].ends...)
 		}
 	}
+	a.first = append(a.first, uint32(len(a.outputs)))
 	to := make([]uint16, len(nodes))
 	for number, i := range order {
 		to[i] = uint16(number)
 	}
-	a.delta = make([]uint16, len(nodes)<<a.shift)
+	a.delta = make([]uint16, len(nodes)<<rowShift)
 	for number, i := range order {
 		for c, target := range nodes[i].row {
-			a.delta[number<<a.shift|c] = to[target]
+			a.delta[number<<rowShift|c] = to[target]
 		}
 	}
 }

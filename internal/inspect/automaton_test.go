@@ -20,7 +20,10 @@ func run(a *automaton, literals []string, text string) []end {
 	var all []end
 	for pos, state := a.next([]byte(text), 0, 0); pos >= 0; pos, state = a.next([]byte(text), pos, state) {
 		for _, id := range a.ends(state) {
-			all = append(all, end{literals[id], pos})
+			l := literal{text: literals[id]}
+			if _, ok := l.start([]byte(text), pos, true); ok {
+				all = append(all, end{literals[id], pos})
+			}
 		}
 	}
 	return all
@@ -56,7 +59,7 @@ func TestAutomatonAgreesWithNaiveSearch(t *testing.T) {
 	for range 300 {
 		var literals []string
 		for range 1 + r.IntN(12) {
-			l := strings.Join(strings.Fields(word("aab c", 1+r.IntN(6))), " ")
+			l := strings.Join(strings.Fields(word("aab c(){", 1+r.IntN(9)*r.IntN(3))), " ")
 			if l != "" && !slices.Contains(literals, l) {
 				literals = append(literals, l)
 			}
@@ -68,9 +71,9 @@ func TestAutomatonAgreesWithNaiveSearch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := word("aAbBcd", 20)
+		text := word("aAbBcd()[", 20)
 		for range 5 {
-			text += word(" \n\t", 1) + word("aAbBcd", r.IntN(9)+1)
+			text += word(" \n\t", 1) + word("aAbBcd()[", r.IntN(30)+1)
 		}
 		if diff := cmp.Diff(naive(literals, text), run(a, literals, text), cmp.AllowUnexported(end{})); diff != "" {
 			t.Fatalf("literals %q in %q (-naive +automaton):\n%s", literals, text, diff)
@@ -91,19 +94,73 @@ func TestAutomatonReadsSpaceRunsAsOne(t *testing.T) {
 	}
 }
 
-func TestAutomatonRefusesTooManyStates(t *testing.T) {
+func TestAutomatonRefusesTooMuch(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 4))
-	literals := make([]string, 3000)
-	for i := range literals {
-		b := make([]byte, 40)
-		for j := range b {
-			b[j] = byte('a' + r.IntN(26))
+	random := func(n int) []string {
+		literals := make([]string, n)
+		for i := range literals {
+			b := make([]byte, 40)
+			for j := range b {
+				b[j] = byte('a' + r.IntN(26))
+			}
+			literals[i] = string(b)
 		}
-		literals[i] = string(b)
+		return literals
 	}
-	if _, err := newAutomaton(literals); err == nil {
-		t.Error("newAutomaton() takes more states than a table holds")
+	for name, n := range map[string]int{"states": 60_000, "literals": 70_000} {
+		if _, err := newAutomaton(random(n)); err == nil {
+			t.Errorf("newAutomaton() takes more %s than a table holds", name)
+		}
+	}
+}
+
+// The table is read at every byte, so it has to stay in the cache of a core, also with many more rules.
+func TestTablesStaySmall(t *testing.T) {
+	t.Parallel()
+	s := builtin(t)
+	for name, a := range map[string]*automaton{"words": s.words, "tight": s.tight, "cues": s.cues} {
+		size := 2 * len(a.delta)
+		t.Logf("%s: %d KB in %d states of the last %d bytes of literals", name, size>>10, len(a.delta)>>rowShift, a.tail)
+		if size > tableBytes {
+			t.Errorf("the table %s has %d bytes", name, size)
+		}
+	}
+}
+
+// Reading in lanes finds what reading byte by byte finds, wherever lanes begin and however literals are cut.
+func TestLanesAgreeWithOneReader(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 6))
+	literals := []string{"ab", "a b", "abba", "b a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "b c a b", "ca"}
+	a, err := newAutomaton(literals)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		text := make([]byte, r.IntN(2*laneBlock))
+		spaces := r.IntN(12)
+		for i := range text {
+			text[i] = "aabbcAB \n"[r.IntN(9)]
+			if i > 0 && white(text[i-1]) && r.IntN(12) < spaces {
+				text[i] = ' '
+			}
+		}
+		var want, got []hit
+		for pos, state := a.next(text, 0, 0); pos >= 0; pos, state = a.next(text, pos, state) {
+			want = append(want, hit{uint32(pos), state})
+		}
+		var l lanes
+		state := uint16(0)
+		for from := 0; from < len(text); from += laneBlock {
+			state = a.read(&l, text, from, min(len(text), from+laneBlock), state)
+			for lane := range laneCount {
+				got = append(got, l.of(lane)...)
+			}
+		}
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(hit{})); diff != "" {
+			t.Fatalf("%q (-one +lanes):\n%s", text, diff)
+		}
 	}
 }
 

@@ -80,8 +80,10 @@ func (b *book) compile() *Set {
 		}
 		s.rules, s.catalogue = append(s.rules, r), append(s.catalogue, d.info(&r))
 	}
-	s.literals, s.uses, s.words = words.literals, words.uses, b.automaton(words)
-	s.cueLiterals, s.cueUses, s.cues = cues.literals, cues.groups, b.automaton(cues)
+	s.literals, s.uses = words.literals, words.uses
+	s.words = b.automaton(words, func(l *literal) bool { return l.plain })
+	s.tight = b.automaton(words, func(l *literal) bool { return l.compact })
+	s.cueLiterals, s.cueUses, s.cues = cues.literals, cues.groups, b.automaton(cues, func(*literal) bool { return true })
 	s.hash = b.hash()
 	s.scans.New = func() any { return newScan(s) }
 	return s
@@ -108,10 +110,13 @@ func (x *index) add(l literal, group uint16) int {
 	return at
 }
 
-func (b *book) automaton(x *index) *automaton {
+// automaton compiles the literals of an index that are of the kind.
+func (b *book) automaton(x *index, of func(*literal) bool) *automaton {
 	texts := make([]string, len(x.literals))
-	for i, l := range x.literals {
-		texts[i] = l.text
+	for i := range x.literals {
+		if l := &x.literals[i]; of(l) {
+			texts[i] = l.text
+		}
 	}
 	a, err := newAutomaton(texts)
 	if err != nil {

@@ -7,6 +7,7 @@ import "bytes"
 type cursor struct {
 	pos    int
 	tokens int32
+	before uint8
 }
 
 const (
@@ -15,22 +16,56 @@ const (
 	compactWord = 5
 )
 
-func (t *cursor) to(b []byte, pos int) int32 {
-	for i := t.pos; i < pos; i++ {
-		c := b[i]
-		switch {
+// The kinds of bytes that the counting of words tells apart.
+const (
+	stepOther uint8 = iota
+	stepWord
+	stepStop  // . ! ?
+	stepBreak // a line break
+	stepSpace
+	stepKinds
+)
+
+var stepOf = func() (k [256]uint8) {
+	for b := range k {
+		switch c := byte(b); {
 		case wordBytes[c]:
-			if i == 0 || !wordBytes[b[i-1]] {
-				t.tokens++
-			}
-		case c == '.' || c == '!' || c == '?' || c == '\n':
-			if i+1 < len(b) && (b[i+1] == '\n' || b[i+1] == ' ' && c != '\n') {
-				t.tokens += sentenceGap
-			}
+			k[b] = stepWord
+		case c == '.' || c == '!' || c == '?':
+			k[b] = stepStop
+		case c == '\n':
+			k[b] = stepBreak
+		case c == ' ':
+			k[b] = stepSpace
 		}
 	}
-	t.pos = max(t.pos, pos)
-	return t.tokens
+	return k
+}()
+
+// steps says what a byte adds to the count, by its kind and the kind of the byte before: a word where it begins, and the
+// gap where white space shows that a stop or a line break ended a sentence.
+var steps = func() (s [64]int32) {
+	for before := range stepKinds {
+		if before != stepWord {
+			s[before<<3|stepWord] = 1
+		}
+	}
+	s[stepStop<<3|stepBreak], s[stepStop<<3|stepSpace], s[stepBreak<<3|stepBreak] = sentenceGap, sentenceGap, sentenceGap
+	return s
+}()
+
+func (t *cursor) to(b []byte, pos int) int32 {
+	if t.pos >= pos {
+		return t.tokens
+	}
+	before, tokens := t.before, t.tokens
+	for _, c := range b[t.pos:pos] {
+		k := stepOf[c]
+		tokens += steps[(before<<3|k)&63]
+		before = k
+	}
+	t.pos, t.tokens, t.before = pos, tokens, before
+	return tokens
 }
 
 // match runs the automaton over the view and the rules over what it finds.
@@ -39,60 +74,81 @@ func (c *scan) match(v *view) {
 		clear(c.progress)
 		c.epoch = 1
 	}
-	var tokens cursor
-	tight := v.name == ViewCompact
 	words := c.set.words
-	for pos, state := words.next(v.bytes, 0, 0); pos >= 0; pos, state = words.next(v.bytes, pos, state) {
-		for _, id := range words.ends(state) {
-			l := &c.set.literals[id]
-			if tight && !l.compact || !tight && !l.plain {
-				continue
-			}
-			start, ok := l.start(v.bytes, pos, tight)
-			if !ok {
-				continue
-			}
-			token := int32(pos / compactWord)
-			if !tight {
-				token = tokens.to(v.bytes, pos)
-			}
-			m := mark{start: start, end: pos, token: token}
-			for _, u := range c.set.uses[id] {
-				c.advance(v, u, m)
+	if v.name == ViewCompact {
+		words = c.set.tight
+	}
+	var tokens cursor
+	state := uint16(0)
+	for from := 0; from < len(v.bytes); from += laneBlock {
+		state = words.read(&c.lanes, v.bytes, from, min(len(v.bytes), from+laneBlock), state)
+		for lane := range laneCount {
+			for _, h := range c.lanes.of(lane) {
+				c.literals(v, words.ends(h.state), int(h.pos), &tokens)
 			}
 		}
 	}
 }
 
-// start returns where the literal that ends at end begins, and whether words end where they must.
+// literals has the rules look at the literals that may end at pos.
+func (c *scan) literals(v *view, ids []uint16, pos int, tokens *cursor) {
+	tight := v.name == ViewCompact
+	for _, id := range ids {
+		start, ok := c.set.literals[id].start(v.bytes, pos, tight)
+		if !ok {
+			continue
+		}
+		token := int32(pos / compactWord)
+		if !tight {
+			token = tokens.to(v.bytes, pos)
+		}
+		m := mark{start: start, end: pos, token: token}
+		for _, u := range c.set.uses[id] {
+			c.advance(v, u, m)
+		}
+	}
+}
+
+// start returns where the literal that may end at end begins, and whether it is there and words end where they must.
 func (l *literal) start(b []byte, end int, tight bool) (int, bool) {
-	start := end - len(l.text)
-	if !tight {
-		if l.right && end < len(b) && word(b[end]) {
-			return 0, false
-		}
-		start = l.begin(b, end)
-		if l.left && start > 0 && word(b[start-1]) {
-			return 0, false
-		}
+	if !tight && l.right && end < len(b) && word(b[end]) {
+		return 0, false
 	}
-	return start, true
-}
-
-// begin walks the literal backwards over b, a space of the literal standing for all white space there.
-func (l *literal) begin(b []byte, end int) int {
 	at := end
 	for i := len(l.text) - 1; i >= 0; i-- {
-		at--
-		if l.text[i] != ' ' {
+		if at--; at < 0 {
+			return 0, false
+		}
+		c := l.text[i]
+		if c != ' ' {
+			if lowerCase[b[at]] != c {
+				return 0, false
+			}
 			continue
+		}
+		if !white(b[at]) {
+			return 0, false
 		}
 		for at > 0 && white(b[at-1]) {
 			at--
 		}
 	}
-	return at
+	if !tight && l.left && at > 0 && word(b[at-1]) {
+		return 0, false
+	}
+	return at, true
 }
+
+// lowerCase folds the case of ASCII.
+var lowerCase = func() (l [256]byte) {
+	for b := range l {
+		l[b] = byte(b)
+		if b >= 'A' && b <= 'Z' {
+			l[b] |= 0x20
+		}
+	}
+	return l
+}()
 
 func white(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 

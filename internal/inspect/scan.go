@@ -64,6 +64,7 @@ type scan struct {
 	tightAnchors        []anchor
 	skeleton, inner     skeleton
 	seams               []seam
+	lanes               lanes
 }
 
 func newScan(s *Set) *scan {

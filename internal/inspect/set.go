@@ -9,10 +9,10 @@ import (
 // value lets nothing through.
 type Set struct {
 	rules []rule
-	// literals and uses are indexed by the ids that words yields.
-	literals []literal
-	uses     [][]use
-	words    *automaton
+	// literals and uses are indexed by the ids that words yields, and tight for the compact view.
+	literals     []literal
+	uses         [][]use
+	words, tight *automaton
 	// cueLiterals and cueUses are indexed by the ids that cues yields: literals that excuse a match.
 	cueLiterals []literal
 	cueUses     [][]uint16
