@@ -74,9 +74,13 @@ func (k *skeleton) write(src []byte) {
 			continue
 		}
 		r, n := utf8.DecodeRune(src[i:])
-		if t := k.plane.of(r); t == hidden {
+		switch t := k.plane.of(r); {
+		case t == hidden:
 			k.hide(src, i, n, r)
-		} else {
+		case t == shaped && latinWord(src, i, i+n):
+			k.anchor(i)
+			k.text = append(k.text, k.plane.capitals[r])
+		default:
 			k.anchor(i)
 			k.fold(src[i:i+n], r, t)
 		}
@@ -108,7 +112,7 @@ func (k *skeleton) fold(raw []byte, r rune, t treatment) {
 		k.text = append(k.text, raw...)
 	case t < utf8.RuneSelf:
 		k.text = append(k.text, byte(t))
-	case t == folded:
+	case t == folded, t == shaped:
 		d := norm.NFKD.Properties(raw).Decomposition()
 		if d == nil {
 			k.part(unicode.ToLower(r))
@@ -124,16 +128,34 @@ func (k *skeleton) fold(raw []byte, r rune, t treatment) {
 // part appends one character of a decomposition. The automaton folds the case of ASCII alone.
 func (k *skeleton) part(r rune) {
 	t := k.plane.of(r)
-	if t == folded {
+	if t == folded || t == shaped {
 		r = unicode.ToLower(r)
 		t = k.plane.of(r)
 	}
 	switch {
-	case t == kept, t == folded:
+	case t == kept, t == folded, t == shaped:
 		k.text = utf8.AppendRune(k.text, r)
 	case t < utf8.RuneSelf:
 		k.text = append(k.text, byte(t))
 	}
+}
+
+// latinReach is how far around a character, in bytes, the letters of its word are looked at.
+const latinReach = 32
+
+// latinWord reports whether an ASCII letter stands in the word around src[from:to].
+func latinWord(src []byte, from, to int) bool {
+	for i := from - 1; i >= max(0, from-latinReach) && word(src[i]); i-- {
+		if letter(src[i]) {
+			return true
+		}
+	}
+	for i := to; i < min(len(src), to+latinReach) && word(src[i]); i++ {
+		if letter(src[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // source returns the original offset that the canonical offset out stands for; for an offset inside the form of

@@ -1,5 +1,7 @@
 package inspect
 
+//go:generate go run ./internal/confusables $CONFUSABLES confusables.go
+
 import (
 	"sync"
 	"unicode"
@@ -8,26 +10,30 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// lookalikes pairs letters of other scripts, small capitals and turned letters with the Latin letter they are read
-// as. The choice follows the Unicode confusables data for letters that words can be spelled with; what NFKD
-// already folds (full width, mathematical, circled letters) is not repeated.
+// lookalikes adds to the generated confusables what a person or a model reads as the ASCII character though the shapes
+// are not the same: small capitals, turned letters, Cyrillic and Greek letters that stand for a shape of their capital,
+// and the punctuation of other scripts. It wins where the two differ.
 var lookalikes = map[byte]string{
-	'a': "аαɑᴀɐ∀", 'b': "ƅЬвʙᏏ", 'c': "сϲᴄɔℂⅽ", 'd': "ԁɗᴅꓒ", 'e': "еєҽεᴇǝ℮", 'f': "ꜰϝɟƒ", 'g': "ɡցɢᵷƃ",
-	'h': "һհʜɥн", 'i': "іιıɩɪᴉⅰӏ", 'j': "јϳᴊɾ", 'k': "кκᴋʞ", 'l': "ʟⅼԼ", 'm': "мᴍɯⅿ", 'n': "ոռɴп",
-	'o': "оοօᴏσ০๐", 'p': "рρᴘϱ", 'q': "ԛզգ", 'r': "гʀɹᴦ", 's': "ѕꜱʂ", 't': "тτᴛʇ", 'u': "υսᴜʋ", 'v': "ѵνᴠʌ",
-	'w': "ѡԝաᴡʍω", 'x': "хχ×ⅹ", 'y': "уүγʏʎ", 'z': "ᴢʐ",
-	'\'': "\u2018\u2019\u201A\u201B\u2032\u02BC\u02B9\uFF07\u00B4\u2039\u203A",
-	'"':  "\u201C\u201D\u201E\u201F\u2033\u00AB\u00BB\u300C\u300D\u300E\u300F\uFF02",
-	'-':  "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uFE63\uFF0D",
-	'/':  "\u2044\u2215\u29F8\u2571",
-	'.':  "\u3002\u2024",
-	'*':  "\u2217\u204E",
-	':':  "\u2236\uA789\u02D0",
-	';':  "\u037E",
-	'|':  "\u2223\u01C0\u2502",
-	'\\': "\u2216\u29F5",
-	'<':  "\u2329\u3008",
-	'>':  "\u232A\u3009",
+	'a': "ᴀɐ∀", 'b': "ЬвʙᏏ", 'c': "ɔ", 'd': "ᴅ", 'e': "εҽᴇǝɘ", 'f': "ꜰɟ", 'g': "ɢᵷƃ",
+	'h': "ʜɥн", 'i': "ɪᴉїℹ", 'j': "ᴊ", 'k': "кκᴋʞ", 'l': "ʟꞁԼ", 'm': "мᴍɯ", 'n': "ɴп",
+	'o': "○◯〇", 'p': "ᴘ", 'q': "զգ", 'r': "ʀɹɾя", 's': "ꜱ", 't': "тτᴛʇ", 'u': "ᴜµμ", 'v': "ʌ",
+	'w': "ʍω", 'x': "×✕✖", 'y': "ʎ", 'z': "ᴢ",
+	'\'': "\u2018\u2019\u201A\u201B\u2032\u02BC\u02B9\u00B4\u2039\u203A",
+	'"':  "\u201C\u201D\u201E\u201F\u2033\u00AB\u00BB\u300C\u300D\u300E\u300F\u301D\u301E\u301F",
+	'-':  "\u2014\u2015\u2E3A\u2E3B\u30A0",
+	'.':  "\u3002\u2024\u0964\u0965\u06D4\u0589\u1362\u2E3C\u00B7\u30FB\u2027\u2022",
+	',':  "\u3001\u060C",
+	';':  "\u037E\u061B",
+	'?':  "\u061F\u055E\u2E2E",
+	'|':  "\u2223\u01C0\u2502\u2758",
+	'/':  "\u2571",
+	'[':  "\u3010\u3014\u3016\u3018\u27E6\u2045",
+	']':  "\u3011\u3015\u3017\u3019\u27E7\u2046",
+	'<':  "\u2329\u3008\u300A\u27E8",
+	'>':  "\u232A\u3009\u300B\u27E9",
+	'%':  "\u066A",
+	'*':  "\u066D\u2731\u203B",
+	'#':  "\u266F",
 }
 
 // treatment says what canonicalisation does with a character: one of the constants, or the ASCII character that
@@ -39,61 +45,107 @@ const (
 	hidden  treatment = 0x80 + iota // draws nothing: stripped, and noted
 	dropped                         // a combining mark
 	folded                          // decomposed or in upper case
+	shaped                          // a capital whose shape is another letter's than that of its small form
 )
 
 // maxDecomposition is the longest decomposition that is written out, in bytes. Longer ones are whole phrases of
 // Arabic or Japanese in one character, and no literal needs them; without them a text grows four times at most.
 const maxDecomposition = 12
 
-// plane is the treatment of each character of the basic multilingual plane, so that a look-up is one load.
-type plane [1 << 16]treatment
+// planeSize is how many characters a plane knows: the basic and the first supplementary one of Unicode.
+const planeSize = 1 << 17
+
+// plane is the treatment of each character, so that a look-up is one load.
+type plane struct {
+	treatments [planeSize]treatment
+	// capitals is the letter that a shaped capital is read as among Latin letters.
+	capitals map[rune]byte
+}
 
 // basicPlane computes the plane once; only programs that load rules pay for it.
 var basicPlane = sync.OnceValue(func() *plane {
-	var p plane
-	for r := rune(utf8.RuneSelf); r < 1<<16; r++ {
-		p[r] = treat(r)
-	}
-	for latin, others := range lookalikes {
-		for _, r := range others {
-			p[r] = treatment(latin)
+	p := &plane{capitals: map[rune]byte{}}
+	// Later tables win over earlier ones.
+	p.fill(' ', unicode.P, unicode.S)
+	p.fill(kept, unicode.Sc)
+	p.decompositions()
+	p.fill(folded, unicode.Lu)
+	p.fill(dropped, unicode.Mn, unicode.Me)
+	p.fill(hidden, unicode.Cc, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+	p.fill(' ', unicode.Zs, unicode.Zl, unicode.Zp)
+	p.treatments['\u0085'], p.treatments[utf8.RuneError] = ' ', kept
+	p.digits()
+	for _, table := range []map[byte]string{confusables, lookalikes} {
+		for latin, others := range table {
+			for _, r := range others {
+				p.treatments[r] = treatment(latin)
+			}
 		}
 	}
-	return &p
+	for latin, others := range confusableCapitals {
+		for _, r := range others {
+			if p.of(unicode.ToLower(r)) != treatment(latin) {
+				p.treatments[r] = shaped
+				p.capitals[r] = latin
+			}
+		}
+	}
+	for r := rune(0); r < 26; r++ {
+		latin := treatment('a' + r)
+		p.treatments[0x1F150+r], p.treatments[0x1F170+r] = latin, latin // white on black circles and squares
+		p.treatments[0x1F1E6+r] = latin                                 // regional indicators
+	}
+	return p
 })
 
-func (p *plane) of(r rune) treatment {
-	if r < 1<<16 {
-		return p[r]
+// ranges calls visit for each character of the table beyond ASCII that a plane knows, with the start of its range.
+func ranges(table *unicode.RangeTable, visit func(r, first rune)) {
+	for _, t := range table.R16 {
+		for r := rune(t.Lo); r <= rune(t.Hi); r += rune(t.Stride) {
+			if r >= utf8.RuneSelf {
+				visit(r, rune(t.Lo))
+			}
+		}
 	}
-	switch {
-	case r >= 0x1F150 && r <= 0x1F169: // white on black circles
-		return treatment('a' + r - 0x1F150)
-	case r >= 0x1F170 && r <= 0x1F189: // white on black squares
-		return treatment('a' + r - 0x1F170)
-	case r >= 0x1F1E6 && r <= 0x1F1FF: // regional indicators
-		return treatment('a' + r - 0x1F1E6)
-	case r >= 0x1F300 && r <= 0x1FAFF, r >= 0x20000 && r <= 0x2FA1F: // pictures and ideographs
-		return kept
+	for _, t := range table.R32 {
+		for r := rune(t.Lo); r <= min(rune(t.Hi), planeSize-1); r += rune(t.Stride) {
+			visit(r, rune(t.Lo))
+		}
 	}
-	return treat(r)
 }
 
-// treat works out the treatment of one character from the Unicode tables.
-func treat(r rune) treatment {
+// fill gives the characters of the tables one treatment. Signs that end a word without being read, such as an arrow, a
+// bullet or a picture, are spaces; amounts of money are read.
+func (p *plane) fill(t treatment, tables ...*unicode.RangeTable) {
+	for _, table := range tables {
+		ranges(table, func(r, _ rune) { p.treatments[r] = t })
+	}
+}
+
+func (p *plane) decompositions() {
+	var encoded [utf8.UTFMax]byte
+	for r := rune(utf8.RuneSelf); r < planeSize; r++ {
+		n := utf8.EncodeRune(encoded[:], r)
+		if d := norm.NFKD.Properties(encoded[:n]).Decomposition(); d != nil {
+			p.treatments[r] = kept
+			if len(d) <= maxDecomposition {
+				p.treatments[r] = folded
+			}
+		}
+	}
+}
+
+// digits gives the decimal digits of all scripts their values. They stand in tens, from zero to nine.
+func (p *plane) digits() {
+	ranges(unicode.Nd, func(r, first rune) { p.treatments[r] = treatment('0' + (r-first)%10) })
+}
+
+func (p *plane) of(r rune) treatment {
 	switch {
-	case r < utf8.RuneSelf, r == utf8.RuneError:
-		return kept
-	case r == '\u0085', r == '\u2028', r == '\u2029', unicode.Is(unicode.Zs, r):
-		return ' '
-	case r < 0xA0, unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
+	case r < planeSize:
+		return p.treatments[r]
+	case r >= 0xE0000 && r < 0xE1000: // tags and variation selectors
 		return hidden
-	case unicode.In(r, unicode.Mn, unicode.Me):
-		return dropped
 	}
-	d := norm.NFKD.PropertiesString(string(r)).Decomposition()
-	if unicode.IsUpper(r) || d != nil && len(d) <= maxDecomposition {
-		return folded
-	}
-	return kept
+	return kept // ideographs and what nobody assigned
 }
