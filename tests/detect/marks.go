@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"ringfence.dev/ringfence/tests/detect/evasion"
+)
+
+// The marks that the repository's own sets are held to.
+const (
+	maxBlocked = 0.003
+	maxFlagged = 0.01
+	// maxLost and maxRaised are how many points of recall a transform may cost, and how many of false alarms it may
+	// add.
+	maxLost   = 0.03
+	maxRaised = 0.01
+	// maxKept is how many of the attacks that a control turns benign may be stopped still.
+	maxKept = 0.05
+)
+
+// leastRecall is the recall that attacks of a class are found with; leastRecallElse is that of all other classes.
+var leastRecall = map[string]float64{
+	"sql-injection":        0.99,
+	"command-injection":    0.95,
+	"path-traversal":       0.95,
+	"secret":               0.95,
+	"field":                0.95,
+	"exfiltration":         0.90,
+	"prompt-injection":     0.90,
+	"prompt-leak":          0.90,
+	"privilege-escalation": 0.85,
+}
+
+const leastRecallElse = 0.85
+
+func leastRecallOf(row string) float64 {
+	class, _, _ := strings.Cut(row, ",")
+	if least, ok := leastRecall[class]; ok {
+		return least
+	}
+	return leastRecallElse
+}
+
+// failures returns which marks are missed, each as a sentence.
+func (m *measurement) failures() []string {
+	var all []string
+	miss := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if v := m.Total.Blocked.value(); v > maxBlocked {
+		miss("%.2f %% of the benign texts are blocked; %.1f %% may be", 100*v, 100*maxBlocked)
+	}
+	if v := m.Total.Flagged.value(); v > maxFlagged {
+		miss("%.2f %% of the benign texts are flagged; %.1f %% may be", 100*v, 100*maxFlagged)
+	}
+	for i := range m.Classes {
+		c := &m.Classes[i]
+		if r := c.recall(); r.Of > 0 && r.value() < leastRecallOf(c.Name) {
+			miss("recall of %s is %.1f %%; %.0f %% are wanted", c.Name, 100*r.value(), 100*leastRecallOf(c.Name))
+		}
+	}
+	for _, l := range m.Evasion {
+		all = append(all, l.failures()...)
+	}
+	return all
+}
+
+// failures returns which marks of evasion are missed.
+func (l loss) failures() []string {
+	var all []string
+	switch {
+	case l.Control:
+		if kept := (rate{l.Lost.Of, l.Lost.Of - l.Lost.Count}).value(); kept > maxKept {
+			all = append(all, fmt.Sprintf("%.1f %% of the attacks that %s makes harmless are stopped still; %.0f %% may be", 100*kept, l.Name, 100*maxKept))
+		}
+		return all
+	case l.Lost.value() > maxLost:
+		all = append(all, fmt.Sprintf("%s hides %.1f %% of the attacks; %.0f %% may be hidden", l.Name, 100*l.Lost.value(), 100*maxLost))
+	}
+	if !l.Hides && l.Raised.value() > maxRaised {
+		all = append(all, fmt.Sprintf("%s has %.1f %% of the benign texts stopped; %.0f %% may be", l.Name, 100*l.Raised.value(), 100*maxRaised))
+	}
+	return all
+}
+
+// loss is what one transform does.
+type loss struct {
+	Name string `json:"name"`
+	// Lost are the attacks, found as they are, that are not found when transformed; for a control, that is what is
+	// wanted. Texts that the transform leaves alone do not count.
+	Lost rate `json:"lost"`
+	// Raised are the benign texts, let through as they are, that are stopped when transformed.
+	Raised  rate `json:"raised"`
+	Hides   bool `json:"hides,omitempty"`
+	Control bool `json:"control,omitempty"`
+	// lines name the first attacks that were lost, or kept by a control, and the first benign texts that were stopped.
+	lines []string
+}
+
+// maxLines is how many texts a loss names.
+const maxLines = 20
+
+// lose measures one transform on all samples that it means.
+func lose(f filter, samples []sample, t evasion.Transform) loss {
+	l := loss{Name: t.Name, Hides: t.Hides, Control: t.Control}
+	for i := range samples {
+		s := &samples[i]
+		if s.key || t.Control && !s.attack || s.attack && !t.Keeps(s.class, s.text) {
+			continue
+		}
+		if before, _ := f.verdict(s.texts(), s.direction); stops(before) != s.attack {
+			continue
+		}
+		parts := t.Apply(s.text, uint64(s.line))
+		if len(parts) == 0 || len(parts) == 1 && parts[0] == s.text {
+			continue
+		}
+		after, found := f.verdict(s.parts(parts), s.direction)
+		wrong := stops(after) != s.attack
+		if s.attack {
+			l.Lost.add(wrong)
+		} else {
+			l.Raised.add(wrong)
+		}
+		if wrong != t.Control && len(l.lines) < maxLines {
+			l.lines = append(l.lines, fmt.Sprintf("%s:%d %s %v %q", s.set, s.line, after, firedBy(found), begins(strings.Join(parts, " ‖ "))))
+		}
+	}
+	return l
+}
