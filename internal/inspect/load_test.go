@@ -61,7 +61,7 @@ func TestLoadRefuses(t *testing.T) {
 		},
 		{
 			"unknown-places", rule("    any: [one]\n    kinds: [text, k]\n    keys: never\n" + rest),
-			[]string{`r.yaml:5: kind "k" is none of bytes, callback, free, id, name, secret, text, url`, `keys "never" is none of only, with, without`},
+			[]string{`r.yaml:5: kind "k" is none of bytes, callback, free, id, media, name, secret, text, url`, `keys "never" is none of only, with, without`},
 		},
 		{
 			"unknown-place-of-an-example", rule("    any: [one]\n    severity: low\n    action: flag\n    tests: {hits: [{text: one, kind: k, at: 1}], misses: [{key: true}]}\n"),

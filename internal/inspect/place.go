@@ -11,21 +11,20 @@ var textKinds = func() map[string]a2a.Kind {
 	return byName
 }()
 
-// places is the set of places in which a rule looks: one bit for each direction, kind of text, and whether it is the
-// name of a member of an object.
-type places uint64
+// places is the set of places in which a rule looks: for each direction, one bit for each kind of text and whether it is
+// the name of a member of an object.
+type places [Card + 1]uint32
 
 // The bits of a place: the direction is above the kind, and the lowest bit says that the text is a key.
 const (
 	placeKey       = 1
 	placeKind      = 1
-	placeDirection = 4
-	placesOfSide   = 1 << placeDirection
+	placeDirection = 5
 )
 
 // place returns the number of the place of a text of a direction.
 func place(d Direction, t *a2a.Text) uint8 {
-	p := uint8(d&3)<<placeDirection | uint8(t.Kind&7)<<placeKind
+	p := uint8(d&3)<<placeDirection | uint8(t.Kind&15)<<placeKind
 	if t.Key {
 		p |= placeKey
 	}
@@ -33,16 +32,16 @@ func place(d Direction, t *a2a.Text) uint8 {
 }
 
 // of reports whether the place is in the set.
-func (s places) of(place uint8) bool { return s>>(place&63)&1 != 0 }
+func (s *places) of(place uint8) bool {
+	return s[place>>placeDirection&3]>>(place&(1<<placeDirection-1))&1 != 0
+}
 
 // speaks reports whether the set has any place of the direction.
-func (s places) speaks(d Direction) bool {
-	return s>>(uint8(d&3)<<placeDirection)&(1<<placesOfSide-1) != 0
-}
+func (s *places) speaks(d Direction) bool { return s[d&3] != 0 }
 
 // places checks in which directions and kinds of texts, and in keys or not, a rule looks.
 func (b *book) places(d draft) places {
-	sides, kinds := uint8(1<<DirectionUnknown), uint8(0)
+	sides, kinds := uint8(1<<DirectionUnknown), uint16(0)
 	for _, t := range d.directions {
 		side, ok := directions[t.text]
 		if !ok {
@@ -78,18 +77,19 @@ func (b *book) keys(d draft) bool {
 	return false
 }
 
-func spread(sides, kinds uint8, values, keys bool) places {
+func spread(sides uint8, kinds uint16, values, keys bool) places {
 	var s places
 	for side := DirectionUnknown; side <= Card; side++ {
 		for kind := a2a.KindFree; kind <= a2a.KindID; kind++ {
-			if sides>>side&1&(kinds>>kind&1) == 0 {
+			if sides>>side&1 == 0 || kinds>>kind&1 == 0 {
 				continue
 			}
+			bit := place(side, &a2a.Text{Kind: kind}) & (1<<placeDirection - 1)
 			if values {
-				s |= 1 << place(side, &a2a.Text{Kind: kind})
+				s[side] |= 1 << bit
 			}
 			if keys {
-				s |= 1 << place(side, &a2a.Text{Kind: kind, Key: true})
+				s[side] |= 1 << (bit | placeKey)
 			}
 		}
 	}
