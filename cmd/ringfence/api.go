@@ -54,6 +54,7 @@ type registryParts struct {
 	Logger    *slog.Logger
 	Cards     cards.Policy
 	Metrics   *cardMetrics
+	Content   cardContent
 }
 
 func newRegistry(p registryParts) (*registry.Registry, error) {
@@ -79,6 +80,7 @@ func newRegistry(p registryParts) (*registry.Registry, error) {
 		Fetch:    registry.NewFetcher(registry.FetchConfig{AllowedNetworks: p.Config.Registry.Networks()}),
 		Defaults: registry.Defaults{Capabilities: p.Config.Registry.Capabilities},
 
+		Content:         p.Content.refuses,
 		Cards:           p.Cards,
 		CardsObserved:   p.Metrics.observe,
 		AllowedNetworks: p.Config.Registry.Networks(),

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"time"
 
 	"go.uber.org/fx"
@@ -19,6 +18,7 @@ import (
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/held"
 	"ringfence.dev/ringfence/internal/inspect"
+	"ringfence.dev/ringfence/internal/inspect/ruledir"
 	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/lineage"
 	"ringfence.dev/ringfence/internal/nonce"
@@ -26,26 +26,6 @@ import (
 	"ringfence.dev/ringfence/internal/token"
 	"ringfence.dev/ringfence/internal/trust"
 )
-
-// contentRules compiles the shipped rules and the operator's.
-func contentRules(c config.Content) (*inspect.Set, error) {
-	if c.RulesDir == "" {
-		return inspect.Load(inspect.Builtin())
-	}
-	rules, err := inspect.Load(inspect.Builtin(), os.DirFS(c.RulesDir))
-	if err != nil {
-		return nil, fmt.Errorf("reading content.rulesDir %s: %w", c.RulesDir, err)
-	}
-	return rules, nil
-}
-
-func newContentRules(c config.Config) (*inspect.Set, error) {
-	rules, err := contentRules(c.Content)
-	if err != nil {
-		return nil, fmt.Errorf("loading content rules: %w", err)
-	}
-	return rules, nil
-}
 
 // governorParts are what decisions are made with.
 type governorParts struct {
@@ -63,11 +43,14 @@ type governorParts struct {
 	Documents *did.Documents
 	Trust     *trust.Ledger
 	Lineage   *lineage.Ledger
-	Rules     *inspect.Set
-	Budgets   *budget.Meter
-	Approvals *approval.Ledger
-	Shelf     *held.Shelf
-	Listeners *listeners
+	Rules     *ruledir.Rules
+	Content   *contentMetrics
+
+	Treatments inspect.Treatments
+	Budgets    *budget.Meter
+	Approvals  *approval.Ledger
+	Shelf      *held.Shelf
+	Listeners  *listeners
 }
 
 func newGovernor(p governorParts) (*governance.Governor, error) {
@@ -75,6 +58,7 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 	if err != nil {
 		return nil, err
 	}
+	operator.Treatments = p.Treatments
 	return governance.New(governance.Config{
 		Mesh:    p.Mesh,
 		Policy:  operator,
@@ -100,6 +84,7 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 		Record: func(record audit.Record) {
 			p.Trail.Record(record)
 			p.Decisions.count(record)
+			p.Content.count(record)
 		},
 	}), nil
 }
@@ -138,11 +123,6 @@ func operatorPolicy(c config.Config, l *listeners) (governance.Policy, error) {
 	}
 	policy.Required, err = requiredRings(c.Rings)
 	return policy, err
-}
-
-// contentModes are the names that the configuration has for what rules do. A name that is not among them enforces.
-var contentModes = map[string]governance.ContentMode{
-	"enforce": governance.ContentEnforce, "flag": governance.ContentFlag, "off": governance.ContentOff,
 }
 
 func requiredRings(c config.Rings) (rings governance.Rings, err error) {

@@ -18,7 +18,7 @@ import (
 	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/config"
-	"ringfence.dev/ringfence/internal/inspect"
+	"ringfence.dev/ringfence/internal/inspect/ruledir"
 	"ringfence.dev/ringfence/internal/policy"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/internal/rulebook"
@@ -64,7 +64,7 @@ type bookParts struct {
 	Agents    *registry.Registry
 	Review    *reviewer
 	Approvers *approval.Approvers
-	Rules     *inspect.Set
+	Rules     *ruledir.Rules
 	Logger    *slog.Logger
 }
 
@@ -80,7 +80,7 @@ func newRulebook(p bookParts) (*rulebook.Book, error) {
 		Agents: func() policy.Agents { return agentsOf(p.Agents.Snapshot()) },
 		Now:    time.Now, Logger: p.Logger, Changed: p.Review.ask,
 		Doubts: func(set *policy.Set) []policy.Problem {
-			return slices.Concat(boundless(set), unfound(set, p.Rules.Classes()), unanswerable(set, p.Approvers))
+			return slices.Concat(boundless(set), unfound(set, p.Rules.Set().Classes()), unanswerable(set, p.Approvers))
 		},
 	})
 	if err != nil {

@@ -71,7 +71,7 @@ func (f *scanFlags) run(cmd *cobra.Command, args []string) error {
 }
 
 func (f *scanFlags) side() (scanSide, error) {
-	direction, ok := parseDirection(f.kind)
+	direction, ok := inspect.ParseDirection(f.kind)
 	if !ok {
 		return scanSide{}, fmt.Errorf("--kind is request, response or card: %w", errUsage)
 	}

@@ -29,26 +29,17 @@ func newScanJudge(content config.Content, dirs []string) (scanJudge, error) {
 	if err != nil {
 		return scanJudge{}, err
 	}
-	return scanJudge{rules, contentTreatments(content)}, nil
+	treatments, err := contentTreatments(content, rules)
+	if err != nil {
+		return scanJudge{}, err
+	}
+	return scanJudge{rules, treatments}, nil
 }
-
-// contentTreatments returns what becomes of messages for findings in them.
-func contentTreatments(config.Content) inspect.Treatments { return inspect.DefaultTreatments() }
 
 // scanSide says on which side of a call a text stands, and in which ring its sender acts.
 type scanSide struct {
 	direction inspect.Direction
 	ring      agent.Ring
-}
-
-// parseDirection returns the direction that the name stands for.
-func parseDirection(name string) (inspect.Direction, bool) {
-	for _, d := range []inspect.Direction{inspect.Request, inspect.Response, inspect.Card} {
-		if d.String() == name {
-			return d, true
-		}
-	}
-	return inspect.DirectionUnknown, false
 }
 
 // judged is what becomes of a message and why. The texts of the findings are those that were judged.

@@ -152,7 +152,7 @@ func (s *lineScan) answer(long bool) {
 // side returns what the line says of its side, and the other for what it does not say.
 func (l *scanLine) side(other scanSide) (scanSide, error) {
 	if l.Kind != "" {
-		d, ok := parseDirection(l.Kind)
+		d, ok := inspect.ParseDirection(l.Kind)
 		if !ok {
 			return other, errLineKind
 		}

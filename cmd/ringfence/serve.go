@@ -94,7 +94,7 @@ func modules(c config.Config, m mode, ready string, envoyBinary string) fx.Optio
 		fx.Provide(
 			newLogger, newMetrics, newDataDir, newListeners, newStore, newRegistry, newTrail, newDecisionMetrics,
 			newTasks, newCallbacks, newGovernor,
-			newContentRules, newRulebook, newBudgets, newApprovers, newApprovals, newShelf,
+			newContentMetrics, newContentRules, newTreatments, newCardContent, newRulebook, newBudgets, newApprovers, newApprovals, newShelf,
 			newReviewer, newBoard, newGates, newTrust, newMesh, newDocuments, newTokens, newGuard, newLineage,
 			newGRPCServer, newXDSSettings, xds.SystemClock, newGateway, newToken, newInspection, newAPI,
 			newCardPolicy, newCardMetrics, newCardIssuer, newExtendedCards,

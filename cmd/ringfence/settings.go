@@ -61,7 +61,7 @@ func (f *settingsFlags) load(cmd *cobra.Command) (config.Config, error) {
 
 // compile reads the rules and keys that the configuration leads to, and reports every problem.
 func compile(c config.Config) error {
-	_, rules := contentRules(c.Content)
+	rules := checkContent(c.Content)
 	_, cards := newCardPolicy(c)
 	var key error
 	if c.Cards.KeyFile != "" {

@@ -54,6 +54,8 @@ type Record struct {
 	Reason string `json:"reason,omitempty"`
 	// Evidence names what the factor saw, such as rule ids.
 	Evidence []string `json:"evidence,omitempty"`
+	// Findings are what content rules found, at most 64, and what became of each.
+	Findings []Finding `json:"findings,omitempty"`
 	// Micros is Took in microseconds, for readers of the record.
 	Micros int64 `json:"tookMicros"`
 }
@@ -78,6 +80,24 @@ type Shadow struct {
 	Kind   string `json:"kind,omitempty"`
 	Party  string `json:"party"`
 	Reason string `json:"reason"`
+}
+
+// Finding is one place where a content rule holds. What stands there is not recorded.
+type Finding struct {
+	Rule     string `json:"rule"`
+	Class    string `json:"class"`
+	Severity string `json:"severity"`
+	// Action is block, redact or flag.
+	Action string `json:"action"`
+	// Direction is request, response or card: whose words they are.
+	Direction string `json:"direction"`
+	// View is the reading of the text in which the rule holds, such as text or base64.
+	View string `json:"view"`
+	// Place is the JSON Pointer of the text in its body; empty for one elsewhere, and in bodies that are no JSON.
+	Place string `json:"place,omitempty"`
+	// Start and End are byte offsets in the text, unescaped.
+	Start int `json:"start"`
+	End   int `json:"end"`
 }
 
 // Authority is with what rights a caller acted.

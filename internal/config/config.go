@@ -131,16 +131,6 @@ type Store struct {
 	Stale time.Duration `yaml:"stale"`
 }
 
-// Content is what content rules do.
-type Content struct {
-	// Mode is enforce, which lets blocking rules deny, or flag, which only records findings.
-	Mode string `yaml:"mode"`
-	// Answers is what they do in answers: enforce, flag, or off, which does not look.
-	Answers string `yaml:"answers"`
-	// RulesDir adds rule files to the shipped set; a rule with the id of a shipped one replaces it.
-	RulesDir string `yaml:"rulesDir"`
-}
-
 // Tasks is how the mesh remembers who started which task.
 type Tasks struct {
 	// Unknown is what becomes of a request about a task that nobody is known to have started: agent leaves it to the agent, deny denies it.

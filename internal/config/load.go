@@ -47,7 +47,7 @@ func Default() Config {
 		Delegation: Delegation{Missing: "lenient", Linger: 30 * time.Minute, Links: 100_000, Share: "auto"},
 		Policies:   defaultPolicies(),
 		Approvals:  defaultApprovals(),
-		Content:    Content{Mode: "enforce", Answers: "flag"},
+		Content:    defaultContent(),
 		Tasks:      Tasks{Unknown: "agent", Contexts: "shared", Memory: 100_000, Retention: 30 * 24 * time.Hour, Finished: 24 * time.Hour, Durability: "memory"},
 		Push:       Push{Schemes: []string{"https"}},
 		Limits: Limits{

@@ -16,11 +16,7 @@ type answerStage struct {
 
 func (s answerStage) Judge(_ context.Context, x *Exchange) Verdict {
 	var problem *a2a.Problem
-	if x.Reply.framed(x.Binding) {
-		x.Answer, problem = a2a.ParseGRPCAnswer(x.Below, x.Unit, s.limits)
-	} else {
-		x.Answer, problem = a2a.ParseAnswer(x.Binding, x.Operation.Method, x.Unit, s.limits)
-	}
+	x.Answer, problem = x.parseAnswer(x.Unit, s.limits)
 	switch {
 	case problem == nil:
 		return allow()
@@ -29,6 +25,13 @@ func (s answerStage) Judge(_ context.Context, x *Exchange) Verdict {
 		return allow()
 	}
 	return unreadableAnswer(problem)
+}
+
+func (x *Exchange) parseAnswer(body []byte, limits a2a.Limits) (a2a.Answer, *a2a.Problem) {
+	if x.Reply.framed(x.Binding) {
+		return a2a.ParseGRPCAnswer(x.Below, body, limits)
+	}
+	return a2a.ParseAnswer(x.Binding, x.Operation.Method, body, limits)
 }
 
 // unreadableAnswer refuses what cannot be taken apart. The sentences of the parsers repeat nothing of what they refuse.

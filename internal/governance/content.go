@@ -2,16 +2,17 @@ package governance
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/inspect"
 )
 
-// ContentMode says what a finding does. The zero value blocks.
+// ContentMode says what a finding does. The zero value treats it as the content rules and their treatments say.
 type ContentMode uint8
 
-// The modes: ContentEnforce lets blocking rules deny, ContentFlag only records, ContentOff does not look.
+// The modes: ContentEnforce lets findings block and redact, ContentFlag only records them, ContentOff does not look.
 const (
 	ContentEnforce ContentMode = iota
 	ContentFlag
@@ -25,60 +26,171 @@ type Scanner interface {
 
 // contentStage holds what is said against the content rules.
 type contentStage struct {
-	scanner Scanner
-	mode    ContentMode
+	inspection
+	mode ContentMode
 }
 
 func (s contentStage) Judge(_ context.Context, x *Exchange) Verdict {
-	return judgeContent(x, s.scanner, s.mode, x.Operation.Texts, inspect.Request)
+	r := reading{
+		texts: x.Operation.Texts, body: x.Request.Body, direction: inspect.Request, ring: x.Authority.Ring, mode: s.mode,
+		thresholds: len(x.Policy.Thresholds) > 0,
+	}
+	v, cuts := s.judge(x, r)
+	if v.Decision != Allow || len(cuts) == 0 {
+		return v
+	}
+	values, ok := s.redacted(r, cuts)
+	if !ok || !x.redact(values) {
+		return unredactable(v, cuts)
+	}
+	return v
+}
+
+// redact has the request go on with new values in the places of some of its texts. No signature of its sender is under it
+// then.
+func (x *Exchange) redact(values map[int]string) bool {
+	if x.Replaces == ReplacesNothing {
+		return false
+	}
+	redacted, err := a2a.RedactRequest(x.Operation, x.Request.Method, x.below(), x.Request.Body, values)
+	if err != nil {
+		return false
+	}
+	before := x.Sent
+	x.send(redacted)
+	if before != nil {
+		x.Sent.ContentType, x.Sent.Extensions = before.ContentType, before.Extensions
+	}
+	return true
 }
 
 // answeredContentStage holds what the agent said against the content rules. The history of a task repeats what its user
-// said, which is no attack by the agent.
+// said: that is no attack by the agent, and is held against what users may say. Where it is more than that, it is taken
+// out, since nobody but the agent says that a user said it.
 type answeredContentStage struct {
-	scanner Scanner
-	mode    ContentMode
+	inspection
+	// mode is that of what agents say, echo that of what users say.
+	mode, echo ContentMode
+	limits     a2a.Limits
 }
 
 func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if s.mode == ContentOff && len(x.Policy.Thresholds) == 0 {
 		return allow()
 	}
-	texts := x.Answer.Texts
-	if slices.ContainsFunc(texts, saidByUser) {
-		texts = slices.DeleteFunc(slices.Clone(texts), saidByUser)
+	body, answer, ok := x.outgoing(s.limits)
+	if !ok {
+		return Verdict{}
 	}
-	return judgeContent(x, s.scanner, s.mode, texts, inspect.Response)
+	callee, _ := x.Mesh.Standing(x.Callee, x.Moment)
+	said := reading{body: body, direction: inspect.Response, ring: callee.Ring, mode: s.mode, thresholds: len(x.Policy.Thresholds) > 0}
+	if answer.Kind == a2a.AnswerCard {
+		said.direction = inspect.Card
+	}
+	repeated := reading{body: body, direction: inspect.Request, ring: x.Authority.Ring, mode: s.echo, echo: true}
+	said.texts, repeated.texts = apart(answer.Texts)
+	pieces := x.strands.pieces(&answer)
+
+	v, cuts := s.judgePieces(x, said, pieces)
+	if v.Decision != Allow {
+		return v
+	}
+	w, echoes := s.judge(x, repeated)
+	v.Evidence = append(v.Evidence, w.Evidence...)
+	values, ok := s.redacted(said, cuts)
+	if !ok {
+		return unredactable(v, cuts)
+	}
+	for _, p := range pieces {
+		p.add(replaced(said.texts, values))
+	}
+	echoed, ok := s.redacted(repeated, echoes)
+	if !ok {
+		return unrepeatable(v)
+	}
+	maps.Copy(values, echoed)
+	switch {
+	case len(values) == 0 || x.redactAnswer(body, answer, values):
+		return v
+	case len(cuts) > 0:
+		return unredactable(v, cuts)
+	}
+	return unrepeatable(v)
+}
+
+// judgePieces judges what an agent says, and with each piece of a strand what the agent has said in that before.
+func (s answeredContentStage) judgePieces(x *Exchange, said reading, pieces []piece) (Verdict, []inspect.Finding) {
+	if len(pieces) == 1 {
+		said.prior = pieces[0].end
+		return s.judge(x, said)
+	}
+	v, cuts := s.judge(x, said)
+	for _, p := range pieces {
+		if p.end == "" {
+			continue
+		}
+		together := said
+		together.texts, together.prior = p.of(said.texts), p.end
+		w, more := s.judge(x, together)
+		evidence := append(v.Evidence, w.Evidence...)
+		v, cuts = v.Meet(w), append(cuts, more...)
+		v.Evidence = evidence
+	}
+	return v, cuts
+}
+
+// unrepeatable refuses an answer for what it says its caller has said. The agent is not held to that.
+func unrepeatable(v Verdict) Verdict {
+	w := deny(Forbidden, GatewaySide, "answer-unredactable", "the answer repeats content that is not let through, where it cannot be taken out")
+	w.Evidence = v.Evidence
+	return w
+}
+
+// apart returns the texts twice, each at its place: as what the agent said, and as what its user said. What is not of the
+// one or the other is empty there; without anything that the user said, the second is nil.
+func apart(texts []a2a.Text) (said, repeated []a2a.Text) {
+	if !slices.ContainsFunc(texts, saidByUser) {
+		return texts, nil
+	}
+	said, repeated = slices.Clone(texts), slices.Clone(texts)
+	for i := range texts {
+		if saidByUser(texts[i]) {
+			said[i].Value = ""
+		} else {
+			repeated[i].Value = ""
+		}
+	}
+	return said, repeated
 }
 
 func saidByUser(t a2a.Text) bool { return t.Author == a2a.AuthorUser }
 
-// judgeContent holds texts against the rules, and what they find against the thresholds that policies set: these count
-// whatever the mode is.
-func judgeContent(x *Exchange, scanner Scanner, mode ContentMode, texts []a2a.Text, direction inspect.Direction) Verdict {
-	verdict := allow()
-	if len(texts) == 0 || mode == ContentOff && len(x.Policy.Thresholds) == 0 {
-		return verdict
+// outgoing returns what goes to the caller in the place of the unit that is judged, and what it says: other stages may have
+// taken something out of it, and put other names into it.
+func (x *Exchange) outgoing(limits a2a.Limits) ([]byte, a2a.Answer, bool) {
+	body := x.Unit
+	switch {
+	case x.Renamed != nil:
+		body = x.Renamed
+	case x.Rewritten != nil:
+		body = x.Rewritten
+	default:
+		return body, x.Answer, true
 	}
-	if scanner == nil {
-		return Verdict{}
+	answer, problem := x.parseAnswer(body, limits)
+	return body, answer, problem == nil
+}
+
+// redactAnswer has the answer go on with new values in the places of some of its texts.
+func (x *Exchange) redactAnswer(body []byte, a a2a.Answer, values map[int]string) bool {
+	if len(a.Texts) == 1 && a.Texts[0].End == 0 && a.Texts[0].Value == string(body) {
+		x.Redacted = []byte(values[0]) // a page, which is one text as a whole
+		return true
 	}
-	worst, written := inspect.Low, allow()
-	var evidence []string
-	for _, finding := range scanner.Scan(texts, inspect.Options{Direction: direction}) {
-		if finding.Action == inspect.Block && mode == ContentEnforce {
-			verdict = verdict.Meet(deny(Forbidden, GatewaySide, "content-"+finding.Class, "the message holds content that is not let through"))
-			worst = max(worst, finding.Severity)
-			verdict.Severity = worst.String()
-		}
-		evidence = append(evidence, finding.Rule)
-		if by := x.meets(finding, direction); by.Decision != Allow {
-			evidence = append(evidence, by.Evidence...)
-			written = written.Meet(by)
-		}
+	redacted, _, err := a2a.RedactAnswer(x.Operation, a, body, values)
+	if err != nil {
+		return false
 	}
-	// What the mesh itself blocks weighs on the sender's trust, so it is told first.
-	verdict = verdict.Meet(written)
-	verdict.Evidence = evidence
-	return verdict
+	x.Redacted = redacted
+	return true
 }

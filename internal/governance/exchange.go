@@ -9,6 +9,7 @@ import (
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/approval"
+	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/budget"
 	"ringfence.dev/ringfence/internal/identity"
@@ -125,8 +126,13 @@ type Exchange struct {
 	Unit      []byte
 	Answer    a2a.Answer
 	Rewritten []byte
-	// Renamed takes the place of both: the same with the names that the caller knows.
-	Renamed []byte
+	// Renamed takes the place of both: the same with the names that the caller knows. Redacted takes the place of all: the
+	// same without what may not pass.
+	Renamed, Redacted []byte
+	// strands are what the agent has said so far in a stream; nil for other answers.
+	strands *strands
+	// findings are what content rules have found in the request or, once it is relayed, in the answer.
+	findings []audit.Finding
 	// learned are the tasks that the answer has started so far.
 	learned []string
 

@@ -8,6 +8,7 @@ import (
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/inspect"
 	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/policy"
 )
@@ -67,7 +68,7 @@ func pipeline(c Config) []step {
 		{"policy", onBody | onReview | onServing, policyStage{at: p.Parties}},
 		{"task", onBody, taskStage{ledger: c.Tasks, unknown: p.UnknownTasks, contexts: p.Contexts}},
 		{"callback", onBody, callbackStage{callbacks: c.Callbacks}},
-		{"content", onBody, contentStage{scanner: c.Scanner, mode: p.Content}},
+		{"content", onBody, contentStage{inspection: c.inspection(), mode: p.Content}},
 		{"budget", onBody, budgetStage{budgets: c.Budgets}},
 		{"approval", onBody, approvalStage{approvals: c.Approvals, shelf: c.Shelf, statusURL: p.StatusURL}},
 		{"serving", onBody, servingStage{lineage: c.Lineage, limits: p.RingLimits}},
@@ -76,8 +77,13 @@ func pipeline(c Config) []step {
 		{"answered-tasks", onAnswer, answeredTasksStage{ledger: c.Tasks, lineage: c.Lineage, unknown: p.UnknownTasks, contexts: p.Contexts}},
 		{"extended-card", onAnswer, extendedCardStage{cards: c.Cards}},
 		{"answered-held", onAnswer, answeredHeldStage{shelf: c.Shelf}},
-		{"answered-content", onAnswer | onFields, answeredContentStage{scanner: c.Scanner, mode: p.AnswerContent}},
+		{"answered-content", onAnswer | onFields, answeredContentStage{inspection: c.inspection(), mode: p.AnswerContent, echo: p.Content, limits: p.AnswerLimits}},
 	}
+}
+
+// inspection is what texts are held against.
+func (c Config) inspection() inspection {
+	return inspection{scanner: c.Scanner, treatments: c.Policy.Treatments}
 }
 
 // ringBudgets are what counts for rings; nil leaves that to the meter.
@@ -97,8 +103,10 @@ type Policy struct {
 	Limits a2a.Limits
 	// Required is the ring each effect needs.
 	Required Rings
-	// Content says what a finding of a blocking rule in a request does, AnswerContent what one in an answer does.
+	// Content says what findings in requests do, AnswerContent what findings in answers do.
 	Content, AnswerContent ContentMode
+	// Treatments say what becomes of messages for what is found in them; without one, the rule does.
+	Treatments inspect.Treatments
 	// AnswerLimits bound the answers that are read: whole ones, and each event or message of a stream.
 	AnswerLimits a2a.Limits
 	// AnswersHeld bounds, in bytes, what is held of all answers together until it can be judged. One caller may have a

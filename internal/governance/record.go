@@ -33,6 +33,7 @@ func (x *Exchange) Record(phase string, at time.Time) audit.Record {
 		Party:     string(x.Verdict.Party),
 		Reason:    x.Verdict.Reason,
 		Evidence:  x.Verdict.Evidence,
+		Findings:  x.findings,
 	}
 	if x.Callee != nil {
 		record.Callee = x.Callee.Name

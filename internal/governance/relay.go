@@ -85,14 +85,14 @@ func (g *Governor) Relay(x *Exchange, r Reply) *Relay {
 		x.standIn.message = a2a.Held{}
 	}
 	x.Operation = kept(x.Operation)
-	x.Verdict, x.shadowed = allow(), nil // what the request came to, its own record says
+	x.Verdict, x.shadowed, x.findings = allow(), nil, nil // what the request came to, its own record says
 	relay := &Relay{governor: g, x: x}
 	limit := g.config.Policy.AnswerLimits.Bytes
 	switch {
 	case r.framed(x.Binding):
-		relay.form, relay.frames = frameAnswer, a2a.NewFrames(limit)
+		relay.form, relay.frames, x.strands = frameAnswer, a2a.NewFrames(limit), &strands{}
 	case r.streamed(x):
-		relay.form, relay.events = eventAnswer, a2a.NewEvents(limit)
+		relay.form, relay.events, x.strands = eventAnswer, a2a.NewEvents(limit), &strands{}
 	}
 	return relay
 }
@@ -196,12 +196,7 @@ func (r *Relay) nextWhole(ctx context.Context, chunk []byte, end bool) Part {
 		if !r.judge(ctx, body) {
 			return r.refuse(r.x.Verdict, r.x.Verdict.Factor)
 		}
-		switch {
-		case r.x.Renamed != nil:
-			body = r.x.Renamed
-		case r.x.Rewritten != nil:
-			body = r.x.Rewritten
-		}
+		body = r.x.passes(body)
 	}
 	return Part{Passing: Pass, Body: body}
 }
@@ -221,8 +216,8 @@ func (r *Relay) nextEvents(ctx context.Context, chunk []byte, end bool) Part {
 		if !r.judgeEvent(ctx, event) {
 			return r.stop(out, r.x.Verdict, r.x.Verdict.Factor)
 		}
-		if r.x.Renamed != nil {
-			out = append(out, event.With(r.x.Renamed)...)
+		if data := r.x.passes(nil); data != nil {
+			out = append(out, event.With(data)...)
 		} else {
 			out = append(out, event.Raw...)
 		}
@@ -247,9 +242,9 @@ func (r *Relay) judgeEvent(ctx context.Context, event a2a.Event) bool {
 		}
 	}
 	// What stands beside the data is judged by itself, and takes nothing from what is said in the place of the data.
-	renamed := r.x.Renamed
+	renamed, redacted := r.x.Renamed, r.x.Redacted
 	sound := len(event.Aside) == 0 || r.judgeWords(ctx, string(event.Aside))
-	r.x.Renamed = renamed
+	r.x.Renamed, r.x.Redacted = renamed, redacted
 	return sound
 }
 
@@ -272,11 +267,10 @@ func (r *Relay) nextFrames(ctx context.Context, chunk []byte, end bool) Part {
 			return Part{Passing: Pass, Body: out}
 		case !r.judge(ctx, frame.Message):
 			return r.stop(out, r.x.Verdict, r.x.Verdict.Factor)
-		case r.x.Renamed != nil:
-			out = a2a.AppendFrame(out, r.x.Renamed)
-		case r.x.Rewritten != nil:
-			out = a2a.AppendFrame(out, r.x.Rewritten)
-		default:
+		}
+		if message := r.x.passes(nil); message != nil {
+			out = a2a.AppendFrame(out, message)
+		} else {
 			out = append(out, frame.Raw...)
 		}
 	}
@@ -284,10 +278,20 @@ func (r *Relay) nextFrames(ctx context.Context, chunk []byte, end bool) Part {
 
 // judge runs what the agent said at once through the stages.
 func (r *Relay) judge(ctx context.Context, unit []byte) bool {
-	r.x.Unit, r.x.Rewritten, r.x.Renamed, r.x.Answer = unit, nil, nil, a2a.Answer{}
+	r.x.Unit, r.x.Rewritten, r.x.Renamed, r.x.Redacted, r.x.Answer = unit, nil, nil, nil, a2a.Answer{}
 	r.run(ctx, onAnswer)
 	r.x.Unit, r.failed = nil, r.failed || r.x.Answer.Kind == a2a.AnswerError
 	return !r.x.denied()
+}
+
+// passes returns what goes to the caller in the place of the unit that was judged, or the unit itself.
+func (x *Exchange) passes(unit []byte) []byte {
+	for _, instead := range [][]byte{x.Redacted, x.Renamed, x.Rewritten} {
+		if instead != nil {
+			return instead
+		}
+	}
+	return unit
 }
 
 func (r *Relay) run(ctx context.Context, when phase) {

@@ -100,7 +100,7 @@ func (r *Relay) Fields(ctx context.Context, fields identity.Header) bool {
 
 // judgeWords judges what the agent says outside its answer proper.
 func (r *Relay) judgeWords(ctx context.Context, words ...string) bool {
-	r.x.Rewritten, r.x.Renamed, r.x.Answer = nil, nil, a2a.Answer{Kind: a2a.AnswerError}
+	r.x.Unit, r.x.Rewritten, r.x.Renamed, r.x.Redacted, r.x.Answer = nil, nil, nil, nil, a2a.Answer{Kind: a2a.AnswerError}
 	for _, w := range words {
 		r.x.Answer.Texts = append(r.x.Answer.Texts, a2a.Text{Value: w, Kind: a2a.KindText, Author: a2a.AuthorAgent})
 	}

@@ -142,13 +142,20 @@ func Invoke(method, text string) string {
 // Phrases is a scanner that finds fixed phrases, each with its class, and blocks.
 type Phrases map[string]string
 
-// Scan reports each phrase in each text.
-func (p Phrases) Scan(texts []a2a.Text, _ inspect.Options) []inspect.Finding {
+// Scan reports each phrase in each text, and those that begin in what was said before.
+func (p Phrases) Scan(texts []a2a.Text, opts inspect.Options) []inspect.Finding {
 	var findings []inspect.Finding
 	for i, text := range texts {
 		for phrase, class := range p {
-			if strings.Contains(strings.ToLower(text.Value), phrase) {
-				findings = append(findings, inspect.Finding{Rule: class + "-1", Class: class, Action: inspect.Block, Text: i})
+			found := inspect.Finding{Rule: class + "-1", Class: class, Severity: inspect.High, Action: inspect.Block, Text: i, Last: i, View: inspect.ViewText}
+			value := strings.ToLower(text.Value)
+			if at := strings.Index(value, phrase); at >= 0 {
+				found.Start, found.End, found.LastEnd = at, at+len(phrase), at+len(phrase)
+				findings = append(findings, found)
+			} else if at := strings.Index(strings.ToLower(opts.Prior)+value, phrase); opts.Prior != "" && !text.Key && at >= 0 && at < len(opts.Prior) {
+				found.View, found.End = inspect.ViewJoined, at+len(phrase)-len(opts.Prior)
+				found.LastEnd = found.End
+				findings = append(findings, found)
 			}
 		}
 	}

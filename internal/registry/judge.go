@@ -21,11 +21,22 @@ func (r *Registry) judge(ctx context.Context, record *agent.Record, field string
 	if reason := r.config.Cards.Refuses(record.Verification); reason != "" {
 		return agent.FieldError{Path: field, Problem: reason}
 	}
+	if reason := r.unwelcome(record.Card.Raw); reason != "" {
+		return agent.FieldError{Path: field, Problem: reason}
+	}
 	if r.config.Cards.Mode == cards.Warn && !record.Verification.Verified() {
 		r.config.Logger.Warn("taking a card that is not verified", slog.String("agent", string(record.Name)),
 			slog.String("status", string(record.Verification.Status)), slog.String("reason", record.Verification.Reason))
 	}
 	return nil
+}
+
+// unwelcome returns why the texts of a card may not stand in the mesh; empty when they may.
+func (r *Registry) unwelcome(card []byte) string {
+	if r.config.Content == nil {
+		return ""
+	}
+	return r.config.Content(card)
 }
 
 // verify returns what the signatures of one of the agent's cards are worth, fetching the key sets they name where

@@ -198,6 +198,9 @@ func (r *Registry) unfit(record *agent.Record, card agent.Card, verification age
 	if reason := r.config.Cards.Refuses(verification); reason != "" {
 		return agent.FieldError{Path: "cardUrl", Problem: "leads to a card that " + reason}
 	}
+	if reason := r.unwelcome(card.Raw); reason != "" {
+		return agent.FieldError{Path: "cardUrl", Problem: "leads to a card that " + reason}
+	}
 	return nil
 }
 

@@ -41,6 +41,9 @@ type Config struct {
 	Logger *slog.Logger
 	// Fetch finds the cards of registrations that give a URL; nil refuses them.
 	Fetch CardFetcher
+	// Content returns why the texts of a card may not stand in the mesh, as a sentence about the card; empty when they may.
+	// Nil takes all.
+	Content func(card []byte) string
 	// Cards says which cards are taken and which changes of them wait for a person.
 	Cards cards.Policy
 	// CardsObserved is told what became of each refresh of a card and in what the card had changed; nil tells

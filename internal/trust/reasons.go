@@ -54,7 +54,7 @@ var requestReasons = map[string]Kind{
 // wait for too long are no sign of bad intent, and their caller has a part in them.
 var answerReasons = map[string]Kind{
 	"answer-unreadable": "", "answer-unfit": "", "answer-encoded": "", "answer-charset": "", "answer-too-large": "",
-	"answers-waiting": "", "card-ungoverned": "", "card-invalid": "", "undecided": "", "owner-undecided": "", "too-many-tasks": "",
+	"answers-waiting": "", "card-ungoverned": "", "card-invalid": "", "answer-unredactable": "", "undecided": "", "owner-undecided": "", "too-many-tasks": "",
 	"answer-redirects": AnswerBlocked, "answer-switches": AnswerBlocked, "answer-starts-many-tasks": AnswerForeign,
 	"task-not-found": AnswerForeign,
 	// Calls that are cut off because something changed while they were under way.

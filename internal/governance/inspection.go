@@ -1,0 +1,170 @@
+package governance
+
+import (
+	"maps"
+	"slices"
+
+	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/inspect"
+)
+
+// inspection is what texts are held against.
+type inspection struct {
+	scanner    Scanner
+	treatments inspect.Treatments
+}
+
+// reading is texts of one writer, and how they are judged.
+type reading struct {
+	texts []a2a.Text
+	// body is where they stand.
+	body      []byte
+	direction inspect.Direction
+	// ring is the one in which their writer acts.
+	ring agent.Ring
+	mode ContentMode
+	// prior is what the writer said just before, in a stream.
+	prior string
+	// thresholds reports that policies have a say in what is found.
+	thresholds bool
+	// echo reports that the texts are repeated by somebody else than who wrote them: what would be blocked is taken out.
+	echo bool
+}
+
+func (r *reading) options() inspect.Options {
+	return inspect.Options{Direction: r.direction, Prior: r.prior}
+}
+
+// action returns what becomes of the texts for a finding.
+func (i inspection) action(r *reading, f inspect.Finding) inspect.Action {
+	if r.mode != ContentEnforce {
+		return inspect.Flag
+	}
+	action := i.treatments.Of(f, r.direction, r.ring)
+	if r.echo && action == inspect.Block && f.Text >= 0 {
+		return inspect.Redact
+	}
+	return action
+}
+
+// judge holds texts against the rules, and what they find against the thresholds that policies set: these count whatever
+// the mode is. It returns what has to be taken out of the texts before they may pass.
+func (i inspection) judge(x *Exchange, r reading) (Verdict, []inspect.Finding) {
+	if len(r.texts) == 0 || r.mode == ContentOff && !r.thresholds {
+		return allow(), nil
+	}
+	if i.scanner == nil {
+		return Verdict{}, nil
+	}
+	findings := i.scanner.Scan(r.texts, r.options())
+	if len(findings) == 0 {
+		return allow(), nil
+	}
+	verdict, written, worst := allow(), allow(), inspect.Low
+	var evidence []string
+	var cuts []inspect.Finding
+	for _, f := range findings {
+		action := i.action(&r, f)
+		x.found(&r, f, action)
+		switch action {
+		case inspect.Block:
+			verdict = verdict.Meet(blocked(f))
+			worst = max(worst, f.Severity)
+			verdict.Severity = worst.String()
+		case inspect.Redact:
+			cuts = append(cuts, f)
+		}
+		evidence = append(evidence, f.Rule)
+		if !r.echo {
+			by := x.meets(f, r.direction)
+			evidence = append(evidence, by.Evidence...)
+			written = written.Meet(by)
+		}
+	}
+	// What the mesh itself blocks weighs on the sender's trust, so it is told first.
+	verdict = verdict.Meet(written)
+	verdict.Evidence = evidence
+	return verdict, cuts
+}
+
+func blocked(f inspect.Finding) Verdict {
+	return deny(Forbidden, GatewaySide, "content-"+f.Class, "the message holds content that is not let through")
+}
+
+// unredactable refuses a message for what stands where it cannot be taken out.
+func unredactable(v Verdict, cuts []inspect.Finding) Verdict {
+	worst := slices.MaxFunc(cuts, func(a, b inspect.Finding) int { return int(a.Severity) - int(b.Severity) })
+	w := blocked(worst)
+	w.Message = "the message holds content that is not let through, where it cannot be taken out"
+	w.Severity, w.Evidence = max(worst.Severity, inspect.Low).String(), v.Evidence
+	return w
+}
+
+// redactions bounds how often a text is looked at again after something was taken out of it. What is left of a match may
+// still be one.
+const redactions = 4
+
+// redacted returns what the texts say without what was found, by their indices. It reports false when that cannot be told,
+// or when what is left would not be let through either.
+func (i inspection) redacted(r reading, cuts []inspect.Finding) (map[int]string, bool) {
+	values := map[int]string{}
+	if len(cuts) == 0 {
+		return values, true
+	}
+	for range redactions {
+		without, ok := inspect.Redacted(r.texts, cuts)
+		if !ok {
+			return nil, false
+		}
+		maps.Copy(values, without)
+		r.texts = replaced(r.texts, without)
+		cuts = cuts[:0:0]
+		for _, f := range i.scanner.Scan(r.texts, r.options()) {
+			switch i.action(&r, f) {
+			case inspect.Block:
+				return nil, false
+			case inspect.Redact:
+				cuts = append(cuts, f)
+			}
+		}
+		if len(cuts) == 0 {
+			return values, true
+		}
+	}
+	return nil, false
+}
+
+// replaced returns the texts with the new values.
+func replaced(texts []a2a.Text, values map[int]string) []a2a.Text {
+	if len(values) == 0 {
+		return texts
+	}
+	texts = slices.Clone(texts)
+	for i, value := range values {
+		texts[i].Value = value
+	}
+	return texts
+}
+
+// maxFound bounds how many findings the record of an exchange has.
+const maxFound = 64
+
+// found notes a finding for the record. The record has the place, and nothing of what stands there.
+func (x *Exchange) found(r *reading, f inspect.Finding, action inspect.Action) {
+	if len(x.findings) >= maxFound {
+		return
+	}
+	place := ""
+	if f.Text >= 0 && f.Text < len(r.texts) && x.Binding != a2a.GRPC {
+		place = r.texts[f.Text].Pointer(r.body)
+	}
+	finding := audit.Finding{
+		Rule: f.Rule, Class: f.Class, Severity: f.Severity.String(), Action: action.String(), Direction: r.direction.String(),
+		View: f.View, Place: place, Start: f.Start, End: f.End,
+	}
+	if !slices.Contains(x.findings, finding) {
+		x.findings = append(x.findings, finding)
+	}
+}
