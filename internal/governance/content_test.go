@@ -41,11 +41,15 @@ func TestRequestsAreRedacted(t *testing.T) {
 	}{
 		{"nothing-found", nil, meshtest.Call{Body: meshtest.Send("hello")}, "", "", nil},
 		{
-			"in-place", nil, meshtest.Call{Body: meshtest.Send("it is hunter2, ok")}, "", meshtest.Send("it is [redacted:secret], ok"),
+			"in-place", nil,
+			meshtest.Call{Body: meshtest.Send("it is hunter2, ok")},
+			"", meshtest.Send("it is [redacted:secret], ok"),
 			[]audit.Finding{{Rule: "secret-1", Class: "secret", Severity: "high", Action: "redact", Direction: "request", View: "text", Place: "/params/message/parts/0/text", Start: 6, End: 13}},
 		},
 		{
-			"escaped", nil, meshtest.Call{Body: part(`{"text":"\u0068unter2\n\"x\""}`)}, "", part(`{"text":"[redacted:secret]\u000a\"x\""}`),
+			"escaped", nil,
+			meshtest.Call{Body: part(`{"text":"\u0068unter2\n\"x\""}`)},
+			"", part(`{"text":"[redacted:secret]\u000a\"x\""}`),
 			[]audit.Finding{{Rule: "secret-1", Class: "secret", Severity: "high", Action: "redact", Direction: "request", View: "text", Place: "/params/message/parts/0/text", End: 7}},
 		},
 		{"rest", nil, meshtest.Call{To: "/agents/ledger/message:send", Body: `{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"hunter2"}]}}`}, "", `{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"[redacted:secret]"}]}}`, nil},
