@@ -8,7 +8,7 @@ VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 LDFLAGS     := -s -w -X main.version=$(VERSION)
 FUZZTIME    ?= 10s
 
-.PHONY: help build demo up test race fuzz golden fmt lint check bench clean
+.PHONY: help build demo up test race fuzz golden fmt lint check detect bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ lint: ## format check, vet, staticcheck
 
 check: lint race build ## what CI runs
 	@git diff --exit-code -- go.mod go.sum
+
+detect: ## measure what content rules find and what disguises cost; FILES="a.jsonl b" measures other sets
+	go run ./tests/detect -check $(FILES)
 
 bench: build ## measure bare Envoy against governed Envoy, and propagation
 	scripts/bench
