@@ -31,7 +31,7 @@ func main() {
 
 // exitCode is 2 for a command line or an input that cannot be understood and 1 for everything else, as shells expect.
 func exitCode(err error) int {
-	if errors.Is(err, errUsage) || errors.Is(err, errLines) {
+	if errors.Is(err, errUsage) || errors.Is(err, errUnread) {
 		return 2
 	}
 	return 1

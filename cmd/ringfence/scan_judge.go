@@ -2,8 +2,13 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"strconv"
+	"strings"
+	"text/tabwriter"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -21,7 +26,10 @@ type scanJudge struct {
 
 // newScanJudge takes rules and treatments from the configuration, and the rules of further directories.
 func newScanJudge(content config.Content, dirs []string) (scanJudge, error) {
-	layers, err := ruleLayers(content.RulesDir, dirs)
+	if content.RulesDir != "" {
+		dirs = append([]string{content.RulesDir}, dirs...)
+	}
+	layers, err := ruleLayers(dirs)
 	if err != nil {
 		return scanJudge{}, err
 	}
@@ -36,71 +44,156 @@ func newScanJudge(content config.Content, dirs []string) (scanJudge, error) {
 	return scanJudge{rules, treatments}, nil
 }
 
+// ruleLayers returns the shipped rules and those of the directories, in the order in which they replace each other.
+func ruleLayers(dirs []string) ([]fs.FS, error) {
+	layers := []fs.FS{inspect.Builtin()}
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			err = fmt.Errorf("%s is no directory", dir)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading rules: %w", err)
+		}
+		layers = append(layers, os.DirFS(dir))
+	}
+	return layers, nil
+}
+
 // scanSide says on which side of a call a text stands, and in which ring its sender acts.
 type scanSide struct {
 	direction inspect.Direction
 	ring      agent.Ring
 }
 
-// judged is what becomes of a message and why. The texts of the findings are those that were judged.
-type judged struct {
-	verdict  inspect.Action
-	findings []inspect.Finding
+// scanFinding is one finding as it is written.
+type scanFinding struct {
+	Rule     string `json:"rule"`
+	Class    string `json:"class"`
+	Severity string `json:"severity"`
+	// Action is what becomes of the message for the finding.
+	Action string `json:"action"`
+	// Place is where in a document the text stands, as a JSON Pointer; Key says that it is the name of a member.
+	Place *string `json:"place,omitzero"`
+	Key   bool    `json:"key,omitzero"`
+	// Span are offsets in the text, in bytes of UTF-8.
+	Span [2]int `json:"span"`
+	// To is where a match ends that goes on in a later text.
+	To   *scanEnd `json:"to,omitzero"`
+	View string   `json:"view"`
+
+	text, last, lastEnd int
 }
 
-// judge returns the findings with the actions that the treatments give them.
-func (j scanJudge) judge(texts []a2a.Text, side scanSide) judged {
-	found := j.rules.Scan(texts, inspect.Options{Direction: side.direction})
-	v := judged{j.treatments.Worst(found, side.direction, side.ring), found}
-	for i := range found {
-		found[i].Action = j.treatments.Of(found[i], side.direction, side.ring)
+type scanEnd struct {
+	Place string `json:"place"`
+	End   int    `json:"end"`
+}
+
+// scanVerdict is what becomes of a message, and why.
+type scanVerdict struct {
+	ID       jsontext.Value `json:"id,omitzero"`
+	Verdict  string         `json:"verdict"`
+	Findings []scanFinding  `json:"findings"`
+	// Redacted is what is left of a text that is redacted, where that was asked for.
+	Redacted *string `json:"redacted,omitzero"`
+
+	action inspect.Action
+	cuts   []inspect.Finding
+}
+
+// judge returns the verdict on texts that arrive together.
+func (j scanJudge) judge(texts []a2a.Text, side scanSide) scanVerdict {
+	v := scanVerdict{action: inspect.Pass, Findings: []scanFinding{}}
+	for _, f := range j.rules.Scan(texts, inspect.Options{Direction: side.direction}) {
+		action := j.treatments.Of(f, side.direction, side.ring)
+		v.action = min(v.action, action)
+		if action == inspect.Redact {
+			v.cuts = append(v.cuts, f)
+		}
+		v.Findings = append(v.Findings, scanFinding{
+			Rule: f.Rule, Class: f.Class, Severity: f.Severity.String(), Action: action.String(), Span: span(f, texts), View: f.View,
+			text: f.Text, last: f.Last, lastEnd: f.LastEnd,
+		})
 	}
+	v.Verdict = v.action.String()
 	return v
 }
 
-// span returns where a finding stands in its text: all of it, if the finding is about the whole scan.
-func span(f inspect.Finding, texts []a2a.Text) (start, end int) {
-	if f.Text < 0 || f.Text >= len(texts) {
-		if len(texts) == 1 {
-			return 0, len(texts[0].Value)
+// merge makes one verdict of two on parts of a message.
+func (v *scanVerdict) merge(w scanVerdict) {
+	v.action = min(v.action, w.action)
+	v.Verdict = v.action.String()
+	v.Findings = append(v.Findings, w.Findings...)
+	v.cuts = append(v.cuts, w.cuts...)
+}
+
+// span returns where in its text a finding stands. One about the whole scan stands in all of a text that is judged alone.
+func span(f inspect.Finding, texts []a2a.Text) [2]int {
+	switch {
+	case f.Text >= 0:
+		return [2]int{f.Start, f.End}
+	case len(texts) == 1:
+		return [2]int{0, len(texts[0].Value)}
+	}
+	return [2]int{}
+}
+
+// blocking returns the first rule that blocks.
+func (v *scanVerdict) blocking() string {
+	for _, f := range v.Findings {
+		if f.Action == inspect.Block.String() {
+			return f.Rule
 		}
-		return 0, 0
 	}
-	return f.Start, f.End
+	return ""
 }
 
-// appendFinding appends the members that a finding has in every form of output.
-func appendFinding(out []byte, f inspect.Finding, texts []a2a.Text) []byte {
-	out = appendMember(append(out, '{'), "rule", f.Rule)
-	out = appendMember(append(out, ','), "class", f.Class)
-	out = appendMember(append(out, ','), "severity", f.Severity.String())
-	out = appendMember(append(out, ','), "action", f.Action.String())
-	start, end := span(f, texts)
-	out = strconv.AppendInt(append(out, `,"span":[`...), int64(start), 10)
-	out = strconv.AppendInt(append(out, ','), int64(end), 10)
-	out = appendMember(append(out, "],"...), "view", f.View)
-	return append(out, '}')
-}
-
-func appendMember(out []byte, name, value string) []byte {
-	out = append(append(append(out, '"'), name...), `":`...)
-	return appendQuoted(out, value)
-}
-
-// appendQuoted appends a JSON string; what is no Unicode becomes the replacement character.
-func appendQuoted(out []byte, s string) []byte {
-	quoted, _ := jsontext.AppendQuote(out, s)
-	return quoted
-}
-
-// isDirectory refuses what rules cannot be read from with the operator's own name for it.
-func isDirectory(dir string) error {
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is no directory", dir)
+// redacted returns what is left of one text. It reports false if what was found can only be blocked.
+func (v *scanVerdict) redacted(texts []a2a.Text) (string, bool) {
+	values, ok := inspect.Redacted(texts, v.cuts)
+	if value, cut := values[0]; cut {
+		return value, ok
 	}
-	if err != nil {
-		return fmt.Errorf("reading rules: %w", err)
+	return texts[0].Value, ok
+}
+
+// print writes the findings as a table.
+func (v *scanVerdict) print(out io.Writer) error {
+	if len(v.Findings) > 0 {
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "RULE\tCLASS\tSEVERITY\tACTION\tVIEW\tAT")
+		for _, f := range v.Findings {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Rule, f.Class, f.Severity, f.Action, f.View, f.at())
+		}
+		if err := table.Flush(); err != nil {
+			return fmt.Errorf("printing findings: %w", err)
+		}
+		fmt.Fprintln(out)
 	}
-	return nil
+	_, err := fmt.Fprintln(out, "verdict: "+v.Verdict)
+	return err
+}
+
+// at is where a finding stands, for people.
+func (f *scanFinding) at() string {
+	place := ""
+	if f.Place != nil {
+		place = shown(first(*f.Place, "/")) + " "
+	}
+	if f.Key {
+		place = "name of " + place
+	}
+	if f.To != nil {
+		return fmt.Sprintf("%s%d to %s %d", place, f.Span[0], shown(f.To.Place), f.To.End)
+	}
+	return fmt.Sprintf("%s%d-%d", place, f.Span[0], f.Span[1])
+}
+
+// shown quotes a place that would do something to a terminal, since senders choose the names in it.
+func shown(place string) string {
+	if strings.ContainsFunc(place, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.QuoteToASCII(place)
+	}
+	return place
 }

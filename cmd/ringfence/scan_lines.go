@@ -18,16 +18,26 @@ import (
 const (
 	// maxLine is the longest line, in bytes: a text of 1 MiB, each byte of it escaped, and room for the rest.
 	maxLine = 7 << 20
+	// byteOrderMark is what some programs write in front of a file.
+	byteOrderMark = "\ufeff"
 	// keptLine is the longest line whose memory is kept for the next one.
 	keptLine = 1 << 20
 )
 
 // scanLine is one line of input.
 type scanLine struct {
-	ID   jsontext.Value `json:"id"`
-	Text *string        `json:"text"`
-	Kind string         `json:"kind"`
-	Ring *int           `json:"ring"`
+	ID    jsontext.Value `json:"id"`
+	Text  *string        `json:"text"`
+	Kind  string         `json:"kind"`
+	Ring  *int           `json:"ring"`
+	Place string         `json:"place"`
+	Key   bool           `json:"key"`
+}
+
+// scanRefusal takes the place of the verdict on a line that cannot be judged.
+type scanRefusal struct {
+	ID    jsontext.Value `json:"id,omitzero"`
+	Error string         `json:"error"`
 }
 
 // scanTally counts what was answered, by verdict.
@@ -46,9 +56,10 @@ func (t scanTally) orWorse(a inspect.Action) int {
 }
 
 var (
-	errNoText   = errors.New(`a line must be a JSON object with the member "text", a string`)
-	errLineKind = errors.New("kind must be request, response or card")
-	errLongLine = fmt.Errorf("the line is longer than %d bytes", maxLine)
+	errNoText    = errors.New(`a line must be a JSON object with the member "text", a string; kind, ring, place and key are optional`)
+	errLineKind  = errors.New("kind must be request, response or card")
+	errLinePlace = errors.New("place must be text, free, name, media, url, callback, bytes, secret or id")
+	errLongLine  = fmt.Errorf("the line is longer than %d bytes", maxLine)
 )
 
 // lineScan answers lines one by one. Its buffers are used again.
@@ -57,7 +68,6 @@ type lineScan struct {
 	side     scanSide
 	redacted bool
 	line     []byte
-	out      []byte
 	texts    [1]a2a.Text
 	tally    scanTally
 }
@@ -72,11 +82,10 @@ func (s *lineScan) run(in io.Reader, out io.Writer) error {
 			return errors.Join(fmt.Errorf("reading lines: %w", err), w.Flush())
 		}
 		if first {
-			s.line = bytes.TrimPrefix(s.line, []byte("\ufeff"))
+			s.line = bytes.TrimPrefix(s.line, []byte(byteOrderMark))
 		}
 		if long || len(bytes.TrimSpace(s.line)) > 0 {
-			s.answer(long)
-			if _, err := w.Write(s.out); err != nil {
+			if err := s.write(w, long); err != nil {
 				return fmt.Errorf("writing verdicts: %w", err)
 			}
 		}
@@ -108,62 +117,60 @@ func (s *lineScan) read(r *bufio.Reader) (long bool, err error) {
 	}
 }
 
-// answer makes the line of output for the line of input.
-func (s *lineScan) answer(long bool) {
+// write answers the line that was read.
+func (s *lineScan) write(w *bufio.Writer, long bool) error {
 	var line scanLine
-	err := errLongLine
+	var answer any
+	side, err := s.side, errLongLine
 	if !long {
-		err = json.Unmarshal(s.line, &line, jsontext.AllowInvalidUTF8(true))
-		var malformed *jsontext.SyntacticError
-		switch {
-		case errors.As(err, &malformed):
-			err = fmt.Errorf("no JSON: %w", malformed.Err)
-		case err != nil || line.Text == nil:
-			err = errNoText
-		}
-	}
-	side := s.side
-	if err == nil {
-		side, err = line.side(s.side)
-	}
-	s.out = append(s.out[:0], '{')
-	if len(line.ID) > 0 && !long {
-		s.out = append(append(append(s.out, `"id":`...), line.ID...), ',')
+		side, err = line.read(s.line, s.side, &s.texts[0])
 	}
 	if err != nil {
 		s.tally.refused++
-		s.out = append(appendMember(s.out, "error", err.Error()), "}\n"...)
-		return
-	}
-	s.texts[0] = a2a.Text{Value: *line.Text, Kind: a2a.KindText}
-	v := s.judge.judge(s.texts[:], side)
-	s.tally.texts++
-	s.tally.verdicts[v.verdict]++
-	s.out = append(appendMember(s.out, "verdict", v.verdict.String()), `,"findings":[`...)
-	for i, f := range v.findings {
-		if i > 0 {
-			s.out = append(s.out, ',')
+		answer = scanRefusal{line.ID, err.Error()}
+	} else {
+		v := s.judge.judge(s.texts[:], side)
+		s.tally.texts++
+		s.tally.verdicts[v.action]++
+		v.ID = line.ID
+		if left, ok := v.redacted(s.texts[:]); ok && s.redacted && v.action == inspect.Redact {
+			v.Redacted = &left
 		}
-		s.out = appendFinding(s.out, f, s.texts[:])
+		answer = &v
 	}
-	s.out = append(s.out, "]}\n"...)
+	if err := json.MarshalWrite(w, answer, jsontext.AllowInvalidUTF8(true)); err != nil {
+		return err
+	}
+	return w.WriteByte('\n')
 }
 
-// side returns what the line says of its side, and the other for what it does not say.
-func (l *scanLine) side(other scanSide) (scanSide, error) {
+// read takes a line apart, and returns its side: the other one for what it does not say.
+func (l *scanLine) read(line []byte, other scanSide, t *a2a.Text) (scanSide, error) {
+	err := json.Unmarshal(line, l, jsontext.AllowInvalidUTF8(true))
+	var malformed *jsontext.SyntacticError
+	switch {
+	case errors.As(err, &malformed):
+		return other, fmt.Errorf("no JSON: %w", malformed.Err)
+	case err != nil || l.Text == nil:
+		return other, errNoText
+	}
+	*t = a2a.Text{Value: *l.Text, Kind: a2a.KindText, Key: l.Key}
+	if l.Place != "" {
+		var ok bool
+		if t.Kind, ok = inspect.ParseKind(l.Place); !ok {
+			return other, errLinePlace
+		}
+	}
 	if l.Kind != "" {
-		d, ok := inspect.ParseDirection(l.Kind)
-		if !ok {
+		var ok bool
+		if other.direction, ok = inspect.ParseDirection(l.Kind); !ok {
 			return other, errLineKind
 		}
-		other.direction = d
 	}
 	if l.Ring != nil {
-		ring, err := agent.RingFromNumber(*l.Ring)
-		if err != nil {
+		if other.ring, err = agent.RingFromNumber(*l.Ring); err != nil {
 			return other, err
 		}
-		other.ring = ring
 	}
 	return other, nil
 }

@@ -1,6 +1,10 @@
 package inspect
 
-import "slices"
+import (
+	"slices"
+
+	"ringfence.dev/ringfence/internal/a2a"
+)
 
 // RuleInfo describes one rule in force to those who look after rules. It decides nothing.
 type RuleInfo struct {
@@ -40,4 +44,10 @@ func (d *draft) info(r *rule) RuleInfo {
 	}
 	slices.Sort(i.Directions)
 	return i
+}
+
+// ParseKind returns the kind of text of a name, as rule files use it.
+func ParseKind(name string) (a2a.Kind, bool) {
+	k, ok := textKinds[name]
+	return k, ok
 }

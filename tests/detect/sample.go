@@ -3,13 +3,13 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -135,10 +135,10 @@ func parseSample(line []byte) (sample, error) {
 		return sample{}, fmt.Errorf("label %q is neither attack nor benign", label)
 	}
 	s := sample{written: *r.Text, attack: attack, class: r.Class, key: r.Key}
-	if s.direction, ok = direction(r.Kind); !ok {
+	if s.direction, ok = inspect.ParseDirection(cmp.Or(r.Kind, inspect.Request.String())); !ok {
 		return sample{}, fmt.Errorf("kind %q is none of request, response, card", r.Kind)
 	}
-	if s.place, ok = place(r.Place); !ok {
+	if s.place, ok = inspect.ParseKind(cmp.Or(r.Place, a2a.KindText.String())); !ok {
 		return sample{}, fmt.Errorf("place %q is no kind of text", r.Place)
 	}
 	if attack && s.class == "" {
@@ -147,32 +147,6 @@ func parseSample(line []byte) (sample, error) {
 	var err error
 	s.text, err = expand(s.written)
 	return s, err
-}
-
-// direction returns the direction of the name; without a name, a text is one of a request.
-func direction(name string) (inspect.Direction, bool) {
-	if name == "" {
-		return inspect.Request, true
-	}
-	all := []inspect.Direction{inspect.Request, inspect.Response, inspect.Card}
-	i := slices.IndexFunc(all, func(d inspect.Direction) bool { return d.String() == name })
-	if i < 0 {
-		return inspect.DirectionUnknown, false
-	}
-	return all[i], true
-}
-
-// place returns the kind of text of the name; without a name, it is the text of a part.
-func place(name string) (a2a.Kind, bool) {
-	if name == "" {
-		return a2a.KindText, true
-	}
-	for k := a2a.KindFree; k <= a2a.KindID; k++ {
-		if k.String() == name {
-			return k, true
-		}
-	}
-	return a2a.KindFree, false
 }
 
 // parts returns the texts of a message whose parts are the values.
