@@ -282,16 +282,16 @@ const window = 256
 // before it, the expression must begin within lead bytes, and its match is the result. Where several groups make
 // the match, the window is the match and a little more, and the expression only confirms it.
 func (c *scan) search(r *rule, b []byte, at span) (span, bool) {
-	if !c.spend(r.price) {
+	from, to, lead := at.start, min(len(b), at.start+window, at.end+confirmReach), -1
+	if r.groups == 1 {
+		from, lead = max(0, at.start-r.lead), r.lead
+		to = min(len(b), from+window)
+	}
+	if !c.spend(priceSieve) || !r.sieve.may(b[from:to], lead) || !c.spend(r.price) || !r.expression.Match(b[from:to]) {
 		return at, false
 	}
 	if r.groups > 1 {
-		return at, r.expression.Match(b[at.start:min(len(b), at.start+window, at.end+confirmReach)])
-	}
-	from := max(0, at.start-r.lead)
-	to := min(len(b), from+window)
-	if !r.expression.Match(b[from:to]) {
-		return at, false
+		return at, true
 	}
 	loc := r.expression.FindSubmatchIndex(b[from:to])
 	return span{from + loc[2], from + loc[3]}, true

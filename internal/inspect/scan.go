@@ -16,6 +16,7 @@ const (
 // The price of each check, in units of fuel.
 const (
 	priceMatch     = 1
+	priceSieve     = 1
 	priceCues      = 2
 	priceException = 6
 )

@@ -52,6 +52,7 @@ type rule struct {
 	distance   int32
 	mark       int // the index of the first of the rule's marks
 	expression *regexp.Regexp
+	sieve      *sieve
 	lead       int // how far before a literal the expression may begin, in bytes
 	price      int // of one run of the expression, in units of fuel
 	verify     verifier
