@@ -243,7 +243,7 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 		}
 	}
 	if r.verify.holds != nil {
-		if !c.spend(r.verify.price) {
+		if r.verify.gate != nil && (!c.spend(priceGate) || !r.verify.gate(v.bytes, at)) || !c.spend(r.verify.price) {
 			return
 		}
 		if !r.verify.holds(v.bytes, at) {

@@ -18,6 +18,7 @@ const (
 	priceMatch     = 1
 	priceSieve     = 1
 	priceCues      = 2
+	priceGate      = 2
 	priceException = 6
 )
 

@@ -3,8 +3,6 @@ package inspect
 import (
 	"bytes"
 	"math"
-
-	libinjection "github.com/corazawaf/libinjection-go"
 )
 
 // verifier decides whether a match is what it looks like. It sees the view and the matched range and is pure.
@@ -12,44 +10,19 @@ type verifier struct {
 	holds func(b []byte, at span) bool
 	// price is what one run costs at most, in units of fuel.
 	price int
+	// gate says at a low price whether a run is worth it.
+	gate func(b []byte, at span) bool
 }
 
 var verifiers = map[string]verifier{
-	"sqli":     {verifySQL, 16},
-	"token":    {verifyToken, 4},
-	"entropy":  {verifyEntropy, 4},
-	"luhn":     {verifyLuhn, 2},
-	"climb":    {verifyClimb, 2},
-	"bare":     {verifyBare, 1},
-	"password": {verifyPassword, 4},
-}
-
-// sqlReach is how much text the SQL verifier parses from a trigger on.
-const sqlReach = 240
-
-// verifySQL parses a short text whole, and in any text what begins at the match and at the quote or word before.
-// The parser knows injections by where they start, so it is given every likely start.
-func verifySQL(b []byte, at span) bool {
-	if len(b) <= sqlReach && injected(b) {
-		return true
-	}
-	to := min(len(b), max(at.start+sqlReach, at.end))
-	if i := bytes.IndexByte(b[at.end:to], '\n'); i >= 0 {
-		to = at.end + i
-	}
-	if injected(b[at.start:to]) {
-		return true
-	}
-	before := at.start
-	for before > 0 && before > at.start-32 && b[before-1] > ' ' {
-		before--
-	}
-	return before < at.start && injected(b[before:to])
-}
-
-func injected(b []byte) bool {
-	found, _ := libinjection.IsSQLi(string(b))
-	return found
+	"sqli":       {verifySQL, 40, gateSQL},
+	"sqli-value": {verifySQLValue, 24, gateSQLValue},
+	"token":      {holds: verifyToken, price: 4},
+	"entropy":    {holds: verifyEntropy, price: 4},
+	"luhn":       {holds: verifyLuhn, price: 2},
+	"climb":      {holds: verifyClimb, price: 2},
+	"bare":       {holds: verifyBare, price: 1},
+	"password":   {holds: verifyPassword, price: 4},
 }
 
 const (
