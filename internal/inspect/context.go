@@ -14,6 +14,8 @@ const (
 	quoteReach = 320
 	// cueReach is how far from a quotation the words that introduce or explain it may stand.
 	cueReach = 120
+	// obedienceReach is how far behind a quotation the words may stand that ask for what it says.
+	obedienceReach = 64
 	// negationReach is how far before a match its negation may begin.
 	negationReach = 40
 	// statementReach is how far before a match the head of a whole SQL statement may stand.
@@ -67,14 +69,46 @@ func (c *scan) excepted(r *rule, b []byte, at span, head int) bool {
 }
 
 // quoted reports whether the match ends in a quotation that the text speaks about. Quotation marks alone do not
-// excuse: anyone can write them.
+// excuse: anyone can write them, and a format may ask for them. A text that goes on to ask for what it quotes does not
+// speak about it either.
 func (c *scan) quoted(b []byte, at span) bool {
 	q, ok := quotation(b, span{at.end - 1, at.end})
-	if !ok {
+	if !ok || structural(b, q.start) || c.cued(b, q.end, q.end+obedienceReach, cueObedience) {
 		return false
 	}
 	return c.cued(b, q.start-cueReach, q.start, cueMention) || c.cued(b, q.end, q.end+cueReach, cueMention) ||
 		c.cued(b, q.start-cueReach, q.start, cueDiscussion) || c.cued(b, q.end, q.end+cueReach, cueDiscussion)
+}
+
+// structural reports whether the quotation mark at pos is one of a format and not one of the writer: it opens the value
+// of an attribute, the value of an object's member, or, where the whole text is an object or a list, an element.
+func structural(b []byte, pos int) bool {
+	i := pos
+	for i > 0 && white(b[i-1]) {
+		i--
+	}
+	if i == 0 {
+		return false
+	}
+	switch b[i-1] {
+	case '=':
+		return i == pos && i > 1 && word(b[i-2])
+	case ':':
+		return i > 1 && (b[i-2] == '"' || b[i-2] == '\'')
+	case '[', '{', ',', '(':
+		return container(b)
+	}
+	return false
+}
+
+// container reports whether the text is written as an object or a list.
+func container(b []byte) bool {
+	for _, c := range b {
+		if !white(c) {
+			return c == '{' || c == '['
+		}
+	}
+	return false
 }
 
 // quotation returns the quotation or code fence around the match.

@@ -109,6 +109,7 @@ const (
 	cueNegation
 	cueImperative
 	cueStatement
+	cueObedience
 	cueGroups
 )
 
@@ -119,4 +120,5 @@ var cueLists = [cueGroups]string{
 	cueNegation:      "cue-negation",
 	cueImperative:    "cue-imperative",
 	cueStatement:     "cue-statement",
+	cueObedience:     "cue-obedience",
 }
