@@ -59,7 +59,7 @@ Give an agent an identity, register it, and call another agent through the mesh:
 		return fmt.Errorf("%w: %s (%w)", err, c.CommandPath(), errUsage)
 	})
 	cmd.AddCommand(upCommand(), serveCommand(), registerCommand(), identityCommand(), keysCommand(), didsCommand(), signCommand(), proxyCommand(),
-		callCommand(), delegateCommand(), gateCommand(), verifyCommand(), explainCommand(), policyCommand(), scanCommand(), approvalsCommand(), cardsCommand(), tasksCommand(), trustCommand(), killCommand(),
+		callCommand(), delegateCommand(), gateCommand(), verifyCommand(), explainCommand(), policyCommand(), scanCommand(), rulesCommand(), approvalsCommand(), cardsCommand(), tasksCommand(), trustCommand(), killCommand(),
 		readyCommand(), checkCommand(), versionCommand())
 	cmd.AddCommand(statusCommands()...)
 	cmd.CompletionOptions.HiddenDefaultCmd = true
