@@ -49,9 +49,10 @@ func (t Transform) Keeps(class, text string) bool {
 		return slices.Contains(payloads, class)
 	case loose:
 		return !loaded || class == "sql-injection"
-	default:
+	case prose:
 		return !loaded
 	}
+	return false
 }
 
 // Transforms returns all transforms, those of letters first and the controls last.
