@@ -17,7 +17,9 @@ import (
 const (
 	placesOfMessage = `text raw url filename mediaType data.key data.value data.element data.nested partMetadata.key partMetadata.value
 		messageMetadata.key messageMetadata.value extension messageId contextId taskId reference`
-	placesOfRequest = placesOfMessage + ` metadata.key metadata.value outputMode push.id push.url push.token push.scheme push.credentials unknown.key unknown.value`
+	placesKnown = placesOfMessage + ` metadata.key metadata.value outputMode push.id push.url push.token push.scheme push.credentials`
+	// A protobuf message has no members without a definition, but fields without a name.
+	placesOfRequest = placesKnown + ` unknown.key unknown.value`
 	placesOfTask    = `id context status.text status.data history.text history.metadata artifact.id artifact.name artifact.description artifact.text artifact.raw
 		artifact.url artifact.filename artifact.data.key artifact.data.value artifact.metadata artifact.extension metadata.key metadata.value`
 	placesOfStatus   = `taskId contextId status.text metadata.key metadata.value`
@@ -169,133 +171,127 @@ const (
 		signatures {header {fields {key: "at.signature.header.key" value {string_value: "at.signature.header.value"}}}}`
 )
 
-// carriers returns all messages of the test.
-func carriers() []carrier {
-	without := func(places string, words ...string) string {
-		return strings.Join(slices.DeleteFunc(strings.Fields(places), func(w string) bool { return slices.Contains(words, w) }), " ")
-	}
-	known := without(placesOfRequest, "unknown.key", "unknown.value")
-	return []carrier{
-		{"jsonrpc-1.0", placesOfRequest + " request", rpcRequest("SendMessage", markedSend10)},
-		{"jsonrpc-stream-1.0", placesOfRequest, rpcRequest("SendStreamingMessage", markedSend10)},
-		{"jsonrpc-0.3", placesOfRequest + " request", rpcRequest("message/send", markedSend03)},
-		{"jsonrpc-0.3-proto", placesOfRequest, rpcRequest("message/stream", markedSend03Proto)},
-		{"jsonrpc-tenant", "tenant", rpcRequest("SendMessage", `{"tenant":"at.tenant"}`)},
-		{"jsonrpc-method", "method", rpcRequest("at.method", `{}`)},
-		{"jsonrpc-get", "id", rpcRequest("GetTask", `{"id":"at.id"}`)},
-		{"jsonrpc-cancel-0.3", "id metadata.key metadata.value", rpcRequest("tasks/cancel", `{"id":"at.id","metadata":{"at.metadata.key":"at.metadata.value"}}`)},
-		{"jsonrpc-list", "pageToken contextId", rpcRequest("ListTasks", `{"pageToken":"at.pageToken","contextId":"at.contextId"}`)},
-		{
-			"jsonrpc-push-1.0", placesOfPush + " taskId", rpcRequest("CreateTaskPushNotificationConfig", `{"taskId":"at.taskId","id":"at.id","url":"at.url",`+
-				`"token":"at.token","authentication":{"scheme":"at.scheme","credentials":"at.credentials"}}`),
-		},
-		{
-			"jsonrpc-push-0.3", placesOfPush + " taskId", rpcRequest("tasks/pushNotificationConfig/set", `{"taskId":"at.taskId","pushNotificationConfig":{"id":"at.id",`+
-				`"url":"at.url","token":"at.token","authentication":{"schemes":["at.scheme"],"credentials":"at.credentials"}}}`),
-		},
-		{
-			"jsonrpc-push-get-0.3", "id pushNotificationConfigId",
-			rpcRequest("tasks/pushNotificationConfig/get", `{"id":"at.id","pushNotificationConfigId":"at.pushNotificationConfigId"}`),
-		},
-		{"rest-1.0", placesOfRequest + " tenant q.key q.value", restRequest("POST", "/at.tenant/message:send?at.q.key=at.q.value", markedSend10)},
-		{"rest-0.3", placesOfRequest, restRequest("POST", "/v1/message:stream", markedSend03)},
-		{"rest-0.3-proto", placesOfRequest, restRequest("POST", "/v1/message:send", markedSend03Proto)},
-		{"rest-path-1.0", "tenant task config", restRequest("DELETE", "/at.tenant/tasks/at.task/pushNotificationConfigs/at.config", "")},
-		{"rest-path-0.3", "task metadata.value", restRequest("POST", "/v1/tasks/at.task:cancel", `{"metadata":{"k":"at.metadata.value"}}`)},
-		{"rest-query", "context token", restRequest("GET", "/tasks?contextId=at.context&pageToken=at.token", "")},
-		{"rest-other", "a b c", restRequest("PUT", "/at.a/at.b?x=at.c", "")},
-		{
-			"grpc-1.0", known + " tenant", grpcRequest(current+"SendMessage", `tenant: "at.tenant" message {`+markedAround+` parts {text: "at.text" filename: "at.filename"
-				media_type: "at.mediaType" `+markedPartMetadata+`} parts {raw: "at.raw"} parts {url: "at.url"} parts {data {`+markedData+`}}} `+markedMetadata+`
-				configuration {accepted_output_modes: "at.outputMode" task_push_notification_config {`+markedPush10+`}}`),
-		},
-		{
-			"grpc-0.3", known, grpcRequest(legacy+"SendStreamingMessage", `request {`+markedAround+` parts {text: "at.text" `+markedPartMetadata+`}
-				parts {file {file_with_bytes: "at.raw" mime_type: "at.mediaType" name: "at.filename"}} parts {file {file_with_uri: "at.url"}}
-				parts {data {data {fields {key: "d" value {`+markedData+`}}}}}} `+markedMetadata+`
-				configuration {accepted_output_modes: "at.outputMode" push_notification {`+markedPush03+`}}`),
-		},
-		{"grpc-cancel-1.0", "id tenant metadata.key metadata.value", grpcRequest(current+"CancelTask", `id: "at.id" tenant: "at.tenant" `+markedMetadata)},
-		{"grpc-get-0.3", "id", grpcRequest(legacy+"GetTask", `name: "tasks/at.id"`)},
-		{"grpc-list", "context token", grpcRequest(current+"ListTasks", `context_id: "at.context" page_token: "at.token"`)},
+// carriers are all messages of the test.
+var carriers = []carrier{
+	{"jsonrpc-1.0", placesOfRequest + " request", rpcRequest("SendMessage", markedSend10)},
+	{"jsonrpc-stream-1.0", placesOfRequest, rpcRequest("SendStreamingMessage", markedSend10)},
+	{"jsonrpc-0.3", placesOfRequest + " request", rpcRequest("message/send", markedSend03)},
+	{"jsonrpc-0.3-proto", placesOfRequest, rpcRequest("message/stream", markedSend03Proto)},
+	{"jsonrpc-tenant", "tenant", rpcRequest("SendMessage", `{"tenant":"at.tenant"}`)},
+	{"jsonrpc-method", "method", rpcRequest("at.method", `{}`)},
+	{"jsonrpc-get", "id", rpcRequest("GetTask", `{"id":"at.id"}`)},
+	{"jsonrpc-cancel-0.3", "id metadata.key metadata.value", rpcRequest("tasks/cancel", `{"id":"at.id","metadata":{"at.metadata.key":"at.metadata.value"}}`)},
+	{"jsonrpc-list", "pageToken contextId", rpcRequest("ListTasks", `{"pageToken":"at.pageToken","contextId":"at.contextId"}`)},
+	{
+		"jsonrpc-push-1.0", placesOfPush + " taskId", rpcRequest("CreateTaskPushNotificationConfig", `{"taskId":"at.taskId","id":"at.id","url":"at.url",`+
+			`"token":"at.token","authentication":{"scheme":"at.scheme","credentials":"at.credentials"}}`),
+	},
+	{
+		"jsonrpc-push-0.3", placesOfPush + " taskId", rpcRequest("tasks/pushNotificationConfig/set", `{"taskId":"at.taskId","pushNotificationConfig":{"id":"at.id",`+
+			`"url":"at.url","token":"at.token","authentication":{"schemes":["at.scheme"],"credentials":"at.credentials"}}}`),
+	},
+	{
+		"jsonrpc-push-get-0.3", "id pushNotificationConfigId",
+		rpcRequest("tasks/pushNotificationConfig/get", `{"id":"at.id","pushNotificationConfigId":"at.pushNotificationConfigId"}`),
+	},
+	{"rest-1.0", placesOfRequest + " tenant q.key q.value", restRequest("POST", "/at.tenant/message:send?at.q.key=at.q.value", markedSend10)},
+	{"rest-0.3", placesOfRequest, restRequest("POST", "/v1/message:stream", markedSend03)},
+	{"rest-0.3-proto", placesOfRequest, restRequest("POST", "/v1/message:send", markedSend03Proto)},
+	{"rest-path-1.0", "tenant task config", restRequest("DELETE", "/at.tenant/tasks/at.task/pushNotificationConfigs/at.config", "")},
+	{"rest-path-0.3", "task metadata.value", restRequest("POST", "/v1/tasks/at.task:cancel", `{"metadata":{"k":"at.metadata.value"}}`)},
+	{"rest-query", "context token", restRequest("GET", "/tasks?contextId=at.context&pageToken=at.token", "")},
+	{"rest-other", "a b c", restRequest("PUT", "/at.a/at.b?x=at.c", "")},
+	{
+		"grpc-1.0", placesKnown + " tenant", grpcRequest(current+"SendMessage", `tenant: "at.tenant" message {`+markedAround+` parts {text: "at.text" filename: "at.filename"
+			media_type: "at.mediaType" `+markedPartMetadata+`} parts {raw: "at.raw"} parts {url: "at.url"} parts {data {`+markedData+`}}} `+markedMetadata+`
+			configuration {accepted_output_modes: "at.outputMode" task_push_notification_config {`+markedPush10+`}}`),
+	},
+	{
+		"grpc-0.3", placesKnown, grpcRequest(legacy+"SendStreamingMessage", `request {`+markedAround+` parts {text: "at.text" `+markedPartMetadata+`}
+			parts {file {file_with_bytes: "at.raw" mime_type: "at.mediaType" name: "at.filename"}} parts {file {file_with_uri: "at.url"}}
+			parts {data {data {fields {key: "d" value {`+markedData+`}}}}}} `+markedMetadata+`
+			configuration {accepted_output_modes: "at.outputMode" push_notification {`+markedPush03+`}}`),
+	},
+	{"grpc-cancel-1.0", "id tenant metadata.key metadata.value", grpcRequest(current+"CancelTask", `id: "at.id" tenant: "at.tenant" `+markedMetadata)},
+	{"grpc-get-0.3", "id", grpcRequest(legacy+"GetTask", `name: "tasks/at.id"`)},
+	{"grpc-list", "context token", grpcRequest(current+"ListTasks", `context_id: "at.context" page_token: "at.token"`)},
 
-		{"task-1.0", placesOfTask, jsonAnswer(a2a.GetTask, markedTask10)},
-		{"task-0.3", placesOfTask, jsonAnswer(a2a.GetTask, markedTask03)},
-		{"sent-task-1.0", placesOfTask, jsonAnswer(a2a.SendMessage, `{"task":`+markedTask10+`}`)},
-		{"sent-task-0.3", placesOfTask, jsonAnswer(a2a.SendMessage, markedTask03)},
-		{"list", placesOfTask + " next", jsonAnswer(a2a.ListTasks, `{"tasks":[`+markedTask10+`],"nextPageToken":"at.next"}`)},
-		{"message-1.0", placesOfMessage, jsonAnswer(a2a.SendMessage, `{"message":`+markedMessage10+`}`)},
-		{"message-0.3", placesOfMessage, jsonAnswer(a2a.SendMessage, markedMessage03)},
-		{
-			"status-1.0", placesOfStatus, jsonAnswer(a2a.SubscribeToTask, `{"statusUpdate":{"taskId":"at.taskId","contextId":"at.contextId",`+
-				`"status":{"message":{"parts":[{"text":"at.status.text"}]}},"metadata":{"at.metadata.key":"at.metadata.value"}}}`),
-		},
-		{
-			"status-0.3", placesOfStatus, jsonAnswer(a2a.SubscribeToTask, `{"kind":"status-update","taskId":"at.taskId","contextId":"at.contextId",`+
-				`"status":{"message":{"parts":[{"text":"at.status.text"}]}},"metadata":{"at.metadata.key":"at.metadata.value"}}`),
-		},
-		{
-			"artifact-1.0", placesOfArtifact, jsonAnswer(a2a.SubscribeToTask, `{"artifactUpdate":{"taskId":"at.taskId","contextId":"at.contextId","artifact":{`+
-				`"artifactId":"at.artifact.id","name":"at.artifact.name","description":"at.artifact.description","parts":[{"text":"at.artifact.text"}],`+
-				`"metadata":{"k":"at.artifact.metadata"}},"metadata":{"at.metadata.key":"at.metadata.value"}}}`),
-		},
-		{
-			"artifact-0.3", placesOfArtifact, jsonAnswer(a2a.SubscribeToTask, `{"kind":"artifact-update","taskId":"at.taskId","contextId":"at.contextId","artifact":{`+
-				`"artifactId":"at.artifact.id","name":"at.artifact.name","description":"at.artifact.description","parts":[{"kind":"text","text":"at.artifact.text"}],`+
-				`"metadata":{"k":"at.artifact.metadata"}},"metadata":{"at.metadata.key":"at.metadata.value"}}`),
-		},
-		{
-			"push-1.0", placesOfPush, jsonAnswer(a2a.GetTaskPushNotificationConfig, `{"id":"at.id","url":"at.url","token":"at.token",`+
-				`"authentication":{"scheme":"at.scheme","credentials":"at.credentials"}}`),
-		},
-		{
-			"push-0.3", placesOfPush, jsonAnswer(a2a.GetTaskPushNotificationConfig, `{"pushNotificationConfig":{"id":"at.id","url":"at.url","token":"at.token",`+
-				`"authentication":{"schemes":["at.scheme"],"credentials":"at.credentials"}}}`),
-		},
-		{"push-list", "url credentials", jsonAnswer(a2a.ListTaskPushNotificationConfigs, `{"configs":[{"url":"at.url","authentication":{"credentials":"at.credentials"}}]}`)},
-		{
-			"error-data", "message data.type data.reason data.key data.value", jsonAnswer(a2a.GetTask, `{"error":{"code":1,"message":"at.message",`+
-				`"data":[{"@type":"at.data.type","reason":"at.data.reason","metadata":{"at.data.key":"at.data.value"}}]}}`),
-		},
-		{"error-data-0.3", "message data.key data.value", jsonAnswer(a2a.GetTask, `{"error":{"code":1,"message":"at.message","data":{"at.data.key":["at.data.value"]}}}`)},
-		{"error-details", "message detail", jsonAnswer(a2a.GetTask, `{"error":{"code":1,"message":"at.message","details":[{"reason":"at.detail"}]}}`)},
-		{"card-1.0", placesOfCard, jsonAnswer(a2a.GetExtendedAgentCard, markedCard10)},
-		{"card-0.3", placesOfCard + " url", jsonAnswer(a2a.GetExtendedAgentCard, markedCard03)},
+	{"task-1.0", placesOfTask, jsonAnswer(a2a.GetTask, markedTask10)},
+	{"task-0.3", placesOfTask, jsonAnswer(a2a.GetTask, markedTask03)},
+	{"sent-task-1.0", placesOfTask, jsonAnswer(a2a.SendMessage, `{"task":`+markedTask10+`}`)},
+	{"sent-task-0.3", placesOfTask, jsonAnswer(a2a.SendMessage, markedTask03)},
+	{"list", placesOfTask + " next", jsonAnswer(a2a.ListTasks, `{"tasks":[`+markedTask10+`],"nextPageToken":"at.next"}`)},
+	{"message-1.0", placesOfMessage, jsonAnswer(a2a.SendMessage, `{"message":`+markedMessage10+`}`)},
+	{"message-0.3", placesOfMessage, jsonAnswer(a2a.SendMessage, markedMessage03)},
+	{
+		"status-1.0", placesOfStatus, jsonAnswer(a2a.SubscribeToTask, `{"statusUpdate":{"taskId":"at.taskId","contextId":"at.contextId",`+
+			`"status":{"message":{"parts":[{"text":"at.status.text"}]}},"metadata":{"at.metadata.key":"at.metadata.value"}}}`),
+	},
+	{
+		"status-0.3", placesOfStatus, jsonAnswer(a2a.SubscribeToTask, `{"kind":"status-update","taskId":"at.taskId","contextId":"at.contextId",`+
+			`"status":{"message":{"parts":[{"text":"at.status.text"}]}},"metadata":{"at.metadata.key":"at.metadata.value"}}`),
+	},
+	{
+		"artifact-1.0", placesOfArtifact, jsonAnswer(a2a.SubscribeToTask, `{"artifactUpdate":{"taskId":"at.taskId","contextId":"at.contextId","artifact":{`+
+			`"artifactId":"at.artifact.id","name":"at.artifact.name","description":"at.artifact.description","parts":[{"text":"at.artifact.text"}],`+
+			`"metadata":{"k":"at.artifact.metadata"}},"metadata":{"at.metadata.key":"at.metadata.value"}}}`),
+	},
+	{
+		"artifact-0.3", placesOfArtifact, jsonAnswer(a2a.SubscribeToTask, `{"kind":"artifact-update","taskId":"at.taskId","contextId":"at.contextId","artifact":{`+
+			`"artifactId":"at.artifact.id","name":"at.artifact.name","description":"at.artifact.description","parts":[{"kind":"text","text":"at.artifact.text"}],`+
+			`"metadata":{"k":"at.artifact.metadata"}},"metadata":{"at.metadata.key":"at.metadata.value"}}`),
+	},
+	{
+		"push-1.0", placesOfPush, jsonAnswer(a2a.GetTaskPushNotificationConfig, `{"id":"at.id","url":"at.url","token":"at.token",`+
+			`"authentication":{"scheme":"at.scheme","credentials":"at.credentials"}}`),
+	},
+	{
+		"push-0.3", placesOfPush, jsonAnswer(a2a.GetTaskPushNotificationConfig, `{"pushNotificationConfig":{"id":"at.id","url":"at.url","token":"at.token",`+
+			`"authentication":{"schemes":["at.scheme"],"credentials":"at.credentials"}}}`),
+	},
+	{"push-list", "url credentials", jsonAnswer(a2a.ListTaskPushNotificationConfigs, `{"configs":[{"url":"at.url","authentication":{"credentials":"at.credentials"}}]}`)},
+	{
+		"error-data", "message data.type data.reason data.key data.value", jsonAnswer(a2a.GetTask, `{"error":{"code":1,"message":"at.message",`+
+			`"data":[{"@type":"at.data.type","reason":"at.data.reason","metadata":{"at.data.key":"at.data.value"}}]}}`),
+	},
+	{"error-data-0.3", "message data.key data.value", jsonAnswer(a2a.GetTask, `{"error":{"code":1,"message":"at.message","data":{"at.data.key":["at.data.value"]}}}`)},
+	{"error-details", "message detail", jsonAnswer(a2a.GetTask, `{"error":{"code":1,"message":"at.message","details":[{"reason":"at.detail"}]}}`)},
+	{"card-1.0", placesOfCard, jsonAnswer(a2a.GetExtendedAgentCard, markedCard10)},
+	{"card-0.3", placesOfCard + " url", jsonAnswer(a2a.GetExtendedAgentCard, markedCard03)},
 
-		{
-			"grpc-task-1.0", placesOfTask, grpcAnswer(current+"GetTask", markedTaskAround+markedHistory+`status {message {parts {text: "at.status.text"}
-				parts {data {string_value: "at.status.data"}}}} artifacts {`+markedArtifact+` extensions: "at.artifact.extension" parts {raw: "at.artifact.raw" filename: "at.artifact.filename"}
-				parts {url: "at.artifact.url"} parts {data {struct_value {fields {key: "at.artifact.data.key" value {string_value: "at.artifact.data.value"}}}}}}`),
-		},
-		{
-			"grpc-task-0.3", placesOfTask, grpcAnswer(legacy+"SendMessage", `task {`+markedTaskAround+markedHistory+`status {update {parts {text: "at.status.text"}
-				parts {data {data {fields {key: "k" value {string_value: "at.status.data"}}}}}}} artifacts {`+markedArtifact+` extensions: "at.artifact.extension"
-				parts {file {file_with_bytes: "at.artifact.raw" name: "at.artifact.filename"}} parts {file {file_with_uri: "at.artifact.url"}}
-				parts {data {data {fields {key: "at.artifact.data.key" value {string_value: "at.artifact.data.value"}}}}}}}`),
-		},
-		{
-			"grpc-status", placesOfStatus, grpcAnswer(current+"SubscribeToTask",
-				`status_update {task_id: "at.taskId" context_id: "at.contextId" status {message {parts {text: "at.status.text"}}} `+markedMetadata+`}`),
-		},
-		{
-			"grpc-artifact-1.0", placesOfArtifact,
-			grpcAnswer(current+"SubscribeToTask", `artifact_update {task_id: "at.taskId" context_id: "at.contextId" artifact {`+markedArtifact+`} `+markedMetadata+`}`),
-		},
-		{
-			"grpc-artifact-0.3", placesOfArtifact,
-			grpcAnswer(legacy+"TaskSubscription", `artifact_update {task_id: "at.taskId" context_id: "at.contextId" artifact {`+markedArtifact+`} `+markedMetadata+`}`),
-		},
-		{"grpc-push", strings.ReplaceAll(" "+placesOfPush, " ", " push."), grpcAnswer(current+"GetTaskPushNotificationConfig", markedPush10)},
-		{"grpc-card-1.0", placesOfCard, grpcAnswer(current+"GetExtendedAgentCard", markedCardProto+`supported_interfaces {url: "at.interface.url"}`)},
-		{"grpc-card-0.3", placesOfCard + " url", grpcAnswer(legacy+"GetAgentCard", markedCardProto+`url: "at.url" additional_interfaces {url: "at.interface.url"}`)},
-	}
+	{
+		"grpc-task-1.0", placesOfTask, grpcAnswer(current+"GetTask", markedTaskAround+markedHistory+`status {message {parts {text: "at.status.text"}
+			parts {data {string_value: "at.status.data"}}}} artifacts {`+markedArtifact+` extensions: "at.artifact.extension" parts {raw: "at.artifact.raw" filename: "at.artifact.filename"}
+			parts {url: "at.artifact.url"} parts {data {struct_value {fields {key: "at.artifact.data.key" value {string_value: "at.artifact.data.value"}}}}}}`),
+	},
+	{
+		"grpc-task-0.3", placesOfTask, grpcAnswer(legacy+"SendMessage", `task {`+markedTaskAround+markedHistory+`status {update {parts {text: "at.status.text"}
+			parts {data {data {fields {key: "k" value {string_value: "at.status.data"}}}}}}} artifacts {`+markedArtifact+` extensions: "at.artifact.extension"
+			parts {file {file_with_bytes: "at.artifact.raw" name: "at.artifact.filename"}} parts {file {file_with_uri: "at.artifact.url"}}
+			parts {data {data {fields {key: "at.artifact.data.key" value {string_value: "at.artifact.data.value"}}}}}}}`),
+	},
+	{
+		"grpc-status", placesOfStatus, grpcAnswer(current+"SubscribeToTask",
+			`status_update {task_id: "at.taskId" context_id: "at.contextId" status {message {parts {text: "at.status.text"}}} `+markedMetadata+`}`),
+	},
+	{
+		"grpc-artifact-1.0", placesOfArtifact,
+		grpcAnswer(current+"SubscribeToTask", `artifact_update {task_id: "at.taskId" context_id: "at.contextId" artifact {`+markedArtifact+`} `+markedMetadata+`}`),
+	},
+	{
+		"grpc-artifact-0.3", placesOfArtifact,
+		grpcAnswer(legacy+"TaskSubscription", `artifact_update {task_id: "at.taskId" context_id: "at.contextId" artifact {`+markedArtifact+`} `+markedMetadata+`}`),
+	},
+	{"grpc-push", strings.ReplaceAll(" "+placesOfPush, " ", " push."), grpcAnswer(current+"GetTaskPushNotificationConfig", markedPush10)},
+	{"grpc-card-1.0", placesOfCard, grpcAnswer(current+"GetExtendedAgentCard", markedCardProto+`supported_interfaces {url: "at.interface.url"}`)},
+	{"grpc-card-0.3", placesOfCard + " url", grpcAnswer(legacy+"GetAgentCard", markedCardProto+`url: "at.url" additional_interfaces {url: "at.interface.url"}`)},
 }
 
 var markedWord = regexp.MustCompile(`at\.[A-Za-z.]+`)
 
 func TestEveryPlaceIsAText(t *testing.T) {
 	t.Parallel()
-	for _, tc := range carriers() {
+	for _, tc := range carriers {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			found := map[string]bool{}
