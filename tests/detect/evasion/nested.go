@@ -1,8 +1,9 @@
 package evasion
 
 import (
-	"encoding/json"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 var nestedTransforms = []Transform{
@@ -43,6 +44,6 @@ func object(name, text string) string { return `{` + quote(name) + `:` + quote(t
 
 // quote returns the JSON string of a text.
 func quote(text string) string {
-	quoted, _ := json.Marshal(text) // a string can always be marshalled
+	quoted, _ := jsontext.AppendQuote(nil, text) // what is no Unicode becomes U+FFFD
 	return string(quoted)
 }

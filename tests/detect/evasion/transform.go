@@ -4,6 +4,7 @@ package evasion
 
 import (
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -38,10 +39,13 @@ const (
 // payloads are the classes of attacks that something other than a model reads.
 var payloads = []string{"sql-injection", "command-injection", "path-traversal", "secret", "field", "code-injection", "xss"}
 
+// encoded is what is no longer itself when a letter of it is changed.
+var encoded = regexp.MustCompile(`[A-Za-z0-9+/_=-]{24}|%[0-9A-Fa-f]{2}|\\[ux][0-9A-Fa-f]{2}|&#?[A-Za-z0-9]+;`)
+
 // Keeps reports whether a text of the class attacks still when it is disguised; for a control, whether it is of those that
 // the control makes harmless.
 func (t Transform) Keeps(class, text string) bool {
-	loaded := slices.Contains(payloads, class) || strings.Contains(text, "](") || strings.Contains(text, "://")
+	loaded := slices.Contains(payloads, class) || strings.Contains(text, "](") || strings.Contains(text, "://") || encoded.MatchString(text)
 	switch t.keeps {
 	case everything:
 		return true

@@ -69,8 +69,8 @@ func synonymous(text string, seed uint64) []string {
 	})}
 }
 
-// order is one sentence that begins with what is to be done.
-var order = regexp.MustCompile(`^(?i)(ignore|disregard|forget|override|bypass|reveal|print|show|repeat|disable|delete|send|forward|upload|grant|give|skip|omit|drop)( [^.!?;:,"'\n]+){1,20}[.!]?$`)
+// order is one English sentence that begins with what is to be done.
+var order = regexp.MustCompile(`^(?i)(ignore|disregard|forget|override|bypass|reveal|print|show|repeat|disable|delete|send|forward|upload|grant|give|skip|omit|drop)( [a-z0-9-]+){1,20}[.!]?$`)
 
 // negated forbids what one sentence orders.
 func negated(text string) string {
