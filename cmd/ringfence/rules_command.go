@@ -21,7 +21,7 @@ func rulesCommand() *cobra.Command {
 directory are added to them, or replace those of the same id. Every rule has tests: texts that it hits, and texts that it
 misses.`,
 	}
-	cmd.AddCommand(rulesListCommand(), rulesTestCommand())
+	cmd.AddCommand(rulesListCommand(), rulesShowCommand(), rulesTestCommand())
 	return cmd
 }
 

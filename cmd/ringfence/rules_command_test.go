@@ -77,3 +77,35 @@ func TestRulesThatFail(t *testing.T) {
 		}
 	}
 }
+
+// TestRulesShow holds that what is printed of a rule is a rule file: it loads, and has that rule.
+func TestRulesShow(t *testing.T) {
+	t.Parallel()
+	dir := rulesDirectory(t, `lists:
+  moons: [moonlight, moonbeam]
+  suns: [sunlight]
+rules:
+  - id: other
+    class: secret
+    severity: low
+    action: flag
+    any: [$suns]
+    tests: {hits: [sunlight], misses: [moonlight]}
+  - id: night
+    class: secret
+    severity: low
+    action: flag
+    any: [$moons, starlight]
+    tests: {hits: [moonbeam], misses: [sunlight]}
+`)
+	out, err := perform(t, rulesCommand(), "show", "night", dir)
+	if err != nil || !strings.Contains(out, "moonbeam") || !strings.Contains(out, "id: night") || strings.Contains(out, "id: other") || strings.Contains(out, "suns") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if list, err := perform(t, rulesCommand(), "list", rulesDirectory(t, out)); err != nil || !strings.Contains(list, "night") {
+		t.Errorf("what is shown does not load: %v\n%s", err, out)
+	}
+	if _, err := perform(t, rulesCommand(), "show", "day", dir); err == nil {
+		t.Error("a rule is shown that there is not")
+	}
+}
