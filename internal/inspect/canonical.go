@@ -18,11 +18,7 @@ type skeleton struct {
 	plane   *plane
 	text    []byte
 	anchors []anchor
-	// payload is what tag characters and variation selectors spell, and where the first of them stands.
-	payload              []byte
-	payloadAt, payloadTo int
-	// inWord counts invisible characters that stand between two ASCII letters.
-	inWord int
+	conceals
 }
 
 // isASCII reports whether every byte is below 0x80.
@@ -59,8 +55,8 @@ func asciiPrefix(b []byte) int {
 
 // reset empties the skeleton and keeps its memory.
 func (k *skeleton) reset() {
-	k.text, k.anchors, k.payload = k.text[:0], k.anchors[:0], k.payload[:0]
-	k.payloadAt, k.payloadTo, k.inWord = -1, 0, 0
+	k.text, k.anchors = k.text[:0], k.anchors[:0]
+	k.conceals.reset()
 }
 
 // write makes k the canonical form of src, which is at most four times as long.
@@ -74,9 +70,14 @@ func (k *skeleton) write(src []byte) {
 			continue
 		}
 		r, n := utf8.DecodeRune(src[i:])
-		switch t := k.plane.of(r); {
-		case t == hidden:
+		t := k.plane.of(r)
+		if t == hidden {
 			k.hide(src, i, n, r)
+			i += n
+			continue
+		}
+		k.note(src, i, n, r, t)
+		switch {
 		case t == shaped && latinWord(src, i, i+n):
 			k.anchor(i)
 			k.text = append(k.text, k.plane.capitals[r])

@@ -85,6 +85,7 @@ func (b *book) compile() *Set {
 	s.tight = b.automaton(words, func(l *literal) bool { return l.compact })
 	s.cueLiterals, s.cueUses, s.cues = cues.literals, cues.groups, b.automaton(cues, func(*literal) bool { return true })
 	s.hash = b.hash()
+	s.vocabulary = newVocabulary(s)
 	s.scans.New = func() any { return newScan(s) }
 	return s
 }

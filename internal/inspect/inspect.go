@@ -63,22 +63,36 @@ func (s Severity) String() string {
 	}
 }
 
-// The views a finding can come from: the text as it stands, its canonical form, text hidden in invisible
-// characters, words whose letters stand apart or run together, decoded spans, and all texts joined.
+// The views a finding can come from: the text as it stands; its canonical form; text hidden in invisible characters;
+// words whose letters stand apart (put together again, or without any borders) or run together; text decoded from a code
+// or from the escapes of URLs, HTML, strings and mails; words in another spelling; and all texts joined.
 const (
 	ViewText      = "text"
 	ViewCanonical = "canonical"
 	ViewHidden    = "hidden"
+	ViewTurned    = "upside-down"
 	ViewCompact   = "compact"
+	ViewSpaced    = "spaced"
 	ViewBase64    = "base64"
+	ViewBase32    = "base32"
 	ViewHex       = "hex"
 	ViewURL       = "url"
+	ViewHTML      = "html"
+	ViewEscape    = "escape"
+	ViewQuoted    = "quoted-printable"
+	ViewScrambled = "scrambled"
+	ViewRot13     = "rot13"
+	ViewReversed  = "reversed"
+	ViewLeet      = "leet"
 	ViewJoined    = "joined"
 )
 
 // Views returns the names of all views, in the order in which a text is read.
 func Views() []string {
-	return []string{ViewText, ViewCanonical, ViewHidden, ViewCompact, ViewBase64, ViewHex, ViewURL, ViewJoined}
+	return []string{
+		ViewText, ViewCanonical, ViewHidden, ViewTurned, ViewCompact, ViewSpaced, ViewBase64, ViewBase32, ViewHex, ViewURL,
+		ViewHTML, ViewEscape, ViewQuoted, ViewScrambled, ViewRot13, ViewReversed, ViewLeet, ViewJoined,
+	}
 }
 
 // Finding is one place where a rule holds. It carries no text, so that it can be logged.

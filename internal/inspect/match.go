@@ -159,7 +159,7 @@ func (c *scan) advance(v *view, u use, m mark) {
 		return
 	}
 	if v.index >= 0 && !r.places.of(c.place) || v.index < 0 && (r.alone || !r.places.speaks(c.direction)) ||
-		!r.prose && (v.name == ViewCompact || v.name == ViewJoined) {
+		!r.prose && (v.name == ViewCompact || v.name == ViewJoined || v.reads == readProse) {
 		return
 	}
 	p := &c.progress[u.rule]
@@ -224,6 +224,9 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 	if v.index < 0 && !c.crosses(v, at) {
 		return
 	}
+	if !v.touched(span{max(0, at.start-r.lead), at.end + r.reach()}) {
+		return
+	}
 	if v.name == ViewCompact && bytes.IndexByte(v.bytes[at.start:at.end], 0) >= 0 {
 		return
 	}
@@ -240,6 +243,9 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 		}
 		if r.groups == 1 {
 			head = at.start
+			if !v.touched(at) {
+				return
+			}
 		}
 	}
 	if r.verify.holds != nil {
@@ -275,6 +281,14 @@ func (c *scan) spend(units int) bool {
 	return true
 }
 
+// reach is how far behind its literals a match may go on.
+func (r *rule) reach() int {
+	if r.expression == nil {
+		return 0
+	}
+	return window
+}
+
 // window is how many bytes an expression sees at most.
 const window = 256
 
@@ -302,7 +316,7 @@ const confirmReach = 48
 
 // report appends the finding for a match.
 func (c *scan) report(v *view, r *rule, at span) {
-	f := Finding{Rule: r.id, Class: r.class, Severity: r.severity, Action: r.action, Text: v.index, View: v.name}
+	f := Finding{Rule: r.id, Class: r.class, Severity: r.severity, Action: r.action, Text: v.index, View: v.label(at)}
 	if r.expression == nil || r.groups > 1 {
 		at = wholeWords(v.bytes, at)
 	}

@@ -20,6 +20,7 @@ const (
 	priceCues      = 2
 	priceGate      = 2
 	priceException = 6
+	priceEntity    = 2
 )
 
 // mark is the latest place where a group of a rule was seen. In a rule with a fixed order it is the latest chain
@@ -38,18 +39,6 @@ type progress struct {
 	clear int
 }
 
-// view is one reading of a text.
-type view struct {
-	name    string
-	bytes   []byte
-	anchors []anchor
-	// index is the text, or -1 for the joined view, which has segments instead.
-	index int
-	// whole is the span that every finding gets, for views decoded from one.
-	whole *span
-	limit int
-}
-
 // scan is the memory of one Scan. Its buffers are reused and hold texts only while it runs.
 type scan struct {
 	set       *Set
@@ -62,19 +51,27 @@ type scan struct {
 	progress  []progress
 	findings  []Finding
 
-	raw, decoded, tight []byte
-	tightAnchors        []anchor
-	skeleton, inner     skeleton
-	seams               []seam
-	lanes               lanes
+	raw, tight, mirror []byte
+	tightAnchors       []anchor
+	skeleton           skeleton
+	levels             [maxDepth]level
+	swaps              []swap
+	// room is how many bytes further views may have.
+	room  int
+	seams []seam
+	lanes lanes
 }
 
 func newScan(s *Set) *scan {
 	p := basicPlane()
-	return &scan{
+	c := &scan{
 		set: s, marks: make([]mark, s.marks), progress: make([]progress, len(s.rules)),
-		skeleton: skeleton{plane: p}, inner: skeleton{plane: p},
+		skeleton: skeleton{plane: p},
 	}
+	for i := range c.levels {
+		c.levels[i].form.plane = p
+	}
+	return c
 }
 
 func (c *scan) begin(d Direction, texts []a2a.Text) {
@@ -84,6 +81,7 @@ func (c *scan) begin(d Direction, texts []a2a.Text) {
 	}
 	c.direction, c.findings, c.starved = d, nil, false
 	c.fuel = fuelFloor + total/fuelShare
+	c.room = roomFloor + total*roomShare
 }
 
 // end returns the findings and drops what is too large to keep.
@@ -91,20 +89,42 @@ func (c *scan) end() []Finding {
 	if c.starved {
 		c.signal(signalBudget, -1, span{}, ViewText)
 	}
-	for _, b := range []*[]byte{&c.raw, &c.decoded, &c.tight, &c.skeleton.text, &c.inner.text} {
-		if cap(*b) > keepBytes {
-			*b = nil
-		}
-	}
-	if cap(c.skeleton.anchors) > keepBytes/8 {
-		c.skeleton.anchors = nil
-	}
-	if cap(c.tightAnchors) > keepBytes/8 {
-		c.tightAnchors = nil
+	trim(&c.raw, 1)
+	trim(&c.tight, 1)
+	trim(&c.mirror, 1)
+	trim(&c.tightAnchors, 8)
+	trim(&c.swaps, 16)
+	c.skeleton.trim()
+	for i := range c.levels {
+		c.levels[i].trim()
 	}
 	found := c.findings
 	c.findings = nil
 	return found
+}
+
+// trim drops a buffer that is too large to keep: more than keepBytes, at about size bytes an element.
+func trim[T any](b *[]T, size int) {
+	if cap(*b) > keepBytes/size {
+		*b = nil
+	}
+}
+
+func (k *skeleton) trim() {
+	trim(&k.text, 1)
+	trim(&k.payload, 1)
+	trim(&k.anchors, 8)
+}
+
+func (l *level) trim() {
+	l.form.trim()
+	l.form.from = nil
+	trim(&l.form.changes, 16)
+	trim(&l.decoded, 1)
+	trim(&l.anchors, 8)
+	trim(&l.survey.runs, 8)
+	trim(&l.survey.suspects, 8)
+	trim(&l.survey.leets, 4)
 }
 
 // text judges one text in every view that it deserves.
@@ -114,77 +134,10 @@ func (c *scan) text(index int, value string) {
 	if !isASCII(value) {
 		c.skeleton.write(c.raw)
 		v.name, v.bytes, v.anchors = ViewCanonical, c.skeleton.text, c.skeleton.anchors
-		c.hidden(index)
+		c.concealed(&v)
 	}
 	c.match(&v)
-	s := surveyOf(v.bytes)
-	if s.compact {
-		c.compact(&v)
-	}
-	if s.encoded {
-		c.encoded(&v)
-	}
-	if s.percent {
-		c.percent(&v)
-	}
-}
-
-// hidden judges what invisible characters spelled, and reports that they did.
-func (c *scan) hidden(index int) {
-	k := &c.skeleton
-	if k.hidesPayload() {
-		whole := span{k.payloadAt, k.payloadTo}
-		c.signal(signalHiddenText, index, whole, ViewHidden)
-		c.match(&view{name: ViewHidden, bytes: k.payload, index: index, whole: &whole})
-	}
-	if k.inWord > maxInWord {
-		c.signal(signalHiddenSpacing, index, span{0, len(c.raw)}, ViewHidden)
-	}
-}
-
-func (c *scan) compact(v *view) {
-	c.tight, c.tightAnchors = compact(c.tight[:0], c.tightAnchors[:0], v.bytes)
-	for i := range c.tightAnchors {
-		c.tightAnchors[i].src = source(v.anchors, c.tightAnchors[i].src, v.limit)
-	}
-	c.match(&view{name: ViewCompact, bytes: c.tight, anchors: c.tightAnchors, index: v.index, limit: v.limit})
-}
-
-// encoded judges the runs of v that spell text in base64 or hex.
-func (c *scan) encoded(v *view) {
-	for at := 0; ; {
-		run, ok := nextRun(v.bytes, at)
-		if !ok {
-			return
-		}
-		at = run.end
-		var name string
-		c.decoded, name = decodeRun(c.decoded[:0], v.bytes[run.start:run.end])
-		if name != "" {
-			c.inside(v, run, name)
-		}
-	}
-}
-
-// percent judges the stretches of v that hold percent escapes.
-func (c *scan) percent(v *view) {
-	for at := 0; ; {
-		run, ok := nextPercent(v.bytes, at)
-		if !ok {
-			return
-		}
-		at = run.end
-		c.decoded = decodePercent(c.decoded[:0], v.bytes[run.start:run.end])
-		c.inside(v, run, ViewURL)
-	}
-}
-
-// inside judges c.decoded, which run of v spells. Decoding is one level deep and never makes a text longer; its
-// canonical form is at most four times as long.
-func (c *scan) inside(v *view, run span, name string) {
-	whole := span{source(v.anchors, run.start, v.limit), source(v.anchors, run.end, v.limit)}
-	c.inner.write(c.decoded)
-	c.match(&view{name: name, bytes: c.inner.text, index: v.index, whole: &whole})
+	c.views(&v, 0)
 }
 
 // signal reports a condition that no literal shows, if a rule gives it a meaning.

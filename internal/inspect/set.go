@@ -20,6 +20,7 @@ type Set struct {
 	marks       int
 	hash        string
 	catalogue   []RuleInfo
+	vocabulary  *vocabulary
 	scans       sync.Pool
 }
 
@@ -72,12 +73,18 @@ const (
 	signalNone signal = iota
 	signalHiddenText
 	signalHiddenSpacing
+	signalBidiOverride
+	signalMixedScript
+	signalStackedMarks
 	signalBudget
 )
 
 var signals = map[string]signal{
 	"hidden-text":    signalHiddenText,
 	"hidden-spacing": signalHiddenSpacing,
+	"bidi-override":  signalBidiOverride,
+	"mixed-script":   signalMixedScript,
+	"stacked-marks":  signalStackedMarks,
 	"budget":         signalBudget,
 }
 

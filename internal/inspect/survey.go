@@ -3,11 +3,16 @@ package inspect
 // The kinds of bytes that the survey tells apart.
 const (
 	kindOther  uint8 = iota
+	kindHigh         // of a character beyond ASCII
 	kindLetter       // A-Z a-z
 	kindDigit
-	kindCode // / - _ = : letters of base64 beyond letters and digits
+	kindCode // / - _ : letters of base64 beyond letters and digits
 	kindPlus
+	kindSign // @ $ ! |, which stand for letters
+	kindEqual
 	kindPercent
+	kindAmpersand
+	kindBackslash
 )
 
 // kinds is the kind of each byte.
@@ -18,13 +23,17 @@ var kinds = func() (k [256]uint8) {
 			k[b] = kindLetter
 		case digit(c):
 			k[b] = kindDigit
-		case c == '+':
-			k[b] = kindPlus
-		case c == '/' || c == '-' || c == '_' || c == '=':
-			k[b] = kindCode
-		case c == '%':
-			k[b] = kindPercent
+		case c >= 0x80:
+			k[b] = kindHigh
+		case leetLetters[c] != 0:
+			k[b] = kindSign
 		}
+	}
+	for c, kind := range map[byte]uint8{
+		'/': kindCode, '-': kindCode, '_': kindCode, '+': kindPlus, '=': kindEqual, '%': kindPercent, '&': kindAmpersand,
+		'\\': kindBackslash,
+	} {
+		k[c] = kind
 	}
 	return k
 }()
@@ -45,65 +54,182 @@ var wordBytes = func() (w [256]bool) {
 
 // The shortest runs that are worth another view.
 const (
-	minEncoded = 12 // bytes of base64 or hex
+	minEncoded = 12 // bytes of base64, base32 or hex
 	minSpaced  = 5  // single letters in a row
 	minRun     = 18 // letters without a break
-	minPercent = 1  // percent signs
 	minPlus    = 2  // plus signs, which stand for spaces in a query
+	minPairs   = 8  // pairs of hex digits in a row
+	minQuoted  = 3  // escapes of quoted-printable
 )
 
 // survey says which further views a text deserves.
 type survey struct {
-	encoded bool // a run of letters that base64 and hex are written in
 	compact bool // letters set apart, or a very long word
-	percent bool // percent escapes, or words with plus signs between
+	escaped bool // escapes of URLs, of HTML or of strings
+	quoted  bool // escapes of quoted-printable
+	pairs   bool // pairs of hex digits
+	// runs are those that can be base64, base32 or hex.
+	runs []span
+	// suspects are words that may be words of the rules with their letters in other places, or rotated; leets are places
+	// where a digit or sign stands next to a letter.
+	suspects []span
+	leets    []int
 }
 
-// surveyOf looks at each byte once. It may say yes where a closer look finds nothing, never the other way.
-func surveyOf(b []byte) survey {
-	var s survey
-	var run, letters, singles, percents, pluses int
-	for _, c := range b {
-		switch kinds[c] {
-		case kindLetter:
-			run++
-			letters++
-			continue
-		case kindDigit, kindCode:
-			run++
-		case kindPlus:
-			run++
-			pluses++
-		case kindPercent:
-			percents++
-			run = s.close(run)
-		default:
-			run = s.close(run)
-		}
-		switch letters {
-		case 0:
-		case 1:
-			singles++
-			if singles >= minSpaced {
-				s.compact = true
-			}
-		default:
-			singles = 0
-			if letters >= minRun {
-				s.compact = true
-			}
-		}
-		letters = 0
-	}
-	s.close(run)
-	s.percent = percents >= minPercent || pluses >= minPlus
-	s.compact = s.compact || letters >= minRun || letters == 1 && singles+1 >= minSpaced
-	return s
+// surveying is what a survey counts while it reads.
+type surveying struct {
+	*survey
+	b []byte
+	// run is how many bytes that codes are written in were read last, singles how many letters stood apart, token where
+	// the word began, or -1.
+	run, singles, pairs, quotes, pluses, token int
 }
 
-func (s *survey) close(run int) int {
-	if run >= minEncoded {
-		s.encoded = true
+// read looks at each byte of b once. It may say yes where a closer look finds nothing, never the other way.
+func (s *survey) read(b []byte, v *vocabulary) {
+	*s = survey{runs: s.runs[:0], suspects: s.suspects[:0], leets: s.leets[:0]}
+	y := surveying{survey: s, b: b, token: -1}
+	for i := 0; i < len(b); i++ {
+		start, sums := i, uint64(0)
+		for i < len(b) {
+			sum := v.sums[b[i]]
+			if sum == 0 {
+				break
+			}
+			sums += sum
+			i++
+		}
+		if n := i - start; n > 0 {
+			y.run += n
+			if y.token < 0 {
+				y.token = start
+			}
+			if n >= minVocabulary && v.may(sums) && !v.has(b[start:i]) {
+				s.suspects = append(s.suspects, span{start, i})
+			}
+			if n >= minRun {
+				s.compact = true
+			}
+			if i == len(b) {
+				break
+			}
+		}
+		y.other(i)
 	}
-	return 0
+	y.endToken(len(b))
+	y.endRun(len(b))
+	s.quoted = s.quoted || y.quotes >= minQuoted
+	s.escaped = s.escaped || y.pluses >= minPlus
+}
+
+// other looks at the byte at i, which is no letter.
+func (y *surveying) other(i int) {
+	kind := kinds[y.b[i]]
+	if kind == kindOther {
+		y.endToken(i)
+		y.endRun(i)
+		return
+	}
+	switch kind {
+	case kindDigit:
+		if y.token < 0 {
+			y.token = i
+		}
+		y.run++
+		y.leet(i)
+		return
+	case kindHigh:
+		if y.token < 0 {
+			y.token = i
+		}
+		y.endRun(i)
+		return
+	}
+	y.endToken(i)
+	switch kind {
+	case kindCode:
+		y.run++
+		return
+	case kindPlus:
+		y.run++
+		y.pluses++
+		return
+	case kindSign:
+		y.leet(i)
+	case kindEqual:
+		y.equal(i)
+	case kindPercent:
+		y.escaped = y.escaped || escaped(y.b, i) || unicodeEscaped(y.b, i)
+	case kindAmpersand:
+		y.escaped = y.escaped || entityAt(y.b, i)
+	case kindBackslash:
+		y.escaped = y.escaped || i+1 < len(y.b) && backslashed[y.b[i+1]]
+	}
+	y.endRun(i)
+}
+
+// leet notes a digit or sign next to a letter. Behind one, some signs just end a sentence.
+func (y *surveying) leet(i int) {
+	if i+1 < len(y.b) && letter(y.b[i+1]) || i > 0 && letter(y.b[i-1]) && y.b[i] != '!' && y.b[i] != '|' {
+		y.leets = append(y.leets, i)
+	}
+}
+
+func (y *surveying) equal(i int) {
+	switch {
+	case softBreak(y.b, i) > 0:
+		y.quoted = true
+	case quotedByte(y.b, i) >= 0:
+		y.quotes++
+	}
+}
+
+// endToken closes the word that ends before i: one letter alone, a pair of digits, or anything else.
+func (y *surveying) endToken(i int) {
+	if y.token < 0 {
+		return
+	}
+	w := y.b[y.token:i]
+	y.token = -1
+	switch {
+	case len(w) == 1 && letter(w[0]):
+		if y.singles++; y.singles >= minSpaced {
+			y.compact = true
+		}
+	case len(w) > 4:
+		y.singles, y.pairs = 0, 0
+	case hexPair(w):
+		y.singles = 0
+		if y.pairs++; y.pairs >= minPairs {
+			y.survey.pairs = true
+		}
+	default:
+		y.singles, y.pairs = 0, 0
+	}
+}
+
+// hexPair reports whether the word is two hex digits, with or without 0x.
+func hexPair(w []byte) bool {
+	if len(w) == 4 && w[0] == '0' && w[1]|0x20 == 'x' {
+		w = w[2:]
+	}
+	return len(w) == 2 && unhex(w[0]) >= 0 && unhex(w[1]) >= 0
+}
+
+// endRun closes the run of code bytes that ends before i.
+func (y *surveying) endRun(i int) {
+	if y.run >= minEncoded && coded(y.b[i-y.run:i]) {
+		y.runs = append(y.runs, span{i - y.run, i})
+	}
+	y.run = 0
+}
+
+// coded reports whether the run looks like a code: with a digit, or with a capital behind its start. Words have neither.
+func coded(run []byte) bool {
+	for _, c := range run[1:] {
+		if c-'A' < 26 || digit(c) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,206 +1,219 @@
 package inspect
 
-import (
-	"encoding/base64"
-	"encoding/hex"
-	"slices"
+const (
+	// maxDepth is how often one view is made of another: a code in a code is read, one in that is not.
+	maxDepth = 2
+	// roomShare and roomFloor bound the bytes of all views of a scan but the texts themselves: roomShare times those of the
+	// texts, and roomFloor for short ones.
+	roomShare = 4
+	roomFloor = 4096
 )
 
-// probe is how many decoded bytes are looked at before a long span is decoded whole.
-const probe = 48
+// reading says what of a view is not judged already elsewhere.
+type reading uint8
 
-// span is a half-open range of bytes.
-type span struct{ start, end int }
+const (
+	readAll   reading = iota
+	readProse         // only rules about prose mean anything
+)
 
-// codeByte reports whether c can stand in base64, either alphabet, before the padding.
-func codeByte(c byte) bool { k := kinds[c]; return k >= kindLetter && k <= kindPlus && c != '=' }
+// view is one reading of a text.
+type view struct {
+	name    string
+	bytes   []byte
+	anchors []anchor
+	// index is the text, or -1 for the joined view, which has segments instead.
+	index int
+	// whole is the span that every finding gets, for views decoded from one.
+	whole *span
+	limit int
+	// changes are the stretches that differ from the parent view, in order, if only they are to be judged: what does not
+	// touch one of them was judged in the parent.
+	changes []change
+	reads   reading
+}
 
-// nextRun returns the first run of code bytes at or after from that is long enough to decode.
-func nextRun(b []byte, from int) (span, bool) {
-	for i := from; i < len(b); i++ {
-		if !codeByte(b[i]) {
+// touched reports whether a match touches a stretch that the view reads in another way than its parent.
+func (v *view) touched(at span) bool { return v.changes == nil || v.changed(at) != nil }
+
+// changed returns the first change that the range touches. Where something was left out, the neighbours count.
+func (v *view) changed(at span) *change {
+	lo, hi := 0, len(v.changes)
+	for lo < hi {
+		mid := int(uint(lo+hi) >> 1)
+		if v.changes[mid].end < at.start || v.changes[mid].end == at.start && v.changes[mid].start < at.start {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == len(v.changes) {
+		return nil
+	}
+	if c := &v.changes[lo]; c.start < at.end {
+		return c
+	}
+	return nil
+}
+
+// label returns the name of the view that a finding at the range is of.
+func (v *view) label(at span) string {
+	if c := v.changed(at); c != nil {
+		return c.name
+	}
+	return v.name
+}
+
+// level is the memory for the views that are made of one view.
+type level struct {
+	survey  survey
+	form    rewriting
+	decoded []byte
+	anchors []anchor
+	whole   span
+}
+
+// views judges v in every reading that it deserves. depth is how many readings v itself is away from the text.
+func (c *scan) views(v *view, depth int) {
+	if depth == maxDepth {
+		return
+	}
+	l := &c.levels[depth]
+	l.survey.read(v.bytes, c.set.vocabulary)
+	if l.survey.compact {
+		c.compact(v)
+		respace(&l.form, v)
+		c.rewritten(v, l, readProse)
+	}
+	if len(l.survey.runs) > 0 {
+		c.encoded(v, l, depth)
+	}
+	if l.survey.pairs {
+		c.pairs(v, l, depth)
+	}
+	if l.survey.escaped {
+		c.unescape(v, l)
+		c.decoded(v, l, depth)
+	}
+	if l.survey.quoted {
+		unquote(v, &l.form)
+		c.decoded(v, l, depth)
+	}
+	if len(l.survey.suspects) > 0 || len(l.survey.leets) > 0 {
+		c.respell(v, l)
+	}
+}
+
+// take claims room for a view of n bytes and reports whether there was enough.
+func (c *scan) take(n int) bool {
+	if c.room < n {
+		c.starved = true
+		return false
+	}
+	c.room -= n
+	return true
+}
+
+// compact judges words whose letters stand apart or run together.
+func (c *scan) compact(v *view) {
+	c.tight, c.tightAnchors = compact(c.tight[:0], c.tightAnchors[:0], v)
+	if !c.take(len(c.tight)) {
+		return
+	}
+	for i := range c.tightAnchors {
+		c.tightAnchors[i].src = source(v.anchors, c.tightAnchors[i].src, v.limit)
+	}
+	c.match(&view{name: ViewCompact, bytes: c.tight, anchors: c.tightAnchors, index: v.index, whole: v.whole, limit: v.limit})
+}
+
+// rewritten judges the view that l.form holds, and returns it.
+func (c *scan) rewritten(v *view, l *level, reads reading) *view {
+	w := &l.form
+	if !w.end() || !c.take(len(w.text)) {
+		return nil
+	}
+	anchors := w.anchors
+	if len(v.anchors) > 0 {
+		l.anchors = compose(l.anchors[:0], w.anchors, v.anchors, len(w.text))
+		anchors = l.anchors
+	}
+	child := view{
+		name: v.name, bytes: w.text, anchors: anchors, index: v.index, whole: v.whole, limit: v.limit,
+		changes: w.changes, reads: reads,
+	}
+	c.match(&child)
+	return &child
+}
+
+// decoded judges the view that l.form holds and what is made of it in turn.
+func (c *scan) decoded(v *view, l *level, depth int) {
+	child := c.rewritten(v, l, readAll)
+	if child == nil {
+		return
+	}
+	c.spelled(&l.form.skeleton, v)
+	c.views(child, depth+1)
+}
+
+// encoded judges the runs of v that spell text in base64, base32 or hex.
+func (c *scan) encoded(v *view, l *level, depth int) {
+	runs := l.survey.runs
+	for i := 0; i < len(runs); {
+		end, next := wrapped(v.bytes, runs, i)
+		run := runs[i]
+		if end > run.end && c.inside(v, l, span{run.start, end}, depth) {
+			i = next
 			continue
 		}
-		start := i
-		for i < len(b) && codeByte(b[i]) {
-			i++
-		}
-		if i-start >= minEncoded {
-			return span{start, i}, true
-		}
-	}
-	return span{}, false
-}
-
-// decodeRun appends what the run spells in hex or base64, if that is text, and returns the view's name.
-func decodeRun(dst, run []byte) ([]byte, string) {
-	dst = slices.Grow(dst, len(run))
-	if out, ok := decodeHex(dst, run); ok {
-		return out, ViewHex
-	}
-	if out, ok := decodeBase64(dst, run); ok {
-		return out, ViewBase64
-	}
-	return dst, ""
-}
-
-func decodeHex(dst, run []byte) ([]byte, bool) {
-	if len(run) > 2 && run[0] == '0' && run[1]|0x20 == 'x' {
-		run = run[2:]
-	}
-	run = run[:len(run)&^1]
-	n := len(dst)
-	out, err := hex.AppendDecode(dst, run)
-	if err != nil || !printable(out[n:]) {
-		return dst, false
-	}
-	return out, true
-}
-
-// decodeBase64 takes both alphabets, padded or not; a run cut short loses its last few bits.
-func decodeBase64(dst, run []byte) ([]byte, bool) {
-	for len(run) > 0 && run[len(run)-1] == '=' {
-		run = run[:len(run)-1]
-	}
-	if len(run)%4 == 1 {
-		run = run[:len(run)-1]
-	}
-	encoding := base64.RawStdEncoding
-	for _, c := range run {
-		if c == '-' || c == '_' {
-			encoding = base64.RawURLEncoding
-			break
-		}
-	}
-	n := len(dst)
-	if len(run) > probe*4/3 {
-		out, err := encoding.AppendDecode(dst, run[:probe*4/3])
-		if err != nil || !printable(wholeRunes(out[n:])) {
-			return dst, false
-		}
-	}
-	out, err := encoding.AppendDecode(dst, run)
-	if err != nil || !printable(wholeRunes(out[n:])) {
-		return dst, false
-	}
-	return out, true
-}
-
-// wholeRunes drops at most three bytes of a character that the end cuts off.
-func wholeRunes(b []byte) []byte {
-	for i := 1; i <= 3 && i <= len(b); i++ {
-		c := b[len(b)-i]
-		if c < 0x80 {
-			return b
-		}
-		if c >= 0xC0 {
-			return b[:len(b)-i]
-		}
-	}
-	return b
-}
-
-// nextPercent returns the first stretch without white space, at or after from, that holds a percent escape or
-// words with plus signs between.
-func nextPercent(b []byte, from int) (span, bool) {
-	pluses := 0
-	for i := from; i+1 < len(b); i++ {
-		switch {
-		case b[i] <= ' ':
-			pluses = 0
-			continue
-		case escaped(b, i):
-		case b[i] == '+' && i > from && word(b[i-1]) && word(b[i+1]):
-			if pluses++; pluses < minPlus {
-				continue
-			}
-		default:
-			continue
-		}
-		s := span{i, i + 1}
-		for s.start > from && b[s.start-1] > ' ' {
-			s.start--
-		}
-		for s.end < len(b) && b[s.end] > ' ' {
-			s.end++
-		}
-		return s, true
-	}
-	return span{}, false
-}
-
-// escaped reports whether a percent escape begins at b[i].
-func escaped(b []byte, i int) bool {
-	return b[i] == '%' && i+2 < len(b) && unhex(b[i+1]) >= 0 && unhex(b[i+2]) >= 0
-}
-
-// decodePercent appends run with its percent escapes resolved and plus signs read as spaces.
-func decodePercent(dst, run []byte) []byte {
-	for i := 0; i < len(run); i++ {
-		switch {
-		case escaped(run, i):
-			dst = append(dst, byte(unhex(run[i+1])<<4|unhex(run[i+2])))
-			i += 2
-		case run[i] == '+':
-			dst = append(dst, ' ')
-		default:
-			dst = append(dst, run[i])
-		}
-	}
-	return dst
-}
-
-func unhex(c byte) int {
-	switch {
-	case digit(c):
-		return int(c - '0')
-	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return int(c|0x20-'a') + 10
-	}
-	return -1
-}
-
-// compact appends the letters of words set letter by letter and of very long words, one stretch after another
-// with a zero byte between, and one anchor a stretch.
-func compact(dst []byte, anchors []anchor, b []byte) ([]byte, []anchor) {
-	for i := 0; i < len(b); {
-		if !letter(b[i]) || i > 0 && word(b[i-1]) {
-			i++
-			continue
-		}
-		end, letters := spaced(b, i)
-		if letters < minSpaced {
-			end = i
-			for end < len(b) && letter(b[end]) {
-				end++
-			}
-			if end-i < minRun {
-				i = end
-				continue
-			}
-		}
-		anchors = append(anchors, anchor{out: len(dst), src: i})
-		for ; i < end; i++ {
-			if letter(b[i]) {
-				dst = append(dst, b[i])
-			}
-		}
-		anchors = append(anchors, anchor{out: len(dst), src: end})
-		dst = append(dst, 0)
-	}
-	return dst, anchors
-}
-
-// spaced returns the end of the letters set apart that begin at i, and how many they are. Up to three bytes that
-// are no word stand between two of them.
-func spaced(b []byte, i int) (end, letters int) {
-	for i < len(b) && letter(b[i]) && (i+1 == len(b) || !word(b[i+1])) {
-		letters++
 		i++
-		end = i
-		for gap := 0; gap < 3 && i < len(b) && !word(b[i]); gap++ {
-			i++
+		if c.inside(v, l, run, depth) {
+			continue
+		}
+		pieces(v.bytes, run, func(piece span) bool { return c.inside(v, l, piece, depth) })
+	}
+}
+
+// inside judges what the run of v spells, if that is text, and reports whether it is.
+func (c *scan) inside(v *view, l *level, run span, depth int) bool {
+	if !v.touched(run) {
+		return true
+	}
+	var name string
+	if l.decoded, name = decodeRun(l.decoded[:0], v.bytes[run.start:run.end]); name == "" {
+		return false
+	}
+	c.whole(v, l, run, name, depth)
+	return true
+}
+
+// pairs judges what pairs of hex digits spell.
+func (c *scan) pairs(v *view, l *level, depth int) {
+	for at := 0; at < len(v.bytes); {
+		var run span
+		l.decoded, run = decodePairs(l.decoded[:0], v.bytes, at)
+		if run.end == 0 {
+			return
+		}
+		at = run.end
+		if len(l.decoded) >= minPairs && readable(l.decoded) && v.touched(run) {
+			c.whole(v, l, run, ViewHex, depth)
 		}
 	}
-	return end, letters
+}
+
+// whole judges l.decoded, which run of v spells, and what is made of it in turn.
+func (c *scan) whole(v *view, l *level, run span, name string, depth int) {
+	whole := v.whole
+	if whole == nil {
+		l.whole = span{source(v.anchors, run.start, v.limit), source(v.anchors, run.end, v.limit)}
+		whole = &l.whole
+	}
+	l.form.write(l.decoded)
+	if !c.take(len(l.form.text)) {
+		return
+	}
+	child := view{name: name, bytes: l.form.text, index: v.index, whole: whole, limit: v.limit}
+	c.match(&child)
+	c.spelled(&l.form.skeleton, &child)
+	c.views(&child, depth+1)
 }

@@ -1,0 +1,259 @@
+package inspect
+
+import (
+	"encoding/binary"
+	"strings"
+)
+
+const (
+	// minVocabulary is the shortest word of the rules that is recognised in another spelling, and minSuspect the shortest
+	// whose scrambled, turned or rotated letters are a reason to look closer.
+	minVocabulary = 4
+	minSuspect    = 5
+	// maxWord is the longest word that is looked up.
+	maxWord = 24
+)
+
+// vocabulary is the words that the rules about prose are written in, by what is left of them when their letters change
+// places: a sum over the letters. The survey adds it up for each word that it passes.
+type vocabulary struct {
+	// sums holds for each letter two numbers that add up without meeting: of the letter in the low half, of the letter
+	// that it stands for in rot13 in the high half. It is zero for what is no letter.
+	sums [256]uint64
+	// filter has the bit of each sum that a word has.
+	filter [filterBits / 64]uint64
+	words  []string
+	known  map[string]bool
+	// prints are those of the words themselves, at the place that their low bits name or behind it.
+	prints   [printSlots]uint32
+	anagrams map[uint32][]uint16
+	// leet holds the words by how they look when a digit may be one of several letters.
+	leet map[string]uint16
+}
+
+const (
+	filterBits = 1 << 16
+	printSlots = 1 << 13
+	maxWords   = printSlots / 2
+)
+
+// newVocabulary collects the words of the literals that rules about prose use.
+func newVocabulary(s *Set) *vocabulary {
+	v := &vocabulary{known: map[string]bool{}, anagrams: map[uint32][]uint16{}, leet: map[string]uint16{}}
+	for c := byte('a'); c <= 'z'; c++ {
+		sum := uint64(letterSum(c)) | uint64(letterSum(rotated(c)))<<32
+		v.sums[c], v.sums[c-'a'+'A'] = sum, sum
+	}
+	for id := range s.literals {
+		l := &s.literals[id]
+		if !l.plain || !s.prose(id) {
+			continue
+		}
+		words := strings.FieldsFunc(l.text, func(r rune) bool { return r < 'a' || r > 'z' })
+		for i, w := range words {
+			if !strings.Contains(l.text, w) || !isASCII(l.text) {
+				continue
+			}
+			v.add(w)
+			if i == len(words)-1 && !l.right {
+				v.add(w + "s")
+			}
+		}
+	}
+	return v
+}
+
+// prose reports whether a rule about prose uses the literal.
+func (s *Set) prose(id int) bool {
+	for _, u := range s.uses[id] {
+		if s.rules[u.rule].prose {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *vocabulary) add(w string) {
+	if len(w) < minVocabulary || len(w) > maxWord || v.known[w] || len(v.words) == maxWords {
+		return
+	}
+	id := uint16(len(v.words))
+	v.words = append(v.words, w)
+	v.known[w] = true
+	print := printOf([]byte(w))
+	slot := print % printSlots
+	for v.prints[slot] != 0 {
+		slot = (slot + 1) % printSlots
+	}
+	v.prints[slot] = print
+	sum := v.sum([]byte(w))
+	v.anagrams[sum] = append(v.anagrams[sum], id)
+	bit := filterBit(sum)
+	v.filter[bit/64] |= 1 << (bit % 64)
+	var key [maxWord]byte
+	for i := range len(w) {
+		key[i] = leetKey(w[i])
+	}
+	if _, ok := v.leet[string(key[:len(w)])]; !ok {
+		v.leet[string(key[:len(w)])] = id
+	}
+}
+
+// letterSum scatters the letters over 20 bits, so that the sum of a word fits into 25.
+func letterSum(c byte) uint32 {
+	h := uint32(c) * 0x9E3779B1
+	h = (h ^ h>>15) * 0x85EBCA6B
+	h = (h ^ h>>13) * 0xC2B2AE35
+	return h>>12 | 1
+}
+
+func rotated(c byte) byte {
+	switch {
+	case c >= 'a' && c <= 'z':
+		return 'a' + (c-'a'+13)%26
+	case c >= 'A' && c <= 'Z':
+		return 'A' + (c-'A'+13)%26
+	}
+	return c
+}
+
+func filterBit(sum uint32) uint32 { return sum * 0x85EBCA6B >> 16 }
+
+func (v *vocabulary) sum(w []byte) uint32 {
+	var sum uint64
+	for _, c := range w {
+		sum += v.sums[c]
+	}
+	return uint32(sum)
+}
+
+// may reports whether a word of these sums can be one of the vocabulary with its letters in other places, or rotated.
+func (v *vocabulary) may(sums uint64) bool {
+	plain, rotated := filterBit(uint32(sums)), filterBit(uint32(sums>>32))
+	return (v.filter[plain/64]>>(plain%64)|v.filter[rotated/64]>>(rotated%64))&1 != 0
+}
+
+// printOf returns a number that tells words of four letters or more apart, whatever their case.
+func printOf(w []byte) uint32 {
+	const small = 0x2020202020202020
+	n := len(w)
+	var head, tail uint64
+	if n >= 8 {
+		head, tail = binary.LittleEndian.Uint64(w)|small, binary.LittleEndian.Uint64(w[n-8:])|small
+	} else {
+		head, tail = uint64(binary.LittleEndian.Uint32(w)|small>>32), uint64(binary.LittleEndian.Uint32(w[n-4:])|small>>32)
+	}
+	h := (head*0x9E3779B97F4A7C15 ^ tail) * 0xD6E8FEB86659FD93
+	if n > 16 {
+		h ^= (binary.LittleEndian.Uint64(w[8:]) | small) * 0x9E3779B97F4A7C15
+	}
+	return uint32(h>>32) | 1
+}
+
+// has reports whether w, of four letters or more, is a word of the vocabulary as it stands.
+func (v *vocabulary) has(w []byte) bool {
+	print := printOf(w)
+	for slot := print % printSlots; v.prints[slot] != 0; slot = (slot + 1) % printSlots {
+		if v.prints[slot] == print {
+			return true
+		}
+	}
+	return false
+}
+
+// spelling says how a word of a text stands for one of the vocabulary.
+type spelling uint8
+
+const (
+	spelledOut spelling = iota
+	spelledScrambled
+	spelledReversed
+	spelledRotated
+	spelledLeet
+)
+
+// resolve returns the word that w stands for, if w is no word of the vocabulary itself.
+func (v *vocabulary) resolve(w []byte) (string, spelling) {
+	if len(w) < minVocabulary || len(w) > maxWord {
+		return "", spelledOut
+	}
+	var lower, turned [maxWord]byte
+	for i, c := range w {
+		lower[i] = c | 0x20
+		turned[i] = rotated(c | 0x20)
+	}
+	n := len(w)
+	if v.known[string(lower[:n])] {
+		return "", spelledOut
+	}
+	if v.known[string(turned[:n])] {
+		return "", spelledRotated
+	}
+	for _, id := range v.anagrams[v.sum(w)] {
+		known := v.words[id]
+		switch {
+		case len(known) != n:
+		case backwards(lower[:n], known):
+			return known, spelledReversed
+		case lower[0] == known[0] && lower[n-1] == known[n-1] && sameLetters(lower[:n], known):
+			return known, spelledScrambled
+		}
+	}
+	return "", spelledOut
+}
+
+func backwards(w []byte, known string) bool {
+	for i, c := range w {
+		if known[len(known)-1-i] != c {
+			return false
+		}
+	}
+	return true
+}
+
+func sameLetters(w []byte, known string) bool {
+	var counts [26]int8
+	for i, c := range w {
+		counts[c-'a']++
+		counts[known[i]-'a']--
+	}
+	return counts == [26]int8{}
+}
+
+// leetLetters is the letter that a digit or sign is read as; 1, ! and | can be an l as well.
+var leetLetters = func() (t [256]byte) {
+	for c, l := range map[byte]byte{
+		'0': 'o', '1': 'i', '2': 'z', '3': 'e', '4': 'a', '5': 's', '6': 'g', '7': 't', '8': 'b', '9': 'g',
+		'@': 'a', '$': 's', '!': 'i', '|': 'i',
+	} {
+		t[c] = l
+	}
+	return t
+}()
+
+// leetKey folds what stands for the same letters: i and l are one.
+func leetKey(c byte) byte {
+	if l := leetLetters[c]; l != 0 {
+		return l
+	}
+	if c |= 0x20; c == 'l' {
+		return 'i'
+	}
+	return c
+}
+
+// unleet returns the word that a token of letters, digits and signs stands for.
+func (v *vocabulary) unleet(token []byte) (string, bool) {
+	if len(token) < minVocabulary || len(token) > maxWord {
+		return "", false
+	}
+	var key [maxWord]byte
+	for i, c := range token {
+		key[i] = leetKey(c)
+	}
+	id, ok := v.leet[string(key[:len(token)])]
+	if !ok {
+		return "", false
+	}
+	return v.words[id], true
+}
