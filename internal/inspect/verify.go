@@ -15,14 +15,16 @@ type verifier struct {
 }
 
 var verifiers = map[string]verifier{
-	"sqli":       {verifySQL, 40, gateSQL},
-	"sqli-value": {verifySQLValue, 24, gateSQLValue},
-	"token":      {holds: verifyToken, price: 4},
-	"entropy":    {holds: verifyEntropy, price: 4},
-	"luhn":       {holds: verifyLuhn, price: 2},
-	"climb":      {holds: verifyClimb, price: 2},
-	"bare":       {holds: verifyBare, price: 1},
-	"password":   {holds: verifyPassword, price: 4},
+	"sqli":          {verifySQL, 40, gateSQL},
+	"sqli-value":    {verifySQLValue, 24, gateSQLValue},
+	"command":       {holds: verifyCommand, price: 24, gate: gateCommand},
+	"command-value": {holds: verifyCommandValue, price: 24},
+	"token":         {holds: verifyToken, price: 4},
+	"entropy":       {holds: verifyEntropy, price: 4},
+	"luhn":          {holds: verifyLuhn, price: 2},
+	"climb":         {holds: verifyClimb, price: 2},
+	"bare":          {holds: verifyBare, price: 1},
+	"password":      {holds: verifyPassword, price: 4},
 }
 
 const (
