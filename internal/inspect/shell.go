@@ -134,10 +134,10 @@ func leavable(head []byte) bool {
 		// A path in front of a pipeline is the program that is run.
 		return bytes.IndexByte(head, '.') > 1
 	}
-	return bytes.IndexAny(head, ".@'\")=/:*") >= 0 || digits(head)
+	return bytes.IndexAny(head, ".@'\")=/:*") >= 0 || allDigits(head)
 }
 
-func digits(b []byte) bool {
+func allDigits(b []byte) bool {
 	for _, c := range b {
 		if !digit(c) {
 			return false
