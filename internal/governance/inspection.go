@@ -3,6 +3,7 @@ package governance
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
@@ -146,6 +147,32 @@ func replaced(texts []a2a.Text, values map[int]string) []a2a.Text {
 		texts[i].Value = value
 	}
 	return texts
+}
+
+// read returns the texts with the words that readers find in the content of files, in the place of what it is encoded in.
+func read(texts []a2a.Text, b a2a.Binding) []a2a.Text {
+	content := func(t a2a.Text) bool { return t.Kind == a2a.KindBytes }
+	if !slices.ContainsFunc(texts, content) {
+		return texts
+	}
+	texts = slices.Clone(texts)
+	for i := range texts {
+		if content(texts[i]) {
+			texts[i].Value = texts[i].Words(b)
+		}
+	}
+	return texts
+}
+
+// written returns the new values as they are written into the texts. Content that was read both decoded and as it stands is
+// written decoded.
+func written(texts []a2a.Text, values map[int]string) map[int]string {
+	for i, value := range values {
+		if t := texts[i]; t.Kind == a2a.KindBytes {
+			values[i] = strings.TrimPrefix(value, t.Value+"\n")
+		}
+	}
+	return values
 }
 
 // maxFound bounds how many findings the record of an exchange has.
