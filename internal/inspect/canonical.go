@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"encoding/binary"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -78,7 +79,7 @@ func (k *skeleton) write(src []byte) {
 		}
 		k.note(src, i, n, r, t)
 		switch {
-		case t == shaped && latinWord(src, i, i+n):
+		case t == shaped && amongLatin(src, i, i+n):
 			k.anchor(i)
 			k.text = append(k.text, k.plane.capitals[r])
 		default:
@@ -141,22 +142,13 @@ func (k *skeleton) part(r rune) {
 	}
 }
 
-// latinReach is how far around a character, in bytes, the letters of its word are looked at.
-const latinReach = 32
+// latinReach is how far around a character, in bytes, Latin letters are looked for.
+const latinReach = 16
 
-// latinWord reports whether an ASCII letter stands in the word around src[from:to].
-func latinWord(src []byte, from, to int) bool {
-	for i := from - 1; i >= max(0, from-latinReach) && word(src[i]); i-- {
-		if letter(src[i]) {
-			return true
-		}
-	}
-	for i := to; i < min(len(src), to+latinReach) && word(src[i]); i++ {
-		if letter(src[i]) {
-			return true
-		}
-	}
-	return false
+// amongLatin reports whether an ASCII letter stands near src[from:to].
+func amongLatin(src []byte, from, to int) bool {
+	return slices.ContainsFunc(src[max(0, from-latinReach):from], letter) ||
+		slices.ContainsFunc(src[to:min(len(src), to+latinReach)], letter)
 }
 
 // source returns the original offset that the canonical offset out stands for; for an offset inside the form of

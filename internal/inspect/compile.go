@@ -85,7 +85,10 @@ func (b *book) compile() *Set {
 	s.tight = b.automaton(words, func(l *literal) bool { return l.compact })
 	s.cueLiterals, s.cueUses, s.cues = cues.literals, cues.groups, b.automaton(cues, func(*literal) bool { return true })
 	s.hash = b.hash()
-	s.vocabulary = newVocabulary(s)
+	var err error
+	if s.vocabulary, err = newVocabulary(s); err != nil {
+		b.problems = append(b.problems, err)
+	}
 	s.scans.New = func() any { return newScan(s) }
 	return s
 }

@@ -52,8 +52,8 @@ func decodeRun(dst, run []byte) ([]byte, string) {
 	return dst, ""
 }
 
-// minBase32 is the shortest run of base32: ten bytes of text.
-const minBase32 = 16
+// minBase32 is the shortest run of base32: seven bytes of text.
+const minBase32 = 12
 
 // decodeHex appends the bytes whose hex digits the run is; digits may stand in pairs with other bytes between.
 func decodeHex(dst, run []byte) ([]byte, bool) {

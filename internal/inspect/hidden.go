@@ -29,6 +29,7 @@ const (
 	leftToRightOverride = '\u202D'
 	popDirection        = '\u202C'
 	softHyphen          = '\u00AD'
+	blackFlag           = '\U0001F3F4'
 )
 
 // conceals is what a text hides from those who look at it, as its canonical form was written.
@@ -131,7 +132,7 @@ func (k *skeleton) flagEmoji(src []byte, i int, r rune) bool {
 	at := i
 	for tags := 0; tags <= 6; tags++ {
 		before, n := utf8.DecodeLastRune(src[:at])
-		if before == 0x1F3F4 {
+		if before == blackFlag {
 			return true
 		}
 		if before < 0xE0020 || before > 0xE007E {
@@ -153,9 +154,9 @@ func (k *skeleton) note(src []byte, i, n int, r rune, t treatment) {
 		if k.marks++; k.marks == maxMarks && len(k.text) > 0 && letter(k.text[len(k.text)-1]) {
 			k.stacks++
 		}
-	case r-0x250 < 0x60 || r == 'ǝ':
+	case r >= 0x250 && r < 0x2B0 || r == 'ǝ':
 		k.turned++
-	case mixes(r) && (i > 0 && letter(src[i-1]) || i+n < len(src) && letter(src[i+n])):
+	case (i > 0 && letter(src[i-1]) || i+n < len(src) && letter(src[i+n])) && mixes(r):
 		k.mix(src, i, n)
 	}
 }
@@ -175,10 +176,10 @@ func mixes(r rune) bool {
 // mix counts the word around src[i:i+n], once, if it is long enough.
 func (k *skeleton) mix(src []byte, i, n int) {
 	start, end := i, i+n
-	for start > max(0, i-latinReach) && word(src[start-1]) {
+	for start > max(0, i-maxWord) && word(src[start-1]) {
 		start--
 	}
-	for end < min(len(src), i+latinReach) && word(src[end]) {
+	for end < min(len(src), i+maxWord) && word(src[end]) {
 		end++
 	}
 	if start <= k.mixedAt || utf8.RuneCount(src[start:end]) < minMixed {
@@ -246,7 +247,7 @@ func (c *scan) overrides(v *view) {
 		replace(w, c.mirror, at, ViewReversed)
 	}
 	found := len(c.findings)
-	c.rewritten(v, l, readAll)
+	c.rewritten(v, l)
 	for i := found; i < len(c.findings); i++ {
 		// Inside a stretch that was turned round no offset is exact: the finding takes the whole of it.
 		for f, j := &c.findings[i], 0; j < len(c.skeleton.overrides); j++ {
@@ -282,7 +283,7 @@ func (c *scan) turned(v *view) {
 	if !c.take(len(k.text)) {
 		return
 	}
-	flipped := view{name: ViewTurned, bytes: k.text, anchors: k.anchors, index: v.index, limit: v.limit, reads: readProse}
+	flipped := view{name: ViewTurned, bytes: k.text, anchors: k.anchors, index: v.index, limit: v.limit}
 	c.match(&flipped)
 	c.mirrored(&flipped, span{0, len(k.text)}, ViewTurned)
 }

@@ -2,67 +2,79 @@ package inspect
 
 import "unicode/utf8"
 
-// swap is a place where a word stands in another spelling.
+// swap is a place where a word of the rules stands in another spelling, and what it stands for, if its letters do not say.
 type swap struct {
 	span
-	word string // what it stands for; empty for a token of digits and letters that no rule knows
+	word string
 	kind spelling
-	// opens says that the place is reason enough to read what is around it in another way.
-	opens bool
 }
 
-// respell judges v with the words that stand in another spelling put right: with their letters scrambled or as digits,
-// rotated, or written backwards.
+// opens says that the place is reason enough to read what is around it in another way.
+func (s *swap) opens() bool { return s.end-s.start >= minSuspect || s.kind == spelledLeet }
+
+// respell judges v with the words that stand in another spelling put right: with their letters scrambled, rotated or
+// written backwards, or as digits and signs.
 func (c *scan) respell(v *view, l *level) {
 	c.swaps = c.swaps[:0]
+	var seen [spelledLeet + 1]bool
 	for _, at := range l.survey.suspects {
-		if at.start > 0 && word(v.bytes[at.start-1]) || at.end < len(v.bytes) && word(v.bytes[at.end]) || !v.touched(at) {
+		if !v.touched(at) {
 			continue
 		}
 		if known, kind := c.set.vocabulary.resolve(v.bytes[at.start:at.end]); kind != spelledOut {
-			c.swaps = append(c.swaps, swap{at, known, kind, at.end-at.start >= minSuspect})
+			s := swap{at, known, kind}
+			c.swaps = append(c.swaps, s)
+			seen[kind] = seen[kind] || s.opens()
 		}
 	}
-	counts := [spelledLeet + 1]int{}
-	for i := range c.swaps {
-		if c.swaps[i].opens {
-			counts[c.swaps[i].kind]++
-		}
+	if seen[spelledScrambled] {
+		c.unscrambled(v, l)
 	}
-	if counts[spelledScrambled] > 0 {
-		c.respelled(v, l, spelledScrambled)
-	}
-	if counts[spelledRotated] > 0 {
+	if seen[spelledRotated] {
 		c.rotated(v, l)
 	}
-	if counts[spelledReversed] > 0 {
+	if seen[spelledReversed] {
 		c.backwards(v, l)
 	}
-	if c.leets(v, l) {
-		c.respelled(v, l, spelledLeet)
+	if len(l.survey.leets) > 0 {
+		c.leets(v, l)
 	}
 }
 
-// leets replaces c.swaps by the tokens of v in which digits or signs stand for letters, and reports whether one of them
-// is a word of the rules.
-func (c *scan) leets(v *view, l *level) bool {
+// leets judges v with digits and signs as the letters that they stand for, around tokens that are words of the rules.
+func (c *scan) leets(v *view, l *level) {
 	c.swaps = c.swaps[:0]
-	opens := false
-	end := 0
-	for _, i := range l.survey.leets {
+	for end, n := 0, 0; n < len(l.survey.leets); n++ {
+		i := l.survey.leets[n]
 		if i < end {
 			continue
 		}
 		at := leetToken(v.bytes, i, end)
 		end = at.end
-		if at.end-at.start > maxWord || !v.touched(at) {
-			continue
+		if _, ok := c.set.vocabulary.unleet(v.bytes[at.start:at.end]); ok && v.touched(at) {
+			c.swaps = append(c.swaps, swap{at, "", spelledLeet})
 		}
-		known, ok := c.set.vocabulary.unleet(v.bytes[at.start:at.end])
-		opens = opens || ok
-		c.swaps = append(c.swaps, swap{at, known, spelledLeet, ok})
 	}
-	return opens
+	if len(c.swaps) == 0 {
+		return
+	}
+	w := &l.form
+	w.begin(v.bytes)
+	c.around(v, spelledLeet, func(at span) {
+		for i := at.start; i < at.end; i++ {
+			if leetLetters[v.bytes[i]] == 0 {
+				continue
+			}
+			token := leetToken(v.bytes, i, max(at.start, w.copied))
+			if known, ok := c.set.vocabulary.unleet(v.bytes[token.start:token.end]); ok {
+				replace(w, known, token, ViewLeet)
+				i = token.end - 1
+				continue
+			}
+			w.literalAt(leetLetters[v.bytes[i]], span{i, i + 1}, ViewLeet)
+		}
+	})
+	c.rewritten(v, l)
 }
 
 // leetToken returns the token of letters and what stands for letters around b[i], which begins at from or later. A
@@ -83,43 +95,19 @@ func leetToken(b []byte, i, from int) span {
 
 func leetByte(c byte) bool { return letter(c) || leetLetters[c] != 0 }
 
-// respelled judges v with the swaps of one kind made that stand near one that opens.
-func (c *scan) respelled(v *view, l *level, kind spelling) {
-	name := ViewLeet
-	if kind == spelledScrambled {
-		name = ViewScrambled
-	}
+// unscrambled judges v with the letters of scrambled words put right that stand around one that is long enough.
+func (c *scan) unscrambled(v *view, l *level) {
 	w := &l.form
 	w.begin(v.bytes)
-	opened, next := -windowReach, 0
-	for i := range c.swaps {
-		s := &c.swaps[i]
-		if s.kind != kind {
-			continue
-		}
-		if s.opens {
-			opened = s.end
-		}
-		for next = max(next, i); next < len(c.swaps) && !(c.swaps[next].opens && c.swaps[next].kind == kind); {
-			next++
-		}
-		if s.start-opened > windowReach && (next == len(c.swaps) || c.swaps[next].start-s.end > windowReach) {
-			continue
-		}
-		if s.word != "" {
-			replace(w, s.word, s.span, name)
-			continue
-		}
-		w.to(s.start)
-		for at := s.start; at < s.end; at++ {
-			if read := leetLetters[v.bytes[at]]; read != 0 {
-				w.literal(read, span{at, at + 1}, name)
-			} else {
-				w.literal(v.bytes[at], span{at, at + 1}, name)
+	next := 0
+	c.around(v, spelledScrambled, func(at span) {
+		for ; next < len(c.swaps) && c.swaps[next].start < at.end; next++ {
+			if s := &c.swaps[next]; s.kind == spelledScrambled && s.start >= at.start {
+				replace(w, s.word, s.span, ViewScrambled)
 			}
 		}
-	}
-	c.rewritten(v, l, readProse)
+	})
+	c.rewritten(v, l)
 }
 
 // around calls visit for the stretches of v around the swaps of one kind, merged where they meet.
@@ -127,7 +115,7 @@ func (c *scan) around(v *view, kind spelling, visit func(span)) {
 	at := span{-1, -1}
 	for i := range c.swaps {
 		s := &c.swaps[i]
-		if s.kind != kind || !s.opens {
+		if s.kind != kind || !s.opens() {
 			continue
 		}
 		from := wordStart(v.bytes, max(0, s.start-windowReach))
@@ -156,7 +144,7 @@ func (c *scan) rotated(v *view, l *level) {
 			w.literal(rotated(v.bytes[i]), span{i, i + 1}, ViewRot13)
 		}
 	})
-	c.rewritten(v, l, readProse)
+	c.rewritten(v, l)
 }
 
 // backwards judges v with each word around a reversed one reversed, and with the whole stretch read from its end.
@@ -166,22 +154,34 @@ func (c *scan) backwards(v *view, l *level) {
 	c.around(v, spelledReversed, func(at span) {
 		w.stretch(at)
 		for i := at.start; i < at.end; {
-			if !letter(v.bytes[i]) {
+			end := i
+			for end < at.end && !white(v.bytes[end]) {
+				end++
+			}
+			if end == i {
 				w.literal(v.bytes[i], span{i, i + 1}, ViewReversed)
 				i++
 				continue
 			}
-			end := i
-			for end < at.end && letter(v.bytes[end]) {
-				end++
-			}
-			for from := i; i < end; i++ {
-				w.literal(v.bytes[end-1-(i-from)], span{i, i + 1}, ViewReversed)
-			}
+			c.mirror = turnedWord(c.mirror[:0], v.bytes[i:end])
+			replace(w, c.mirror, span{i, end}, ViewReversed)
+			i = end
 		}
 	})
-	c.rewritten(v, l, readProse)
+	c.rewritten(v, l)
 	c.around(v, spelledReversed, func(at span) { c.mirrored(v, at, ViewReversed) })
+}
+
+// turnedWord appends w read from its end. Signs before it stood behind it, and signs behind it stay there.
+func turnedWord(dst, w []byte) []byte {
+	start, end := 0, len(w)
+	for start < end && !word(w[start]) {
+		start++
+	}
+	for end > start && !word(w[end-1]) {
+		end--
+	}
+	return append(append(reversed(dst, w[start:end]), w[:start]...), w[end:]...)
 }
 
 // mirrored judges a stretch of v read from its end. Its findings are turned round again.
@@ -191,7 +191,7 @@ func (c *scan) mirrored(v *view, at span, name string) {
 	}
 	c.mirror = reversed(c.mirror[:0], v.bytes[at.start:at.end])
 	found := len(c.findings)
-	c.match(&view{name: name, bytes: c.mirror, index: v.index, whole: v.whole, limit: len(c.mirror), reads: readProse})
+	c.match(&view{name: name, bytes: c.mirror, index: v.index, whole: v.whole, limit: len(c.mirror)})
 	if v.whole != nil {
 		return
 	}

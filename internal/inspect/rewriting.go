@@ -6,10 +6,12 @@ import "unicode/utf8"
 // of a match and for what may excuse it.
 const windowReach = 320
 
-// change is a stretch of a view that its parent spells in another way, and the name of that way.
+// change is a stretch of a view that its parent spells in another way, and the name of that way. What is found in a
+// closed one does not go on outside.
 type change struct {
 	start, end int
 	name       string
+	closed     bool
 }
 
 // rewriting is a view under construction: the parent's bytes around the places that it reads in another way, with what
@@ -24,11 +26,13 @@ type rewriting struct {
 	pending     []byte
 	pendingAt   int
 	pendingName string
+	// flag says that the last character drawn was a black flag: tags behind it name a region.
+	flag bool
 }
 
 func (w *rewriting) begin(from []byte) {
 	w.reset()
-	w.changes, w.from, w.copied, w.pending = w.changes[:0], from, 0, w.pending[:0]
+	w.changes, w.from, w.copied, w.pending, w.flag = w.changes[:0], from, 0, w.pending[:0], false
 }
 
 // to writes what the parent has in front of at, where something begins that is read in another way.
@@ -115,11 +119,12 @@ func (w *rewriting) character(r rune, at int) {
 	raw := utf8.AppendRune(encoded[:0], r)
 	t := w.plane.of(r)
 	if t != hidden {
+		w.flag = r == blackFlag
 		w.anchor(at)
 		w.fold(raw, r, t)
 		return
 	}
-	if b, ok := smuggled(r); ok && !selector(r) {
+	if b, ok := smuggled(r); ok && !selector(r) && !w.flag {
 		if w.payloadAt < 0 {
 			w.payloadAt = at
 		}
@@ -141,7 +146,7 @@ func (w *rewriting) mark(start int, name string) {
 		w.changes[n-1].end = len(w.text)
 		return
 	}
-	w.changes = append(w.changes, change{start, len(w.text), name})
+	w.changes = append(w.changes, change{start: start, end: len(w.text), name: name})
 }
 
 // flush writes the bytes that make up no character, or just made one up.

@@ -51,11 +51,12 @@ type scan struct {
 	progress  []progress
 	findings  []Finding
 
-	raw, tight, mirror []byte
-	tightAnchors       []anchor
+	raw, mirror, joint []byte
 	skeleton           skeleton
 	levels             [maxDepth]level
 	swaps              []swap
+	letters            []place
+	cuts               []bool
 	// room is how many bytes further views may have.
 	room  int
 	seams []seam
@@ -90,10 +91,9 @@ func (c *scan) end() []Finding {
 		c.signal(signalBudget, -1, span{}, ViewText)
 	}
 	trim(&c.raw, 1)
-	trim(&c.tight, 1)
 	trim(&c.mirror, 1)
-	trim(&c.tightAnchors, 8)
 	trim(&c.swaps, 16)
+	trim(&c.letters, 16)
 	c.skeleton.trim()
 	for i := range c.levels {
 		c.levels[i].trim()
@@ -118,7 +118,7 @@ func (k *skeleton) trim() {
 
 func (l *level) trim() {
 	l.form.trim()
-	l.form.from = nil
+	l.form.from, l.view = nil, view{}
 	trim(&l.form.changes, 16)
 	trim(&l.decoded, 1)
 	trim(&l.anchors, 8)

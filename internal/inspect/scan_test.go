@@ -91,7 +91,7 @@ func TestGroupsStandNearEachOther(t *testing.T) {
 		"alpha. Beta":                "",
 		"alpha x y z alpha beta":     "loose strict",
 		"alphabet beta":              "",
-		"beta a b c d e f alpha_":    "",
+		"beta aa bb cc dd alpha_":    "",
 		"alpha-beta":                 "loose strict",
 		"ALPHA\n\tBETA gamma":        "loose strict",
 		"alpha one two three. beta ": "",

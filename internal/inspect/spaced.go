@@ -2,47 +2,66 @@ package inspect
 
 import "bytes"
 
-// maxGap is how many bytes that are no word stand between two letters set apart.
-const maxGap = 7
+const (
+	// maxGap is how many bytes that are no word stand between two letters set apart.
+	maxGap = 12
+	// maxGaps is how many kinds of gaps of one stretch are told apart.
+	maxGaps = 4
+	// segmentReach is how many letters without a border are put apart at once.
+	segmentReach = 256
+	// minHumps is how many capitals behind small letters make a word the name of something.
+	minHumps = 2
+)
 
-// compact appends the letters of words set letter by letter and of very long words, one stretch after another
-// with a zero byte between, and one anchor a stretch.
-func compact(dst []byte, anchors []anchor, v *view) ([]byte, []anchor) {
-	b := v.bytes
+// respace judges v with letters that stand apart put together to words, and with words that run together put apart.
+func (c *scan) respace(v *view, l *level) {
+	w, b := &l.form, v.bytes
+	w.begin(b)
 	for i := 0; i < len(b); {
 		if !letter(b[i]) || i > 0 && word(b[i-1]) {
 			i++
 			continue
 		}
 		end, letters := spaced(b, i)
-		if letters < minSpaced {
-			end = i
-			for end < len(b) && letter(b[end]) {
-				end++
+		if letters >= minSpaced {
+			if v.touched(span{i, end}) {
+				c.together(w, span{i, end})
 			}
-			if end-i < minRun {
-				i = end
-				continue
-			}
-		}
-		if !v.touched(span{i, end}) {
 			i = end
 			continue
 		}
-		anchors = append(anchors, anchor{out: len(dst), src: i})
-		for ; i < end; i++ {
-			if letter(b[i]) {
-				dst = append(dst, b[i])
-			}
+		for end = i; end < len(b) && letter(b[end]); {
+			end++
 		}
-		anchors = append(anchors, anchor{out: len(dst), src: end})
-		dst = append(dst, 0)
+		if end-i >= minRun && v.touched(span{i, end}) {
+			w.to(i)
+			c.letters = c.letters[:0]
+			for at := i; at < end; at++ {
+				c.letters = append(c.letters, place{b[at], at})
+			}
+			c.apart(w, end)
+			// The names of programs are words of their own, and their neighbours do not go on with them.
+			w.changes[len(w.changes)-1].closed = camel(b[i:end])
+		}
+		i = max(i+1, end)
 	}
-	return dst, anchors
+	c.rewritten(v, l)
+}
+
+// camel reports whether capitals stand behind small letters, as in the names of programs.
+func camel(w []byte) bool {
+	humps := 0
+	for i := 1; i < len(w); i++ {
+		if w[i]-'A' < 26 && w[i-1]-'a' < 26 {
+			humps++
+		}
+	}
+	return humps >= minHumps
 }
 
 // spaced returns the end of the letters set apart that begin at i, and how many they are.
 func spaced(b []byte, i int) (end, letters int) {
+	end = i
 	for i < len(b) && letter(b[i]) && (i+1 == len(b) || !word(b[i+1])) {
 		letters++
 		i++
@@ -54,44 +73,60 @@ func spaced(b []byte, i int) (end, letters int) {
 	return end, letters
 }
 
-// respace writes v with letters that stand apart put together to words, where the gaps between words differ from those
-// between letters.
-func respace(w *rewriting, v *view) {
-	b := v.bytes
-	w.begin(b)
-	for i := 0; i < len(b); {
-		if !letter(b[i]) || i > 0 && word(b[i-1]) {
-			i++
+// place is a letter and where it stands.
+type place struct {
+	letter byte
+	at     int
+}
+
+// together writes letters set apart as words. The gap that most of them have stands inside words, and any other between
+// them; where there is no other, words are told by what they are.
+func (c *scan) together(w *rewriting, at span) {
+	b := w.from
+	w.to(at.start)
+	unit := commonGap(b[at.start:at.end])
+	c.letters = c.letters[:0]
+	for i := at.start; i < at.end; {
+		c.letters = append(c.letters, place{b[i], i})
+		i++
+		between := gap(b[i:at.end])
+		end := i + len(between)
+		if bytes.Equal(between, unit) || end == at.end {
+			i = end
 			continue
 		}
-		end, letters := spaced(b, i)
-		if letters < minSpaced || !v.touched(span{i, end}) {
-			for i < len(b) && word(b[i]) {
-				i++
-			}
-			continue
+		c.apart(w, i)
+		border := bytes.TrimSuffix(bytes.TrimPrefix(between, unit), unit)
+		if len(bytes.TrimSpace(border)) == 0 {
+			w.literal(' ', span{i, end}, ViewSpaced)
+		} else {
+			replace(w, border, span{i, end}, ViewSpaced)
 		}
-		w.to(i)
-		unit := gap(b[i+1 : end])
-		for i < end {
-			w.literal(b[i], span{i, i + 1}, ViewSpaced)
-			i++
-			between := gap(b[i:end])
-			border := bytes.TrimSuffix(bytes.TrimPrefix(between, unit), unit)
-			switch {
-			case bytes.Equal(between, unit):
-				w.skip(span{i, i + len(between)}, ViewSpaced)
-			case len(bytes.TrimSpace(border)) == 0:
-				w.literal(' ', span{i, i + len(between)}, ViewSpaced)
-			default:
-				for n, c := range border {
-					w.literal(c, span{i, i + min(n+1, len(between))}, ViewSpaced)
-				}
-			}
-			i += len(between)
-			w.copied = i
-		}
+		i = end
+		w.copied = i
 	}
+	c.apart(w, at.end)
+}
+
+// commonGap returns the gap that stands most often between the letters of b.
+func commonGap(b []byte) []byte {
+	var gaps [maxGaps][]byte
+	var counts [maxGaps]int
+	best := 0
+	for i := 1; i < len(b); {
+		between := gap(b[i:])
+		for n := range gaps {
+			if counts[n] == 0 || bytes.Equal(gaps[n], between) {
+				gaps[n] = between
+				if counts[n]++; counts[n] > counts[best] {
+					best = n
+				}
+				break
+			}
+		}
+		i += len(between) + 1
+	}
+	return gaps[best]
 }
 
 // gap returns the bytes in front of the first letter of b.
@@ -102,4 +137,66 @@ func gap(b []byte) []byte {
 		}
 	}
 	return b
+}
+
+// apart writes c.letters, which end at end in the parent, with spaces between the words of the rules in them.
+func (c *scan) apart(w *rewriting, end int) {
+	for from := 0; from < len(c.letters); from += segmentReach {
+		run := c.letters[from:min(len(c.letters), from+segmentReach)]
+		name := ViewSpaced
+		if len(run) >= minRun {
+			name = ViewCompact
+			c.segment(run)
+		}
+		for i, p := range run {
+			if name == ViewCompact && c.cuts[i] && i > 0 {
+				w.literal(' ', span{p.at, p.at}, name)
+			}
+			w.literal(p.letter, span{p.at, p.at + 1}, name)
+		}
+	}
+	w.copied = end
+	c.letters = c.letters[:0]
+}
+
+// segment fills c.cuts: whether a word begins at each letter of the run. It chooses the words of the rules that cover most
+// letters, longer ones first; what no word covers stays together.
+func (c *scan) segment(run []place) {
+	n := len(run)
+	c.joint = c.joint[:0]
+	for _, p := range run {
+		c.joint = append(c.joint, p.letter)
+	}
+	var best [segmentReach + 1]int32
+	var last [segmentReach + 1]uint8
+	words, done := c.set.vocabulary.segments, 0
+	for pos, state := words.next(c.joint, 0, 0); ; pos, state = words.next(c.joint, pos, state) {
+		end := pos
+		if pos < 0 {
+			end = n
+		}
+		for done++; done <= end; done++ {
+			best[done], last[done] = best[done-1], 0
+		}
+		done = end
+		if pos < 0 {
+			break
+		}
+		for _, id := range words.ends(state) {
+			size := len(c.set.vocabulary.borders[id])
+			if score := best[pos-size] + int32((size-1)*(size-1)); score > best[pos] {
+				best[pos], last[pos] = score, uint8(size)
+			}
+		}
+	}
+	c.cuts = append(c.cuts[:0], make([]bool, n+1)...)
+	for at := n; at > 0; {
+		if last[at] == 0 {
+			at--
+			continue
+		}
+		c.cuts[at] = true
+		at -= int(last[at])
+		c.cuts[at] = true
+	}
 }

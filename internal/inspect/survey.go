@@ -1,9 +1,10 @@
 package inspect
 
+import "unicode/utf8"
+
 // The kinds of bytes that the survey tells apart.
 const (
 	kindOther  uint8 = iota
-	kindHigh         // of a character beyond ASCII
 	kindLetter       // A-Z a-z
 	kindDigit
 	kindCode // / - _ : letters of base64 beyond letters and digits
@@ -23,8 +24,6 @@ var kinds = func() (k [256]uint8) {
 			k[b] = kindLetter
 		case digit(c):
 			k[b] = kindDigit
-		case c >= 0x80:
-			k[b] = kindHigh
 		case leetLetters[c] != 0:
 			k[b] = kindSign
 		}
@@ -54,11 +53,11 @@ var wordBytes = func() (w [256]bool) {
 
 // The shortest runs that are worth another view.
 const (
-	minEncoded = 12 // bytes of base64, base32 or hex
+	minEncoded = 10 // bytes of base64, base32 or hex
 	minSpaced  = 5  // single letters in a row
 	minRun     = 18 // letters without a break
 	minPlus    = 2  // plus signs, which stand for spaces in a query
-	minPairs   = 8  // pairs of hex digits in a row
+	minPairs   = 6  // pairs of hex digits in a row
 	minQuoted  = 3  // escapes of quoted-printable
 )
 
@@ -104,7 +103,7 @@ func (s *survey) read(b []byte, v *vocabulary) {
 			if y.token < 0 {
 				y.token = start
 			}
-			if n >= minVocabulary && v.may(sums) && !v.has(b[start:i]) {
+			if n >= minVocabulary && v.may(sums) && y.token == start && (i == len(b) || !word(b[i])) && !v.has(b[start:i]) {
 				s.suspects = append(s.suspects, span{start, i})
 			}
 			if n >= minRun {
@@ -114,7 +113,17 @@ func (s *survey) read(b []byte, v *vocabulary) {
 				break
 			}
 		}
-		y.other(i)
+		if b[i] < utf8.RuneSelf {
+			y.other(i)
+			continue
+		}
+		if y.token < 0 {
+			y.token = i
+		}
+		y.endRun(i)
+		for i+1 < len(b) && b[i+1] >= utf8.RuneSelf {
+			i++
+		}
 	}
 	y.endToken(len(b))
 	y.endRun(len(b))
@@ -122,7 +131,7 @@ func (s *survey) read(b []byte, v *vocabulary) {
 	s.escaped = s.escaped || y.pluses >= minPlus
 }
 
-// other looks at the byte at i, which is no letter.
+// other looks at the byte at i, which is ASCII and no letter.
 func (y *surveying) other(i int) {
 	kind := kinds[y.b[i]]
 	if kind == kindOther {
@@ -130,19 +139,12 @@ func (y *surveying) other(i int) {
 		y.endRun(i)
 		return
 	}
-	switch kind {
-	case kindDigit:
+	if kind == kindDigit {
 		if y.token < 0 {
 			y.token = i
 		}
 		y.run++
 		y.leet(i)
-		return
-	case kindHigh:
-		if y.token < 0 {
-			y.token = i
-		}
-		y.endRun(i)
 		return
 	}
 	y.endToken(i)

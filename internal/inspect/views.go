@@ -9,14 +9,6 @@ const (
 	roomFloor = 4096
 )
 
-// reading says what of a view is not judged already elsewhere.
-type reading uint8
-
-const (
-	readAll   reading = iota
-	readProse         // only rules about prose mean anything
-)
-
 // view is one reading of a text.
 type view struct {
 	name    string
@@ -30,18 +22,17 @@ type view struct {
 	// changes are the stretches that differ from the parent view, in order, if only they are to be judged: what does not
 	// touch one of them was judged in the parent.
 	changes []change
-	reads   reading
 }
 
 // touched reports whether a match touches a stretch that the view reads in another way than its parent.
 func (v *view) touched(at span) bool { return v.changes == nil || v.changed(at) != nil }
 
-// changed returns the first change that the range touches. Where something was left out, the neighbours count.
+// changed returns the first change that the range touches or stands next to: where words end matters as well.
 func (v *view) changed(at span) *change {
 	lo, hi := 0, len(v.changes)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		if v.changes[mid].end < at.start || v.changes[mid].end == at.start && v.changes[mid].start < at.start {
+		if v.changes[mid].end < at.start {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -50,10 +41,11 @@ func (v *view) changed(at span) *change {
 	if lo == len(v.changes) {
 		return nil
 	}
-	if c := &v.changes[lo]; c.start < at.end {
-		return c
+	c := &v.changes[lo]
+	if c.start > at.end || c.closed && (at.start < c.start || at.end > c.end) {
+		return nil
 	}
-	return nil
+	return c
 }
 
 // label returns the name of the view that a finding at the range is of.
@@ -70,7 +62,9 @@ type level struct {
 	form    rewriting
 	decoded []byte
 	anchors []anchor
-	whole   span
+	// view is the one under judgement, and whole the range of the text that it was decoded from.
+	view  view
+	whole span
 }
 
 // views judges v in every reading that it deserves. depth is how many readings v itself is away from the text.
@@ -81,9 +75,8 @@ func (c *scan) views(v *view, depth int) {
 	l := &c.levels[depth]
 	l.survey.read(v.bytes, c.set.vocabulary)
 	if l.survey.compact {
-		c.compact(v)
-		respace(&l.form, v)
-		c.rewritten(v, l, readProse)
+		c.respace(v, l)
+		c.rewritten(v, l)
 	}
 	if len(l.survey.runs) > 0 {
 		c.encoded(v, l, depth)
@@ -114,20 +107,8 @@ func (c *scan) take(n int) bool {
 	return true
 }
 
-// compact judges words whose letters stand apart or run together.
-func (c *scan) compact(v *view) {
-	c.tight, c.tightAnchors = compact(c.tight[:0], c.tightAnchors[:0], v)
-	if !c.take(len(c.tight)) {
-		return
-	}
-	for i := range c.tightAnchors {
-		c.tightAnchors[i].src = source(v.anchors, c.tightAnchors[i].src, v.limit)
-	}
-	c.match(&view{name: ViewCompact, bytes: c.tight, anchors: c.tightAnchors, index: v.index, whole: v.whole, limit: v.limit})
-}
-
 // rewritten judges the view that l.form holds, and returns it.
-func (c *scan) rewritten(v *view, l *level, reads reading) *view {
+func (c *scan) rewritten(v *view, l *level) *view {
 	w := &l.form
 	if !w.end() || !c.take(len(w.text)) {
 		return nil
@@ -137,17 +118,17 @@ func (c *scan) rewritten(v *view, l *level, reads reading) *view {
 		l.anchors = compose(l.anchors[:0], w.anchors, v.anchors, len(w.text))
 		anchors = l.anchors
 	}
-	child := view{
+	l.view = view{
 		name: v.name, bytes: w.text, anchors: anchors, index: v.index, whole: v.whole, limit: v.limit,
-		changes: w.changes, reads: reads,
+		changes: w.changes,
 	}
-	c.match(&child)
-	return &child
+	c.match(&l.view)
+	return &l.view
 }
 
 // decoded judges the view that l.form holds and what is made of it in turn.
 func (c *scan) decoded(v *view, l *level, depth int) {
-	child := c.rewritten(v, l, readAll)
+	child := c.rewritten(v, l)
 	if child == nil {
 		return
 	}
@@ -212,8 +193,8 @@ func (c *scan) whole(v *view, l *level, run span, name string, depth int) {
 	if !c.take(len(l.form.text)) {
 		return
 	}
-	child := view{name: name, bytes: l.form.text, index: v.index, whole: whole, limit: v.limit}
-	c.match(&child)
-	c.spelled(&l.form.skeleton, &child)
-	c.views(&child, depth+1)
+	l.view = view{name: name, bytes: l.form.text, index: v.index, whole: whole, limit: v.limit}
+	c.match(&l.view)
+	c.spelled(&l.form.skeleton, &l.view)
+	c.views(&l.view, depth+1)
 }

@@ -215,6 +215,34 @@ func TestExcusesHoldInViews(t *testing.T) {
 	}
 }
 
+// However a text is made, all views of it together stay within their room, and the work within its fuel.
+func TestWorkOnViewsIsBounded(t *testing.T) {
+	t.Parallel()
+	const size = 64 << 10
+	s := builtin(t)
+	for _, a := range adversarial {
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			texts := one(strings.Repeat(a.unit, size/len(a.unit)+1)[:size])
+			c := newScan(s)
+			c.begin(Request, texts)
+			fuel, room := c.fuel, c.room
+			c.text(0, texts[0].Value)
+			if c.fuel < 0 || c.room < 0 || fuel > fuelFloor+size/fuelShare || room > roomFloor+roomShare*size {
+				t.Errorf("fuel %d of %d, room %d of %d are left", c.fuel, fuel, c.room, room)
+			}
+			for i := range c.levels {
+				if n := len(c.levels[i].form.text) + len(c.levels[i].decoded); n > 5*size {
+					t.Errorf("views of depth %d have %d bytes", i+1, n)
+				}
+			}
+			if found := len(c.end()); found > 40*maxFindings*len(Views()) {
+				t.Errorf("%d findings", found)
+			}
+		})
+	}
+}
+
 func TestComposedAnchors(t *testing.T) {
 	t.Parallel()
 	text := "ａ\u200b%69x ｂ\u0301%E2%82%ACy ｃ&amp;ｄ"

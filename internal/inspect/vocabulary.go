@@ -2,6 +2,8 @@ package inspect
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -29,6 +31,9 @@ type vocabulary struct {
 	anagrams map[uint32][]uint16
 	// leet holds the words by how they look when a digit may be one of several letters.
 	leet map[string]uint16
+	// segments finds the words in letters that run together; borders are the words by its ids.
+	segments *automaton
+	borders  []string
 }
 
 const (
@@ -37,30 +42,49 @@ const (
 	maxWords   = printSlots / 2
 )
 
-// newVocabulary collects the words of the literals that rules about prose use.
-func newVocabulary(s *Set) *vocabulary {
+// newVocabulary collects the words of the literals that rules about prose use, and of those that excuse a match.
+func newVocabulary(s *Set) (*vocabulary, error) {
 	v := &vocabulary{known: map[string]bool{}, anagrams: map[uint32][]uint16{}, leet: map[string]uint16{}}
 	for c := byte('a'); c <= 'z'; c++ {
 		sum := uint64(letterSum(c)) | uint64(letterSum(rotated(c)))<<32
 		v.sums[c], v.sums[c-'a'+'A'] = sum, sum
 	}
+	words := map[string]bool{}
 	for id := range s.literals {
-		l := &s.literals[id]
-		if !l.plain || !s.prose(id) {
-			continue
-		}
-		words := strings.FieldsFunc(l.text, func(r rune) bool { return r < 'a' || r > 'z' })
-		for i, w := range words {
-			if !strings.Contains(l.text, w) || !isASCII(l.text) {
-				continue
-			}
-			v.add(w)
-			if i == len(words)-1 && !l.right {
-				v.add(w + "s")
-			}
+		if l := &s.literals[id]; l.plain && s.prose(id) {
+			v.literal(l, words)
 		}
 	}
-	return v
+	for id := range s.cueLiterals {
+		v.literal(&s.cueLiterals[id], words)
+	}
+	// The literals of a Set number less than 65,536, so that the automaton of its words cannot fail for more than their
+	// length.
+	v.borders = slices.Sorted(maps.Keys(words))
+	var err error
+	if v.segments, err = newAutomaton(v.borders); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// literal adds the words of one literal; words get all of two letters or more.
+func (v *vocabulary) literal(l *literal, words map[string]bool) {
+	if !isASCII(l.text) {
+		return
+	}
+	parts := strings.FieldsFunc(l.text, func(r rune) bool { return r < 'a' || r > 'z' })
+	for i, w := range parts {
+		v.add(w)
+		if len(w) < 2 || len(w) > maxWord {
+			continue
+		}
+		words[w] = true
+		if i == len(parts)-1 && !l.right {
+			v.add(w + "s")
+			words[w+"s"] = true
+		}
+	}
 }
 
 // prose reports whether a rule about prose uses the literal.
