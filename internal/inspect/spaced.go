@@ -37,7 +37,7 @@ func (c *scan) respace(v *view, l *level) {
 			w.to(i)
 			c.letters = c.letters[:0]
 			for at := i; at < end; at++ {
-				c.letters = append(c.letters, place{b[at], at})
+				c.letters = append(c.letters, letterAt{b[at], at})
 			}
 			c.apart(w, end)
 			// The names of programs are words of their own, and their neighbours do not go on with them.
@@ -73,8 +73,8 @@ func spaced(b []byte, i int) (end, letters int) {
 	return end, letters
 }
 
-// place is a letter and where it stands.
-type place struct {
+// letterAt is a letter and where it stands.
+type letterAt struct {
 	letter byte
 	at     int
 }
@@ -87,7 +87,7 @@ func (c *scan) together(w *rewriting, at span) {
 	unit := commonGap(b[at.start:at.end])
 	c.letters = c.letters[:0]
 	for i := at.start; i < at.end; {
-		c.letters = append(c.letters, place{b[i], i})
+		c.letters = append(c.letters, letterAt{b[i], i})
 		i++
 		between := gap(b[i:at.end])
 		end := i + len(between)
@@ -161,7 +161,7 @@ func (c *scan) apart(w *rewriting, end int) {
 
 // segment fills c.cuts: whether a word begins at each letter of the run. It chooses the words of the rules that cover most
 // letters, longer ones first; what no word covers stays together.
-func (c *scan) segment(run []place) {
+func (c *scan) segment(run []letterAt) {
 	n := len(run)
 	c.joint = c.joint[:0]
 	for _, p := range run {
