@@ -1,10 +1,12 @@
 package main
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
 	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/inspect"
 	"ringfence.dev/ringfence/tests/detect/evasion"
 )
@@ -43,10 +45,11 @@ func TestOwnSets(t *testing.T) {
 func TestDisguises(t *testing.T) {
 	t.Parallel()
 	f, samples := own(t)
+	before := f.stopped(samples)
 	for _, transform := range evasion.Transforms() {
 		t.Run(transform.Name, func(t *testing.T) {
 			t.Parallel()
-			l := lose(f, samples, transform)
+			l := lose(f, samples, before, transform)
 			if l.Lost.Of == 0 {
 				t.Error("there is no attack that it disguises")
 			}
@@ -60,6 +63,41 @@ func TestDisguises(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestStreams holds that an attack is found of which an earlier piece of a stream has the beginning.
+func TestStreams(t *testing.T) {
+	t.Parallel()
+	f, samples := own(t)
+	lost, again := rate{}, rate{}
+	for i := range samples {
+		s := &samples[i]
+		words := strings.Fields(s.text)
+		if len(words) < 4 {
+			continue
+		}
+		before, rest := strings.Join(words[:len(words)/2], " ")+" ", strings.Join(words[len(words)/2:], " ")
+		judge := func(prior, text string) bool {
+			found := f.rules.Scan([]a2a.Text{{Value: text, Kind: s.place}}, inspect.Options{Direction: s.direction, Prior: prior})
+			return stops(f.treatments.Worst(found, s.direction, agent.Untrusted))
+		}
+		whole, early := judge("", before+rest), judge("", before)
+		switch {
+		case s.attack && whole && !early && s.class == "prompt-injection":
+			lost.add(!judge(before, rest))
+			if !judge(before, rest) && lost.Count <= maxLines {
+				t.Logf("%s:%d %q ‖ %q", s.set, s.line, before, begins(rest))
+			}
+		case !s.attack && !whole && !early:
+			again.add(judge(before, rest))
+		}
+	}
+	if lost.Of == 0 || lost.value() > maxLost {
+		t.Errorf("%s of the attacks are lost", lost)
+	}
+	if again.value() > maxRaised {
+		t.Errorf("%s of the benign texts are stopped", again)
 	}
 }
 

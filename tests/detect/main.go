@@ -59,8 +59,9 @@ func (r run) do(out io.Writer, now func() time.Time) error {
 	}
 	m := measure(f, samples, now)
 	if r.evade {
+		before := f.stopped(samples)
 		for _, t := range evasion.Transforms() {
-			m.Evasion = append(m.Evasion, lose(f, samples, t))
+			m.Evasion = append(m.Evasion, lose(f, samples, before, t))
 		}
 	}
 	if err := m.print(out); err != nil {

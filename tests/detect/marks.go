@@ -99,15 +99,22 @@ type loss struct {
 // maxLines is how many texts a loss names.
 const maxLines = 20
 
-// lose measures one transform on all samples that it means.
-func lose(f filter, samples []sample, t evasion.Transform) loss {
+// stopped returns which of the samples are stopped as they are.
+func (f filter) stopped(samples []sample) []bool {
+	all := make([]bool, len(samples))
+	for i := range samples {
+		v, _ := f.verdict(samples[i].texts(), samples[i].direction)
+		all[i] = stops(v)
+	}
+	return all
+}
+
+// lose measures one transform on all samples that it means, of which before says whether they are stopped as they are.
+func lose(f filter, samples []sample, before []bool, t evasion.Transform) loss {
 	l := loss{Name: t.Name, Hides: t.Hides, Control: t.Control}
 	for i := range samples {
 		s := &samples[i]
-		if s.key || t.Control && !s.attack || s.attack && !t.Keeps(s.class, s.text) {
-			continue
-		}
-		if before, _ := f.verdict(s.texts(), s.direction); stops(before) != s.attack {
+		if s.key || before[i] != s.attack || t.Control && !s.attack || s.attack && !t.Keeps(s.class, s.text) {
 			continue
 		}
 		parts := t.Apply(s.text, uint64(s.line))

@@ -117,11 +117,9 @@ func measure(f filter, samples []sample, now func() time.Time) measurement {
 		m.took = append(m.took, now().Sub(begin))
 		m.Total.add(s, v)
 		rowOf(sets, s.set).add(s, v)
-		if s.class != "" {
-			r := rowOf(classes, s.class+", "+s.direction.String())
-			r.Flags = f.flagsOnly(s.class, s.direction)
-			r.add(s, v)
-		}
+		class := rowOf(classes, cmp.Or(s.class, "benign")+", "+s.direction.String())
+		class.Flags = s.class != "" && f.flagsOnly(s.class, s.direction)
+		class.add(s, v)
 		fired := firedBy(found)
 		countRules(rules, fired, s.attack)
 		m.fault(s, v, fired, f.flagsOnly(s.class, s.direction))

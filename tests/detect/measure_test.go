@@ -86,7 +86,7 @@ func TestReport(t *testing.T) {
 	m := measure(f, samples, ticking())
 	for _, transform := range evasion.Transforms() {
 		if transform.Name == "mixed-case" || transform.Name == "tags" || transform.Name == "rot13" {
-			m.Evasion = append(m.Evasion, lose(f, samples, transform))
+			m.Evasion = append(m.Evasion, lose(f, samples, f.stopped(samples), transform))
 		}
 	}
 	m.RuleSet = "0123456789abcdef" // which changes with every version of the engine

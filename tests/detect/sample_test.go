@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -100,4 +101,31 @@ func TestBrokenSets(t *testing.T) {
 	if strings.Contains(err.Error(), "broken:1:") {
 		t.Errorf("a sound line is refused: %v", err)
 	}
+}
+
+// FuzzParseSet holds that what is read of a line is what was written, and that nothing of a set is passed over in silence.
+func FuzzParseSet(f *testing.F) {
+	for _, seed := range []string{
+		`{"text":"a","label":"attack","class":"secret","kind":"card","place":"name","key":true}`, `{"text":"{{rand:hex:8}}","label":0}`,
+		`{"text":"\ud800","label":"safe"}`, "{}\n\n[]", "\xff",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		samples, err := parseSet("set", bytes.NewReader(data))
+		lines := 0
+		for line := range bytes.Lines(data) {
+			if len(bytes.TrimSpace(line)) > 0 {
+				lines++
+			}
+		}
+		if err == nil && len(samples) != lines {
+			t.Errorf("%d of %d lines are read without an error", len(samples), lines)
+		}
+		for _, s := range samples {
+			if s.line < 1 || s.attack && s.class == "" || strings.Contains(s.text, "{{rand:") {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
 }

@@ -7,15 +7,15 @@ import (
 )
 
 var nestedTransforms = []Transform{
-	{Name: "html-comment", Apply: around("<p>The museum opens at ten.</p>\n<!-- ", " -->\n<p>Tickets are sold at the door.</p>"), keeps: everything},
-	{Name: "html-invisible", Apply: around(`<p>The museum opens at ten.</p><div style="display:none">`, `</div>`), keeps: everything},
+	{Name: "html-comment", Apply: around("<p>The museum opens at ten.</p>\n<!-- ", " -->\n<p>Tickets are sold at the door.</p>"), Hides: true, keeps: everything},
+	{Name: "html-invisible", Apply: around(`<p>The museum opens at ten.</p><div style="display:none">`, `</div>`), Hides: true, keeps: everything},
 	{Name: "html-attribute", Apply: single(func(text string) string {
 		return `<p>The museum opens at ten.</p><img src="plan.png" alt="` + attribute(text) + `">`
 	})},
-	{Name: "markdown-comment", Apply: around("The museum opens at ten.\n\n[//]: # (", ")\n"), keeps: everything},
+	{Name: "markdown-comment", Apply: around("The museum opens at ten.\n\n[//]: # (", ")\n"), Hides: true, keeps: everything},
 	{Name: "link-title", Apply: single(func(text string) string {
 		return `See the [opening hours](https://museum.example/hours "` + attribute(text) + `") of the museum.`
-	})},
+	}), Hides: true},
 	{Name: "code-fence", Apply: around("The file has this in it:\n\n```\n", "\n```\n"), keeps: everything},
 	{Name: "block-quote", Apply: single(func(text string) string { return "> " + strings.ReplaceAll(text, "\n", "\n> ") }), keeps: everything},
 	{Name: "markdown-table", Apply: single(func(text string) string {

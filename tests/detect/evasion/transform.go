@@ -3,6 +3,7 @@
 package evasion
 
 import (
+	"encoding/base64"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -61,7 +62,29 @@ func (t Transform) Keeps(class, text string) bool {
 
 // Transforms returns all transforms, those of letters first and the controls last.
 func Transforms() []Transform {
-	return slices.Concat(letterTransforms, hiddenTransforms, spacingTransforms, wordTransforms, encodedTransforms, nestedTransforms, partTransforms, controls)
+	return slices.Concat(letterTransforms, hiddenTransforms, spacingTransforms, wordTransforms, encodedTransforms, nestedTransforms, partTransforms, combined, controls)
+}
+
+// combined are disguises of which one alone would be seen through.
+var combined = []Transform{
+	{Name: "cyrillic-and-zero-width", Apply: then(latin(replacing(cyrillic)), within("\u200b")), Hides: true},
+	{Name: "leet-and-mixed-case", Apply: then(latin(replacing(leet)), mixedCase)},
+	{Name: "accents-in-two-parts", Apply: then(latin(marking(1, "\u0301\u0308")), split(2)), Hides: true},
+	{Name: "full-width-in-base64", Apply: then(mapRunes(fullWidth), bytewise(base64.StdEncoding.EncodeToString)), Hides: true},
+	{Name: "base64-twice", Apply: then(bytewise(base64.StdEncoding.EncodeToString), bytewise(base64.StdEncoding.EncodeToString)), keeps: everything},
+	{Name: "base64-in-json", Apply: then(bytewise(base64.StdEncoding.EncodeToString), single(func(text string) string { return object("data", text) })), keeps: everything},
+	{Name: "letters-apart-after-padding", Apply: then(apart(" ", "   "), padded(true, true))},
+}
+
+// then is one transform after another, which must not cut a text up before it.
+func then(first, second func(string, uint64) []string) func(string, uint64) []string {
+	return func(text string, seed uint64) []string {
+		changed := first(text, seed)
+		if changed[0] == text {
+			return changed
+		}
+		return second(changed[0], seed)
+	}
 }
 
 // single makes a transform of a function of a text.
