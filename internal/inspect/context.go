@@ -16,6 +16,8 @@ const (
 	cueReach = 120
 	// obedienceReach is how far behind a quotation the words may stand that ask for what it says.
 	obedienceReach = 64
+	// demandReach is how far before a verb the words may stand that demand it of the reader.
+	demandReach = 24
 	// negationReach is how far before a match its negation may begin.
 	negationReach = 40
 	// statementReach is how far before a match the head of a whole SQL statement may stand.
@@ -23,7 +25,10 @@ const (
 )
 
 // cued reports whether a word of the cue group stands in b[from:to].
-func (c *scan) cued(b []byte, from, to int, group uint16) bool {
+func (c *scan) cued(b []byte, from, to int, group uint16) bool { return c.cue(b, from, to, group) >= 0 }
+
+// cue returns where the first word of the cue group in b[from:to] begins, or -1.
+func (c *scan) cue(b []byte, from, to int, group uint16) int {
 	from, to = max(0, from), min(len(b), to)
 	cues := c.set.cues
 	for pos, state := cues.next(b[:to], from, 0); pos >= 0; pos, state = cues.next(b[:to], pos, state) {
@@ -33,11 +38,11 @@ func (c *scan) cued(b []byte, from, to int, group uint16) bool {
 			}
 			l := &c.set.cueLiterals[id]
 			if start, ok := l.start(b, pos, false); ok && start >= from {
-				return true
+				return start
 			}
 		}
 	}
-	return false
+	return -1
 }
 
 // excused reports whether one of the rule's unless words stands in the match or near it.
@@ -56,8 +61,11 @@ func (c *scan) excepted(r *rule, b []byte, at span, head int) bool {
 	case r.except&exceptStatement != 0 && c.cued(b, at.start-statementReach, at.start, cueStatement):
 		return true
 	}
-	if r.except&(exceptDiscussed|exceptQuestion) == 0 || c.commanded(b, head) {
+	if r.except&(exceptDiscussed|exceptQuestion|exceptDescribed) == 0 || c.commanded(b, head) {
 		return false
+	}
+	if r.except&exceptDescribed != 0 && !c.cued(b, head-demandReach, head, cueDemand) {
+		return true
 	}
 	s := sentence(b, at)
 	if r.except&exceptDiscussed != 0 &&
@@ -73,11 +81,17 @@ func (c *scan) excepted(r *rule, b []byte, at span, head int) bool {
 // speak about it either.
 func (c *scan) quoted(b []byte, at span) bool {
 	q, ok := quotation(b, span{at.end - 1, at.end})
-	if !ok || structural(b, q.start) || c.cued(b, q.end, q.end+obedienceReach, cueObedience) {
+	if !ok || structural(b, q.start) || c.obeyed(b, q) {
 		return false
 	}
 	return c.cued(b, q.start-cueReach, q.start, cueMention) || c.cued(b, q.end, q.end+cueReach, cueMention) ||
 		c.cued(b, q.start-cueReach, q.start, cueDiscussion) || c.cued(b, q.end, q.end+cueReach, cueDiscussion)
+}
+
+// obeyed reports whether the text asks, right behind the quotation, for what it says.
+func (c *scan) obeyed(b []byte, q span) bool {
+	at := c.cue(b, q.end, q.end+obedienceReach, cueObedience)
+	return at >= 0 && !c.cued(b, max(q.end, clauseStart(b, at, negationReach)), at, cueNegation)
 }
 
 // structural reports whether the quotation mark at pos is one of a format and not one of the writer: it opens the value

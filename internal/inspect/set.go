@@ -97,6 +97,7 @@ const (
 	exceptQuestion
 	exceptNegated
 	exceptStatement
+	exceptDescribed
 )
 
 var exceptions = map[string]exception{
@@ -105,6 +106,7 @@ var exceptions = map[string]exception{
 	"question":  exceptQuestion,
 	"negated":   exceptNegated,
 	"statement": exceptStatement,
+	"described": exceptDescribed,
 }
 
 // The cue groups that the exceptions read; rule files fill them as lists of these names. A rule's own unless words
@@ -117,6 +119,7 @@ const (
 	cueImperative
 	cueStatement
 	cueObedience
+	cueDemand
 	cueGroups
 )
 
@@ -128,4 +131,5 @@ var cueLists = [cueGroups]string{
 	cueImperative:    "cue-imperative",
 	cueStatement:     "cue-statement",
 	cueObedience:     "cue-obedience",
+	cueDemand:        "cue-demand",
 }
