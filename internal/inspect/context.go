@@ -16,6 +16,8 @@ const (
 	cueReach = 120
 	// obedienceReach is how far behind a quotation the words may stand that ask for what it says.
 	obedienceReach = 64
+	// maxLinkTarget is how far before its title the target of a link may begin.
+	maxLinkTarget = 160
 	// demandReach is how far before a verb the words may stand that demand it of the reader.
 	demandReach = 24
 	// negationReach is how far before a match its negation may begin.
@@ -95,7 +97,7 @@ func (c *scan) obeyed(b []byte, q span) bool {
 }
 
 // structural reports whether the quotation mark at pos is one of a format and not one of the writer: it opens the value
-// of an attribute, the value of an object's member, or, where the whole text is an object or a list, an element.
+// of an attribute, the value of a member, the title of a link or, where the whole text is an object or a list, an element.
 func structural(b []byte, pos int) bool {
 	i := pos
 	for i > 0 && white(b[i-1]) {
@@ -108,11 +110,36 @@ func structural(b []byte, pos int) bool {
 	case '=':
 		return i == pos && i > 1 && word(b[i-2])
 	case ':':
-		return i > 1 && (b[i-2] == '"' || b[i-2] == '\'')
+		return i > 1 && (b[i-2] == '"' || b[i-2] == '\'' || key(b, i-1))
+	case '-':
+		return b[pos] == '\'' && begins(b, i-1)
 	case '[', '{', ',', '(':
 		return container(b)
 	}
+	for i < pos && i > 1 && i > pos-maxLinkTarget && !white(b[i-1]) {
+		if i--; b[i] == '(' && b[i-1] == ']' {
+			return true
+		}
+	}
 	return false
+}
+
+// key reports whether a line begins with a name in lower case that the colon at pos ends, as members do in YAML.
+func key(b []byte, pos int) bool {
+	i := pos
+	for i > 0 && (b[i-1] >= 'a' && b[i-1] <= 'z' || b[i-1] == '_') {
+		i--
+	}
+	return i < pos && begins(b, i)
+}
+
+// begins reports whether nothing but spaces and the dash of a list stands before pos in its line.
+func begins(b []byte, pos int) bool {
+	i := pos
+	for i > 0 && (b[i-1] == ' ' || b[i-1] == '-' || b[i-1] == '\t') {
+		i--
+	}
+	return i == 0 || b[i-1] == '\n'
 }
 
 // container reports whether the text is written as an object or a list.
