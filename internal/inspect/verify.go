@@ -22,7 +22,7 @@ var verifiers = map[string]verifier{
 	"token":         {holds: verifyToken, price: 4},
 	"entropy":       {holds: verifyEntropy, price: 4},
 	"luhn":          {holds: verifyLuhn, price: 2},
-	"climb":         {holds: verifyClimb, price: 2},
+	"climb":         {holds: verifyClimb, price: 12},
 	"bare":          {holds: verifyBare, price: 1},
 	"password":      {holds: verifyPassword, price: 4},
 }
@@ -113,22 +113,6 @@ func verifyLuhn(b []byte, at span) bool {
 		}
 	}
 	return n >= 13 && n <= 19 && sum%10 == 0 && kinds > 2
-}
-
-// verifyClimb holds for a path that climbs at least three directories in a row and is no module path: those name
-// what they import in quotes behind a keyword.
-func verifyClimb(b []byte, at span) bool {
-	from := max(0, at.start-24)
-	before := bytes.ToLower(b[from:at.start])
-	for _, keyword := range [][]byte{
-		[]byte("import"), []byte("require"), []byte("from "), []byte("include"), []byte("]("), []byte("extends"),
-		[]byte("src="), []byte("href="), []byte("url("),
-	} {
-		if bytes.Contains(before, keyword) {
-			return false
-		}
-	}
-	return true
 }
 
 // maxBare is the longest text that can be one argument.
