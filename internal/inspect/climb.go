@@ -62,27 +62,27 @@ func verifyClimb(b []byte, at span) bool {
 	plain := pathForms.Replace(raw)
 	disguised := twice || plain != raw
 	plain = pathPercent.Replace(plain)
-	climbs := steps(plain)
+	up := climbs(plain)
 	target := pathTarget.MatchString(plain)
 	switch {
 	case null:
-		return climbs > 0 || strings.Count(plain, "/") > 1
-	case climbs == 0:
+		return up > 0 || strings.Count(plain, "/") > 1
+	case up == 0:
 		return pathOdd.MatchString(plain) && target
 	case disguised:
 		return true
-	case target && (climbs > 1 || plain[0] == '/' || strings.Contains(plain, "..//") || strings.Contains(raw, "%")):
+	case target && (up > 1 || plain[0] == '/' || strings.Contains(plain, "..//") || strings.Contains(raw, "%")):
 		return !pathModule.Match(line(b, from)) || strings.Contains(plain, "etc/")
 	case pathOdd.MatchString(plain):
 		return true
-	case climbs > 1 && strings.Contains(raw, "%2e"):
+	case up > 1 && strings.Contains(raw, "%2e"):
 		return true
 	}
-	return climbs >= deepClimb && !pathModule.Match(line(b, from)) && !bytes.HasPrefix(b[to:], []byte(")"))
+	return up >= deepClimb && !pathModule.Match(line(b, from)) && !bytes.HasPrefix(b[to:], []byte(")"))
 }
 
-// steps counts the steps up in a path. Three dots and more are what is left of two where a filter takes steps out.
-func steps(p string) int {
+// climbs counts the steps up in a path. Three dots and more are what is left of two where a filter takes steps out.
+func climbs(p string) int {
 	n := 0
 	for step := range strings.SplitSeq(p, "/") {
 		step = step[strings.LastIndexAny(step, "=:")+1:]

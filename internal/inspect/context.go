@@ -110,7 +110,7 @@ func structural(b []byte, pos int) bool {
 	case '=':
 		return i == pos && i > 1 && word(b[i-2])
 	case ':':
-		return i > 1 && (b[i-2] == '"' || b[i-2] == '\'' || key(b, i-1))
+		return i > 1 && (b[i-2] == '"' || b[i-2] == '\'' || memberName(b, i-1))
 	case '-':
 		return b[pos] == '\'' && begins(b, i-1)
 	case '[', '{', ',', '(':
@@ -124,8 +124,8 @@ func structural(b []byte, pos int) bool {
 	return false
 }
 
-// key reports whether a line begins with a name in lower case that the colon at pos ends, as members do in YAML.
-func key(b []byte, pos int) bool {
+// memberName reports whether a line begins with a name in lower case that the colon at pos ends, as members do in YAML.
+func memberName(b []byte, pos int) bool {
 	i := pos
 	for i > 0 && (b[i-1] >= 'a' && b[i-1] <= 'z' || b[i-1] == '_') {
 		i--
