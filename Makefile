@@ -32,7 +32,7 @@ fuzz: ## fuzz every parser for FUZZTIME each
 	scripts/fuzz $(FUZZTIME)
 
 golden: ## rewrite the golden files
-	go test ./internal/a2a ./internal/agent ./internal/config ./internal/did ./internal/identity ./cmd/ringfence ./xds ./envoy -update
+	go test ./tests/detect ./tests/detect/evasion ./internal/a2a ./internal/agent ./internal/config ./internal/did ./internal/identity ./cmd/ringfence ./xds ./envoy -update
 
 fmt: ## format the code
 	go run $(GOFUMPT) -l -w .
