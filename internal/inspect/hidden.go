@@ -247,7 +247,7 @@ func (c *scan) overrides(v *view) {
 		replace(w, c.mirror, at, ViewReversed)
 	}
 	found := len(c.findings)
-	c.rewritten(v, l)
+	c.rewritten(v, l, true)
 	for i := found; i < len(c.findings); i++ {
 		// Inside a stretch that was turned round no offset is exact: the finding takes the whole of it.
 		for f, j := &c.findings[i], 0; j < len(c.skeleton.overrides); j++ {
@@ -283,7 +283,7 @@ func (c *scan) turned(v *view) {
 	if !c.take(len(k.text)) {
 		return
 	}
-	flipped := view{name: ViewTurned, bytes: k.text, anchors: k.anchors, index: v.index, limit: v.limit}
+	flipped := view{name: ViewTurned, bytes: k.text, anchors: k.anchors, index: v.index, limit: v.limit, words: true}
 	c.match(&flipped)
 	c.mirrored(&flipped, span{0, len(k.text)}, ViewTurned)
 }

@@ -159,7 +159,7 @@ func (c *scan) advance(v *view, u use, m mark) {
 		return
 	}
 	if v.index >= 0 && !r.places.of(c.place) || v.index < 0 && (r.alone || !r.places.speaks(c.direction)) ||
-		!r.prose && (v.name == ViewCompact || v.name == ViewJoined) {
+		!r.prose && (v.name == ViewCompact || v.name == ViewJoined || v.words) {
 		return
 	}
 	p := &c.progress[u.rule]

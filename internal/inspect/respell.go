@@ -74,7 +74,7 @@ func (c *scan) leets(v *view, l *level) {
 			w.literalAt(leetLetters[v.bytes[i]], span{i, i + 1}, ViewLeet)
 		}
 	})
-	c.rewritten(v, l)
+	c.rewritten(v, l, true)
 }
 
 // leetToken returns the token of letters and what stands for letters around b[i], which begins at from or later. A
@@ -107,7 +107,7 @@ func (c *scan) unscrambled(v *view, l *level) {
 			}
 		}
 	})
-	c.rewritten(v, l)
+	c.rewritten(v, l, true)
 }
 
 // around calls visit for the stretches of v around the swaps of one kind, merged where they meet.
@@ -144,7 +144,7 @@ func (c *scan) rotated(v *view, l *level) {
 			w.literal(rotated(v.bytes[i]), span{i, i + 1}, ViewRot13)
 		}
 	})
-	c.rewritten(v, l)
+	c.rewritten(v, l, true)
 }
 
 // backwards judges v with each word around a reversed one reversed, and with the whole stretch read from its end.
@@ -168,7 +168,7 @@ func (c *scan) backwards(v *view, l *level) {
 			i = end
 		}
 	})
-	c.rewritten(v, l)
+	c.rewritten(v, l, true)
 	c.around(v, spelledReversed, func(at span) { c.mirrored(v, at, ViewReversed) })
 }
 
@@ -191,7 +191,7 @@ func (c *scan) mirrored(v *view, at span, name string) {
 	}
 	c.mirror = reversed(c.mirror[:0], v.bytes[at.start:at.end])
 	found := len(c.findings)
-	c.match(&view{name: name, bytes: c.mirror, index: v.index, whole: v.whole, limit: len(c.mirror)})
+	c.match(&view{name: name, bytes: c.mirror, index: v.index, whole: v.whole, limit: len(c.mirror), words: true})
 	if v.whole != nil {
 		return
 	}

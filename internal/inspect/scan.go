@@ -55,7 +55,7 @@ type scan struct {
 	skeleton           skeleton
 	levels             [maxDepth]level
 	swaps              []swap
-	letters            []letterAt
+	letters            []spot
 	cuts               []bool
 	// room is how many bytes further views may have.
 	room  int

@@ -37,7 +37,7 @@ func (c *scan) respace(v *view, l *level) {
 			w.to(i)
 			c.letters = c.letters[:0]
 			for at := i; at < end; at++ {
-				c.letters = append(c.letters, letterAt{b[at], at})
+				c.letters = append(c.letters, spot{b[at], at})
 			}
 			c.apart(w, end)
 			// The names of programs are words of their own, and their neighbours do not go on with them.
@@ -45,7 +45,7 @@ func (c *scan) respace(v *view, l *level) {
 		}
 		i = max(i+1, end)
 	}
-	c.rewritten(v, l)
+	c.rewritten(v, l, true)
 }
 
 // camel reports whether capitals stand behind small letters, as in the names of programs.
@@ -73,8 +73,8 @@ func spaced(b []byte, i int) (end, letters int) {
 	return end, letters
 }
 
-// letterAt is a letter and where it stands.
-type letterAt struct {
+// spot is a letter and where it stands.
+type spot struct {
 	letter byte
 	at     int
 }
@@ -87,7 +87,7 @@ func (c *scan) together(w *rewriting, at span) {
 	unit := commonGap(b[at.start:at.end])
 	c.letters = c.letters[:0]
 	for i := at.start; i < at.end; {
-		c.letters = append(c.letters, letterAt{b[i], i})
+		c.letters = append(c.letters, spot{b[i], i})
 		i++
 		between := gap(b[i:at.end])
 		end := i + len(between)
@@ -161,7 +161,7 @@ func (c *scan) apart(w *rewriting, end int) {
 
 // segment fills c.cuts: whether a word begins at each letter of the run. It chooses the words of the rules that cover most
 // letters, longer ones first; what no word covers stays together.
-func (c *scan) segment(run []letterAt) {
+func (c *scan) segment(run []spot) {
 	n := len(run)
 	c.joint = c.joint[:0]
 	for _, p := range run {
@@ -183,7 +183,10 @@ func (c *scan) segment(run []letterAt) {
 			break
 		}
 		for _, id := range words.ends(state) {
-			size := len(c.set.vocabulary.borders[id])
+			size, ok := c.segmentEnds(int(id), pos)
+			if !ok {
+				continue
+			}
 			if score := best[pos-size] + int32((size-1)*(size-1)); score > best[pos] {
 				best[pos], last[pos] = score, uint8(size)
 			}
@@ -199,4 +202,18 @@ func (c *scan) segment(run []letterAt) {
 		at -= int(last[at])
 		c.cuts[at] = true
 	}
+}
+
+// segmentEnds returns the length of a word that the automaton found to end at end of the joint letters, if it is there.
+func (c *scan) segmentEnds(id, end int) (int, bool) {
+	w := c.set.vocabulary.borders[id]
+	if len(w) > end {
+		return 0, false
+	}
+	for i, letter := range c.joint[end-len(w) : end] {
+		if lowerCase[letter] != w[i] {
+			return 0, false
+		}
+	}
+	return len(w), true
 }

@@ -22,6 +22,8 @@ type view struct {
 	// changes are the stretches that differ from the parent view, in order, if only they are to be judged: what does not
 	// touch one of them was judged in the parent.
 	changes []change
+	// words says that the view puts words right, so that only rules about prose mean anything in it.
+	words bool
 }
 
 // touched reports whether a match touches a stretch that the view reads in another way than its parent.
@@ -76,7 +78,6 @@ func (c *scan) views(v *view, depth int) {
 	l.survey.read(v.bytes, c.set.vocabulary)
 	if l.survey.compact {
 		c.respace(v, l)
-		c.rewritten(v, l)
 	}
 	if len(l.survey.runs) > 0 {
 		c.encoded(v, l, depth)
@@ -107,8 +108,8 @@ func (c *scan) take(n int) bool {
 	return true
 }
 
-// rewritten judges the view that l.form holds, and returns it.
-func (c *scan) rewritten(v *view, l *level) *view {
+// rewritten judges the view that l.form holds, and returns it. words says that it puts words right.
+func (c *scan) rewritten(v *view, l *level, words bool) *view {
 	w := &l.form
 	if !w.end() || !c.take(len(w.text)) {
 		return nil
@@ -120,7 +121,7 @@ func (c *scan) rewritten(v *view, l *level) *view {
 	}
 	l.view = view{
 		name: v.name, bytes: w.text, anchors: anchors, index: v.index, whole: v.whole, limit: v.limit,
-		changes: w.changes,
+		changes: w.changes, words: words,
 	}
 	c.match(&l.view)
 	return &l.view
@@ -128,7 +129,7 @@ func (c *scan) rewritten(v *view, l *level) *view {
 
 // decoded judges the view that l.form holds and what is made of it in turn.
 func (c *scan) decoded(v *view, l *level, depth int) {
-	child := c.rewritten(v, l)
+	child := c.rewritten(v, l, false)
 	if child == nil {
 		return
 	}

@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"encoding/binary"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -58,9 +57,12 @@ func newVocabulary(s *Set) (*vocabulary, error) {
 	for id := range s.cueLiterals {
 		v.literal(&s.cueLiterals[id], words)
 	}
-	// The literals of a Set number less than 65,536, so that the automaton of its words cannot fail for more than their
-	// length.
-	v.borders = slices.Sorted(maps.Keys(words))
+	for w := range words {
+		if !compound(w, words) {
+			v.borders = append(v.borders, w)
+		}
+	}
+	slices.Sort(v.borders)
 	var err error
 	if v.segments, err = newAutomaton(v.borders); err != nil {
 		return nil, err
@@ -85,6 +87,19 @@ func (v *vocabulary) literal(l *literal, words map[string]bool) {
 			words[w+"s"] = true
 		}
 	}
+}
+
+// minPart is the shortest word that a compound is made of, in letters: shorter ones make up others by chance.
+const minPart = 6
+
+// compound reports whether w is two other words written as one.
+func compound(w string, words map[string]bool) bool {
+	for i := minPart; i <= len(w)-minPart; i++ {
+		if words[w[:i]] && words[w[i:]] {
+			return true
+		}
+	}
+	return false
 }
 
 // prose reports whether a rule about prose uses the literal.
