@@ -173,8 +173,8 @@ func hostile(b []byte, certain bool) bool {
 		return rare && certain || !wordAlone(rest[1:]) || shellPair.Match(b)
 	case ';', '|', '&', '\n', '`', '"', '\'', ')', '<', '>', '(', '\\', '{', '+', '#', '}':
 		return true
-	case '/', '$', '%', ',':
-		return rare || rest[0] != ','
+	case '/', '$', '%':
+		return true
 	}
 	return false
 }
