@@ -164,7 +164,7 @@ func (c cardContent) refuses(card []byte) string {
 		c.metrics.findings.WithLabelValues(f.Rule, f.Class, inspect.Card.String(), action.String()).Inc()
 		place := "/"
 		if f.Text >= 0 {
-			place = answer.Texts[f.Text].Pointer(card)
+			place = governance.Place(answer.Texts[f.Text], card)
 		}
 		if action != inspect.Flag {
 			refused = append(refused, fmt.Sprintf("%s at %s by rule %s", f.Class, place, f.Rule))

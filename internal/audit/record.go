@@ -93,7 +93,8 @@ type Finding struct {
 	Direction string `json:"direction"`
 	// View is the reading of the text in which the rule holds, such as text or base64.
 	View string `json:"view"`
-	// Place is the JSON Pointer of the text in its body; empty for one elsewhere, and in bodies that are no JSON.
+	// Place is the JSON Pointer of the text in its body, with "*" for names that A2A does not define; empty for one elsewhere,
+	// and in bodies that are no JSON.
 	Place string `json:"place,omitempty"`
 	// Start and End are byte offsets in the text, unescaped.
 	Start int `json:"start"`

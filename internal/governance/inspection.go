@@ -185,7 +185,7 @@ func (x *Exchange) found(r *reading, f inspect.Finding, action inspect.Action) {
 	}
 	place := ""
 	if f.Text >= 0 && f.Text < len(r.texts) && x.Binding != a2a.GRPC {
-		place = r.texts[f.Text].Pointer(r.body)
+		place = Place(r.texts[f.Text], r.body)
 	}
 	finding := audit.Finding{
 		Rule: f.Rule, Class: f.Class, Severity: f.Severity.String(), Action: action.String(), Direction: r.direction.String(),

@@ -1,0 +1,38 @@
+package governance
+
+import (
+	"strings"
+
+	"ringfence.dev/ringfence/internal/a2a"
+)
+
+// placeNames are the names that A2A and JSON-RPC have for what texts stand in.
+var placeNames = func() map[string]bool {
+	names := map[string]bool{}
+	for name := range strings.FieldsSeq(`
+		jsonrpc id method params result error code data details status reason domain request kind metadata extensions tenant
+		message messageId contextId taskId referenceTaskIds role parts content text raw bytes file url uri fileWithUri fileWithBytes
+		name filename mediaType mimeType task tasks state timestamp update msg artifact artifacts artifactId description history
+		final append lastChunk statusUpdate artifactUpdate pageToken nextPageToken
+		configuration acceptedOutputModes blocking returnImmediately historyLength pushNotification pushNotificationConfig
+		taskPushNotificationConfig pushNotificationConfigId configs config configId token authentication schemes scheme credentials parent
+		version protocolVersion documentationUrl iconUrl provider organization capabilities required preferredTransport
+		supportedInterfaces additionalInterfaces protocolBinding transport defaultInputModes defaultOutputModes inputModes outputModes
+		skills tags examples security securityRequirements securitySchemes signatures protected signature header`) {
+		names[name] = true
+	}
+	return names
+}()
+
+// Place returns where in a body a text stands, for records and logs: its JSON Pointer, with "*" in the place of each name
+// that A2A does not define. Such a name is a text itself: what was found may stand in it, or beside it.
+func Place(t a2a.Text, body []byte) string {
+	steps := strings.Split(t.Pointer(body), "/")
+	for i, step := range steps {
+		index := len(step) <= 5 && strings.Trim(step, "0123456789") == ""
+		if !index && !placeNames[step] {
+			steps[i] = "*"
+		}
+	}
+	return strings.Join(steps, "/")
+}
