@@ -33,7 +33,7 @@ type contentStage struct {
 func (s contentStage) Judge(_ context.Context, x *Exchange) Verdict {
 	r := reading{
 		texts: read(x.Operation.Texts, x.Binding), body: x.Request.Body, direction: inspect.Request, ring: x.Authority.Ring, mode: s.mode,
-		thresholds: len(x.Policy.Thresholds) > 0,
+		thresholds: len(x.Policy.Thresholds) > 0, packed: packed(x.Operation.Texts, x.Binding),
 	}
 	v, cuts := s.judge(x, r)
 	if v.Decision != Allow || len(cuts) == 0 {
@@ -52,7 +52,7 @@ func (x *Exchange) redact(values map[int]string) bool {
 	if x.Replaces == ReplacesNothing {
 		return false
 	}
-	redacted, err := a2a.RedactRequest(x.Operation, x.Request.Method, x.below(), x.Request.Body, written(x.Operation.Texts, values))
+	redacted, err := a2a.RedactRequest(x.Operation, x.Request.Method, x.below(), x.Request.Body, values)
 	if err != nil {
 		return false
 	}
@@ -89,6 +89,7 @@ func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 	}
 	repeated := reading{body: body, direction: inspect.Request, ring: x.Authority.Ring, mode: s.echo, echo: true}
 	said.texts, repeated.texts = apart(read(answer.Texts, x.Binding))
+	said.packed, repeated.packed = packed(answer.Texts, x.Binding), packed(answer.Texts, x.Binding)
 	pieces := x.strands.pieces(&answer)
 
 	v, cuts := s.judgePieces(x, said, pieces)
@@ -187,7 +188,7 @@ func (x *Exchange) redactAnswer(body []byte, a a2a.Answer, values map[int]string
 		x.Redacted = []byte(values[0]) // a page, which is one text as a whole
 		return true
 	}
-	redacted, _, err := a2a.RedactAnswer(x.Operation, a, body, written(a.Texts, values))
+	redacted, _, err := a2a.RedactAnswer(x.Operation, a, body, values)
 	if err != nil {
 		return false
 	}

@@ -3,7 +3,6 @@ package governance
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
@@ -32,6 +31,8 @@ type reading struct {
 	thresholds bool
 	// echo reports that the texts are repeated by somebody else than who wrote them: what would be blocked is taken out.
 	echo bool
+	// packed are the same texts with the content of files in base64, as it stands in JSON; nil where it does not.
+	packed []a2a.Text
 }
 
 func (r *reading) options() inspect.Options {
@@ -114,6 +115,12 @@ func (i inspection) redacted(r reading, cuts []inspect.Finding) (map[int]string,
 	if len(cuts) == 0 {
 		return values, true
 	}
+	ok := true
+	if len(r.packed) > 0 {
+		if r.texts, cuts, ok = i.unpacked(r, cuts); !ok {
+			return nil, false
+		}
+	}
 	for range redactions {
 		without, ok := inspect.Redacted(r.texts, cuts)
 		if !ok {
@@ -121,20 +128,27 @@ func (i inspection) redacted(r reading, cuts []inspect.Finding) (map[int]string,
 		}
 		maps.Copy(values, without)
 		r.texts = replaced(r.texts, without)
-		cuts = cuts[:0:0]
-		for _, f := range i.scanner.Scan(r.texts, r.options()) {
-			switch i.action(&r, f) {
-			case inspect.Block:
-				return nil, false
-			case inspect.Redact:
-				cuts = append(cuts, f)
-			}
+		if cuts, ok = i.cuts(r); !ok {
+			return nil, false
 		}
 		if len(cuts) == 0 {
 			return values, true
 		}
 	}
 	return nil, false
+}
+
+// cuts returns what has to be taken out of the texts. It reports false for something that is not let through at all.
+func (i inspection) cuts(r reading) (cuts []inspect.Finding, ok bool) {
+	for _, f := range i.scanner.Scan(r.texts, r.options()) {
+		switch i.action(&r, f) {
+		case inspect.Block:
+			return nil, false
+		case inspect.Redact:
+			cuts = append(cuts, f)
+		}
+	}
+	return cuts, true
 }
 
 // replaced returns the texts with the new values.
@@ -162,17 +176,6 @@ func read(texts []a2a.Text, b a2a.Binding) []a2a.Text {
 		}
 	}
 	return texts
-}
-
-// written returns the new values as they are written into the texts. Content that was read both decoded and as it stands is
-// written decoded.
-func written(texts []a2a.Text, values map[int]string) map[int]string {
-	for i, value := range values {
-		if t := texts[i]; t.Kind == a2a.KindBytes {
-			values[i] = strings.TrimPrefix(value, t.Value+"\n")
-		}
-	}
-	return values
 }
 
 // maxFound bounds how many findings the record of an exchange has.
