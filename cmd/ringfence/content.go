@@ -152,8 +152,13 @@ func (c cardContent) refuses(card []byte) string {
 		return ""
 	}
 	answer, problem := a2a.ParseAnswer(a2a.HTTPJSON, a2a.GetExtendedAgentCard, card, c.limits)
-	if problem != nil {
+	switch {
+	case problem == nil:
+	case c.mode == governance.ContentEnforce:
 		return "cannot be judged: " + problem.Detail
+	default:
+		c.logger.LogAttrs(context.Background(), slog.LevelWarn, "the texts of a card cannot be judged", slog.String("problem", problem.Detail))
+		return ""
 	}
 	var refused []string
 	for _, f := range c.scanner.Scan(answer.Texts, inspect.Options{Direction: inspect.Card}) {
