@@ -21,7 +21,7 @@ func run(a *automaton, literals []string, text string) []end {
 	for pos, state := a.next([]byte(text), 0, 0); pos >= 0; pos, state = a.next([]byte(text), pos, state) {
 		for _, id := range a.ends(state) {
 			l := literal{text: literals[id]}
-			if _, ok := l.start([]byte(text), pos, true); ok {
+			if _, ok := l.start([]byte(text), pos); ok {
 				all = append(all, end{literals[id], pos})
 			}
 		}
@@ -119,7 +119,7 @@ func TestAutomatonRefusesTooMuch(t *testing.T) {
 func TestTablesStaySmall(t *testing.T) {
 	t.Parallel()
 	s := builtin(t)
-	for name, a := range map[string]*automaton{"words": s.words, "tight": s.tight, "cues": s.cues} {
+	for name, a := range map[string]*automaton{"words": s.words, "cues": s.cues} {
 		size := 2 * len(a.delta)
 		t.Logf("%s: %d KB in %d states of the last %d bytes of literals", name, size>>10, len(a.delta)>>rowShift, a.tail)
 		if size > tableBytes {

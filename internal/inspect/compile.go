@@ -15,7 +15,7 @@ import (
 )
 
 // engineVersion changes whenever the same rules may give other findings.
-const engineVersion = "ringfence-inspect-2"
+const engineVersion = "ringfence-inspect-3"
 
 // The bounds of what one rule may ask for.
 const (
@@ -49,7 +49,7 @@ func (b *book) compile() *Set {
 	s := &Set{}
 	words, cues := &index{ids: map[literal]int{}}, &index{ids: map[literal]int{}}
 	for group, name := range cueLists {
-		for _, l := range b.literals(b.lists[name], false) {
+		for _, l := range b.literals(b.lists[name]) {
 			cues.add(l, uint16(group))
 		}
 	}
@@ -62,28 +62,26 @@ func (b *book) compile() *Set {
 			all = [][]term{d.any}
 		}
 		if r.groups = uint8(min(len(all), maxGroups)); r.groups > 1 {
-			r.mark = s.marks
+			r.mark = int32(s.marks)
 			s.marks += int(r.groups)
 		}
 		for group, terms := range all[:r.groups] {
-			for _, l := range b.literals(terms, d.prose) {
+			for _, l := range b.literals(terms) {
 				at := words.add(l, 0)
-				words.uses[at] = append(words.uses[at], use{uint16(len(s.rules)), uint8(group)})
+				words.use(at, &r, use{uint16(len(s.rules)), uint8(group)})
 			}
 		}
 		if r.unless = -1; len(d.unless) > 0 {
 			r.unless = int(groups)
-			for _, l := range b.literals(d.unless, false) {
+			for _, l := range b.literals(d.unless) {
 				cues.add(l, groups)
 			}
 			groups++
 		}
-		s.rules, s.catalogue = append(s.rules, r), append(s.catalogue, d.info(&r))
+		s.rules, s.gates, s.catalogue = append(s.rules, r), append(s.gates, r.gate), append(s.catalogue, d.info(&r))
 	}
-	s.literals, s.uses = words.literals, words.uses
-	s.words = b.automaton(words, func(l *literal) bool { return l.plain })
-	s.tight = b.automaton(words, func(l *literal) bool { return l.compact })
-	s.cueLiterals, s.cueUses, s.cues = cues.literals, cues.groups, b.automaton(cues, func(*literal) bool { return true })
+	s.words, s.cues = b.automaton(words), b.automaton(cues)
+	s.literals, s.uses, s.cueLiterals, s.cueUses = words.literals, words.uses, cues.literals, cues.groups
 	s.hash = b.hash()
 	var err error
 	if s.vocabulary, err = newVocabulary(s); err != nil {
@@ -97,8 +95,17 @@ func (b *book) compile() *Set {
 type index struct {
 	ids      map[literal]int
 	literals []literal
-	uses     [][]use
+	uses     [Card + 1][][]use
 	groups   [][]uint16
+}
+
+// use notes for what a literal counts, in each direction in which the rule looks.
+func (x *index) use(at int, r *rule, u use) {
+	for d := range x.uses {
+		if r.places.speaks(Direction(d)) {
+			x.uses[d][at] = append(x.uses[d][at], u)
+		}
+	}
 }
 
 func (x *index) add(l literal, group uint16) int {
@@ -107,31 +114,36 @@ func (x *index) add(l literal, group uint16) int {
 		at = len(x.literals)
 		x.ids[l] = at
 		x.literals = append(x.literals, l)
-		x.uses = append(x.uses, nil)
+		for d := range x.uses {
+			x.uses[d] = append(x.uses[d], nil)
+		}
 		x.groups = append(x.groups, nil)
 	}
 	x.groups[at] = append(x.groups[at], group)
 	return at
 }
 
-// automaton compiles the literals of an index that are of the kind.
-func (b *book) automaton(x *index, of func(*literal) bool) *automaton {
+// automaton compiles the literals of an index.
+func (b *book) automaton(x *index) *automaton {
 	texts := make([]string, len(x.literals))
 	for i := range x.literals {
-		if l := &x.literals[i]; of(l) {
-			texts[i] = l.text
-		}
+		texts[i] = x.literals[i].text
 	}
 	a, err := newAutomaton(texts)
 	if err != nil {
 		b.problems = append(b.problems, err)
+		return a
+	}
+	for i := range x.literals {
+		tail := ending(x.literals[i].text, a.tail)
+		x.literals[i].known = uint8(len(tail) - 1 - strings.LastIndexByte(tail, ' '))
 	}
 	return a
 }
 
 // rule checks one draft and compiles all of it but its literals.
 func (b *book) rule(d draft) rule {
-	r := rule{id: d.id, class: d.class, ordered: d.ordered, prose: d.prose, alone: d.alone, distance: int32(d.distance)}
+	r := rule{id: d.id, class: d.class, gate: gate{ordered: d.ordered, distance: int32(d.distance), most: int32(d.most)}}
 	if !identifier.MatchString(d.id) || !identifier.MatchString(d.class) {
 		b.report(d.position, "id %q and class %q must be words in lower case with hyphens between", d.id, d.class)
 	}
@@ -143,6 +155,12 @@ func (b *book) rule(d draft) rule {
 		b.report(d.position, "rule %q: action %q is none of block, redact, flag", d.id, d.action)
 	}
 	r.places = b.places(d)
+	if d.prose {
+		r.reads |= traitProse
+	}
+	if !d.alone {
+		r.reads |= traitJoined
+	}
 	for _, t := range d.except {
 		context, ok := exceptions[t.text]
 		if !ok {
@@ -181,10 +199,13 @@ func (b *book) conditions(d draft, r *rule) {
 	if r.signal, ok = signals[d.signal]; !ok && d.signal != "" {
 		b.report(d.position, "rule %q: signal %q is none of %s", d.id, d.signal, names(signals))
 	}
+	if (d.signal == "budget") != (d.class == classInspection) {
+		b.report(d.position, "rule %q: the class %s is for the signal budget, and that has no other", d.id, classInspection)
+	}
 	if r.verify, ok = verifiers[d.verify]; !ok && d.verify != "" {
 		b.report(d.position, "rule %q: verifier %q is none of %s", d.id, d.verify, names(verifiers))
 	}
-	if r.most = d.most; d.most < 0 || d.most > maxMost {
+	if d.most < 0 || d.most > maxMost {
 		b.report(d.position, "rule %q: most must be 1 to %d bytes", d.id, maxMost)
 	}
 	if d.expression == "" {
@@ -231,25 +252,14 @@ func (b *book) expression(d draft, r *rule) {
 
 func names[V any](m map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }
 
-// literals resolves lists and compiles literals; each text is there once. Prose literals of four letters or more
-// also get a form for the compact view.
-func (b *book) literals(terms []term, prose bool) []literal {
+// literals resolves lists and compiles literals; each is there once.
+func (b *book) literals(terms []term) []literal {
 	seen := map[literal]bool{}
 	var all []literal
-	add := func(l literal) {
-		if !seen[l] {
+	for _, t := range b.expand(terms) {
+		if l, ok := b.literal(t); ok && !seen[l] {
 			seen[l] = true
 			all = append(all, l)
-		}
-	}
-	for _, t := range b.expand(terms) {
-		l, ok := b.literal(t)
-		if !ok {
-			continue
-		}
-		add(l)
-		if tight := strings.ReplaceAll(l.text, " ", ""); prose && len(tight) >= 4 && lettersOnly(tight) {
-			add(literal{text: tight, compact: true})
 		}
 	}
 	return all
@@ -275,7 +285,7 @@ func (b *book) expand(terms []term) []term {
 // literal folds a term as texts are folded. A star at an end that is a word lets the word go on there.
 func (b *book) literal(t term) (literal, bool) {
 	text := strings.ToLower(canonical(strings.ToLower(strings.Join(strings.Fields(t.text), " "))))
-	l := literal{plain: true, left: true, right: true}
+	l := literal{left: true, right: true}
 	if n := len(text); n > 1 && text[n-1] == '*' && word(text[n-2]) {
 		text, l.right = text[:n-1], false
 	}
@@ -298,15 +308,6 @@ func bounded(r rune) bool {
 		return word(byte(r))
 	}
 	return !unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
-}
-
-func lettersOnly(s string) bool {
-	for i := range len(s) {
-		if !letter(s[i]) {
-			return false
-		}
-	}
-	return true
 }
 
 // hash covers everything of the rules that findings depend on, in a fixed order, and not where it stands.

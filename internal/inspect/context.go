@@ -39,7 +39,7 @@ func (c *scan) cue(b []byte, from, to int, group uint16) int {
 				continue
 			}
 			l := &c.set.cueLiterals[id]
-			if start, ok := l.start(b, pos, false); ok && start >= from {
+			if start, ok := l.start(b, pos); ok && start >= from {
 				return start
 			}
 		}

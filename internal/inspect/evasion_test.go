@@ -274,3 +274,12 @@ func TestDisguisedBenignTextsAreNotBlocked(t *testing.T) {
 		})
 	}
 }
+
+func lettersOnly(s string) bool {
+	for i := range len(s) {
+		if !letter(s[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -118,31 +118,34 @@ type Finding struct {
 // Options say how texts are judged.
 type Options struct {
 	Direction Direction
-	// Prior is the end of what the same writer said just before, where texts arrive in pieces: a match may begin in it
-	// and is then reported where the texts begin. What lies in Prior alone was judged when it arrived.
+	// Prior is the end of what the same writer said just before, where texts arrive in pieces, as Tail makes it: a match may
+	// begin in it and is then reported from the start of the first text that it touches. What lies in Prior alone was
+	// judged when it arrived.
 	Prior string
 }
-
-// unloadedRule is the finding of a Set that holds no rules: what was not inspected is not let through.
-const unloadedRule = "unloaded"
 
 // Scan judges the texts one by one and joined, and returns the findings ordered by text; nil means that no rule
 // holds. It is pure and safe for concurrent use. Work is bounded by the length of the texts; where the bound cuts
 // the search short, that is a finding of its own. A nil or zero Set answers with one blocking finding.
-func (s *Set) Scan(texts []a2a.Text, opts Options) []Finding {
+func (s *Set) Scan(texts []a2a.Text, opts Options) []Finding { return s.scan(texts, opts, nil) }
+
+// scan judges the texts, and collects their windows where somebody wants them.
+func (s *Set) scan(texts []a2a.Text, opts Options, w *windows) []Finding {
 	if s == nil || len(s.rules) == 0 {
-		return []Finding{{Rule: unloadedRule, Class: classInspection, Severity: Critical, Action: Block, Text: -1, Last: -1}}
+		return []Finding{unjudged(unloadedRule)}
 	}
 	c := s.scans.Get().(*scan)
-	c.begin(opts.Direction, texts)
+	c.begin(texts, opts)
+	c.windows = w
 	for i := range texts {
 		c.place = place(opts.Direction, &texts[i])
 		c.text(i, texts[i].Value)
 	}
-	if len(texts) > 1 {
-		c.joined(texts)
+	if len(texts) > 1 || opts.Prior != "" {
+		c.joined(texts, opts)
 	}
 	findings := c.end()
+	c.windows = nil
 	s.scans.Put(c)
 	return findings
 }

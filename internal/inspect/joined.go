@@ -9,67 +9,206 @@ import (
 // seamBytes is how much of a text is looked at on each side of the border to its neighbours.
 const seamBytes = 512
 
-// seam says that the joined bytes from at on are those of a text from offset on.
-type seam struct{ at, index, offset, length int }
+// priorText is the index of what was said before the texts.
+const priorText = -1
+
+// seam says that the joined bytes from at on are those of a text from offset on, which is whole bytes long.
+type seam struct {
+	at, index, offset, length, whole int
+	place                            uint8
+}
+
+func (s *seam) end() int { return s.at + s.length }
+
+// seams are those of one joined view, in the order of its bytes.
+type seams []seam
 
 // joined judges all values as one text, because the callee may put parts together before it reads them: once with
-// a space between, once with nothing. Only what crosses a border counts, since the rest was judged before, so of
-// long texts the middle is left out. Keys, and values that only label a part, are no prose and do not take part.
-func (c *scan) joined(texts []a2a.Text) {
-	for _, glue := range [2]string{" ", ""} {
-		c.join(texts, glue)
-		if len(c.seams) < 2 {
-			return
-		}
-		v := view{name: ViewJoined, bytes: c.raw, index: -1, limit: len(c.raw)}
-		if asciiPrefix(c.raw) < len(c.raw) {
-			c.skeleton.write(c.raw)
-			v.bytes, v.anchors = c.skeleton.text, c.skeleton.anchors
-		}
-		c.match(&v)
+// a space between, as prose, and once with nothing, where words, payloads and keys may be cut in two. Only what
+// crosses a border counts, since the rest was judged before, so of long texts the middle is left out.
+func (c *scan) joined(texts []a2a.Text, opts Options) {
+	c.tightly = false
+	if c.join(texts, opts, " "); len(c.seams) < 2 {
+		return
+	}
+	c.readJoined(c.lettersMeet())
+	c.tightly = true
+	c.join(texts, opts, "")
+	c.readJoined(c.runsMeet())
+}
+
+// readJoined matches what was joined, and where something may be encoded across a border, also its further views.
+func (c *scan) readJoined(encoded bool) {
+	v := view{name: ViewJoined, bytes: c.raw, index: -1, limit: len(c.raw)}
+	if asciiPrefix(c.raw) < len(c.raw) {
+		c.skeleton.write(c.raw)
+		v.bytes, v.anchors = c.skeleton.text, c.skeleton.anchors
+	}
+	c.match(&v)
+	if encoded {
+		c.views(&v, 0)
 	}
 }
 
-func (c *scan) join(texts []a2a.Text, glue string) {
+// join puts the pieces of texts together that say something; with nothing between only those that an agent may take for
+// one text.
+func (c *scan) join(texts []a2a.Text, opts Options, glue string) {
 	c.raw, c.seams = c.raw[:0], c.seams[:0]
+	for prior := opts.Prior; prior != ""; {
+		var said string
+		said, prior, _ = strings.Cut(prior, apart)
+		c.piece(seam{index: priorText}, said[max(0, len(said)-seamBytes):], glue)
+	}
 	for i := range texts {
-		value := texts[i].Value
-		if texts[i].Key || label(value) {
+		t := &texts[i]
+		if !said(t) || glue == "" && t.Kind == a2a.KindName {
 			continue
 		}
-		if len(c.seams) > 0 {
-			c.raw = append(c.raw, glue...)
-		}
-		if len(value) <= 2*seamBytes {
-			c.piece(i, 0, value)
+		at := seam{index: i, whole: len(t.Value), place: place(opts.Direction, t)}
+		if len(t.Value) <= 2*seamBytes {
+			c.piece(at, t.Value, glue)
 			continue
 		}
-		c.piece(i, 0, value[:seamBytes])
-		// A blank line stands for what is left out: no match of words that reach over it is a short one.
-		c.raw = append(c.raw, "\n\n"...)
-		c.piece(i, len(value)-seamBytes, value[len(value)-seamBytes:])
+		// What is left out counts as a blank line: no match of words that reach over it is a short one.
+		head, tail := strings.TrimLeft(t.Value, blanks), trimTail(t.Value)
+		at.offset = len(t.Value) - len(head)
+		c.piece(at, head[:min(len(head), seamBytes)], glue)
+		at.offset = max(0, len(tail)-seamBytes)
+		c.piece(at, tail[at.offset:], "\n\n")
 	}
 }
 
-func (c *scan) piece(index, offset int, value string) {
-	c.seams = append(c.seams, seam{at: len(c.raw), index: index, offset: offset, length: len(value)})
+func (c *scan) piece(s seam, value, glue string) {
+	if value == "" {
+		return
+	}
+	if len(c.seams) > 0 {
+		c.raw = append(c.raw, glue...)
+	}
+	s.at, s.length = len(c.raw), len(value)
+	c.seams = append(c.seams, s)
 	c.raw = append(c.raw, value...)
 }
 
-// crosses reports whether the range of the joined view lies in more than one text. The view's offsets are those
-// of its canonical form here, so the anchors are asked first.
-func (c *scan) crosses(v *view, at span) bool {
-	start, end := source(v.anchors, at.start, v.limit), source(v.anchors, at.end, v.limit)
-	first := c.seam(start)
-	return end > c.seams[first].at+c.seams[first].length && c.seams[c.seam(end-1)].index != c.seams[first].index
+// lettersMeet reports whether anywhere letters that stand apart go on behind a border.
+func (c *scan) lettersMeet() bool {
+	for i := 1; i < len(c.seams); i++ {
+		left, right := c.seams[i-1].end(), c.seams[i].at
+		single := letter(c.raw[left-1]) && (left == 1 || !word(c.raw[left-2]))
+		if single && letter(c.raw[right]) && (right+1 == len(c.raw) || !word(c.raw[right+1])) {
+			return true
+		}
+	}
+	return false
 }
 
-// seam returns the index of the last seam at or before the joined offset.
-func (c *scan) seam(offset int) int {
-	lo, hi := 0, len(c.seams)
+// runsMeet reports whether anywhere a run without white space, as long as what is worth decoding, goes on behind a border.
+func (c *scan) runsMeet() bool {
+	for i := 1; i < len(c.seams); i++ {
+		at := c.seams[i].at
+		from, to := at, at
+		for from > max(0, at-minEncoded) && c.raw[from-1] > ' ' {
+			from--
+		}
+		for to < min(len(c.raw), at+minEncoded) && c.raw[to] > ' ' {
+			to++
+		}
+		if from < at && at < to && to-from >= minEncoded {
+			return true
+		}
+	}
+	return false
+}
+
+// origin returns the joined bytes that a match stands for.
+func (c *scan) origin(v *view, at span) span {
+	if v.whole != nil {
+		return *v.whole
+	}
+	return span{source(v.anchors, at.start, v.limit), source(v.anchors, at.end, v.limit)}
+}
+
+// crosses reports whether a range of the joined bytes lies in more than one text.
+func (s seams) crosses(at span) bool {
+	first := s.of(at.start)
+	return at.end > s[first].end() && s[s.of(at.end-1)].index != s[first].index
+}
+
+// around returns what may decide on a match.
+func around(r *rule, b []byte, at span) span {
+	if r.verify.holds != nil {
+		return span{max(0, at.start-window), min(len(b), at.end+window)}
+	}
+	if r.expression != nil {
+		return reach(r, b, at)
+	}
+	return at
+}
+
+// shared returns what a match in the joined view is about, the literals that led to it included, and whether that lies
+// in several texts in which the rule looks.
+func (c *scan) shared(v *view, r *rule, literals, at span) (span, bool) {
+	if r.groups > 1 && r.expression != nil {
+		in := reach(r, v.bytes, at)
+		if loc := r.expression.FindIndex(v.bytes[in.start:in.end]); loc != nil {
+			at.end = max(at.end, in.start+loc[1])
+		}
+	}
+	at = span{min(at.start, literals.start), max(at.end, literals.end)}
+	if r.verify.holds != nil && v.whole == nil && v.name == ViewJoined && !c.seams.crosses(c.origin(v, at)) {
+		at = c.verifiedOver(v, r, at)
+	}
+	origin := c.origin(v, at)
+	return at, c.seams.crosses(origin) && c.allowed(r, origin)
+}
+
+// verifiedOver extends a match that lies in one text over its border, behind it or else before, if that is near and its
+// verifier would say no of the text alone: if it says yes of the joined texts, both have a part in that.
+func (c *scan) verifiedOver(v *view, r *rule, at span) span {
+	i := c.seams.of(c.origin(v, at).start)
+	start, end := target(v.anchors, c.seams[i].at), target(v.anchors, c.seams[i].end())
+	behind := i+1 < len(c.seams) && end <= at.end+window
+	if before := i > 0 && start >= at.start-window; !behind && !before || start > at.start || end < at.end {
+		return at
+	}
+	if alone, _ := c.verified(r, v.bytes[start:end], span{at.start - start, at.end - start}); alone {
+		return at
+	}
+	if behind {
+		return span{at.start, max(at.end, min(len(v.bytes), target(v.anchors, c.seams[i+1].at)+1))}
+	}
+	return span{max(0, target(v.anchors, c.seams[i-1].end())-1), at.end}
+}
+
+// target is the offset in a view for one in its source; see source.
+func target(anchors []anchor, src int) int {
+	at := anchor{}
+	for lo, hi := 0, len(anchors); lo < hi; {
+		if mid := int(uint(lo+hi) >> 1); anchors[mid].src <= src {
+			lo, at = mid+1, anchors[mid]
+		} else {
+			hi = mid
+		}
+	}
+	return at.out + src - at.src
+}
+
+// allowed reports whether the rule looks in all texts that hold the range.
+func (c *scan) allowed(r *rule, at span) bool {
+	for i := c.seams.of(at.start); i < len(c.seams) && c.seams[i].at < at.end; i++ {
+		if c.seams[i].index != priorText && !r.places.of(c.seams[i].place) {
+			return false
+		}
+	}
+	return true
+}
+
+// of returns the index of the last seam at or before the joined offset.
+func (s seams) of(offset int) int {
+	lo, hi := 0, len(s)
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		if c.seams[mid].at <= offset {
+		if s[mid].at <= offset {
 			lo = mid + 1
 		} else {
 			hi = mid
@@ -78,35 +217,18 @@ func (c *scan) seam(offset int) int {
 	return max(0, lo-1)
 }
 
-// locate says in which texts a range of the joined bytes begins and ends, and where there.
-func (c *scan) locate(f *Finding, start, end int) {
-	first, last := c.seams[c.seam(start)], c.seams[c.seam(max(start, end-1))]
-	f.Text, f.Start = first.index, first.offset+min(start-first.at, first.length)
-	f.End = first.offset + min(end-first.at, first.length)
-	f.Last, f.LastEnd = last.index, last.offset+min(end-last.at, last.length)
-}
-
-// label reports whether a value names a kind, a media type or an id rather than saying something: such values
-// stand between the texts of two parts.
-func label(value string) bool {
-	switch value {
-	case "", "text", "file", "data", "message", "user", "agent", "ROLE_USER", "ROLE_AGENT":
-		return true
+// locate says in which texts a range of the joined bytes begins and ends, and where there. What begins in what was said
+// before is told from the start of the first text on.
+func (s seams) locate(f *Finding, at span) {
+	first := s.of(at.start)
+	begin, last := &s[first], &s[s.of(max(at.start, at.end-1))]
+	f.Start = begin.offset + min(at.start-begin.at, begin.length)
+	for begin.index == priorText && first+1 < len(s) {
+		first++
+		begin, f.Start = &s[first], 0
 	}
-	if len(value) > 100 || strings.ContainsAny(value, " \t\n") {
-		return false
+	f.Text, f.End = begin.index, begin.offset+min(at.end-begin.at, begin.length)
+	if f.Last, f.LastEnd = last.index, last.offset+min(at.end-last.at, last.length); f.Last != f.Text {
+		f.End = begin.whole
 	}
-	family, subtype, slash := strings.Cut(value, "/")
-	if slash && subtype != "" && mediaFamily(family) {
-		return true
-	}
-	return len(value) >= 8 && strings.ContainsAny(value, "0123456789") && strings.ContainsAny(value, "-_.:")
-}
-
-func mediaFamily(s string) bool {
-	switch s {
-	case "text", "application", "image", "audio", "video", "multipart", "font", "model":
-		return true
-	}
-	return false
 }

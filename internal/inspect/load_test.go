@@ -67,6 +67,10 @@ func TestLoadRefuses(t *testing.T) {
 			"unknown-place-of-an-example", rule("    any: [one]\n    severity: low\n    action: flag\n    tests: {hits: [{text: one, kind: k, at: 1}], misses: [{key: true}]}\n"),
 			[]string{`kind "k" is none of`, `unknown field "at"`, "an example needs a text"},
 		},
+		{
+			"inspection-of-something-else", "rules:\n  - {id: a, class: inspection, severity: low, action: flag, any: [one], tests: {hits: [one], misses: [x]}}",
+			[]string{`the class inspection is for the signal budget`},
+		},
 		{"bad-signal", rule("    signal: s\n" + rest), []string{`signal "s" is none of`}},
 		{
 			"bad-level", "rules:\n  - {id: a, class: c, severity: huge, action: stop, any: [one], tests: {hits: [one], misses: [x]}}",

@@ -1,20 +1,18 @@
 package inspect
 
-import "bytes"
+import "slices"
 
 // cursor counts words from the start of a view up to a position that only moves forward. The end of a sentence
-// counts as sentenceGap words, so that words of two sentences are far apart.
+// counts as sentenceGap words, so that words of two sentences are far apart; between two words it counts once, so that no
+// padding makes them so.
 type cursor struct {
-	pos    int
-	tokens int32
-	before uint8
+	pos         int
+	words, gaps int32
+	gapAt       int32
+	before      uint8
 }
 
-const (
-	sentenceGap = 4
-	// compactWord is how many letters of the compact view count as one word.
-	compactWord = 5
-)
+const sentenceGap = 4
 
 // The kinds of bytes that the counting of words tells apart.
 const (
@@ -42,30 +40,40 @@ var stepOf = func() (k [256]uint8) {
 	return k
 }()
 
-// steps says what a byte adds to the count, by its kind and the kind of the byte before: a word where it begins, and the
-// gap where white space shows that a stop or a line break ended a sentence.
+// The steps of the count: a word where it begins, and the end of a sentence where white space behind a stop or a line
+// break shows it.
+const (
+	stepBegins = 1
+	stepEnds   = 2
+)
+
+// steps says what a byte adds to the count, by its kind and the kind of the byte before.
 var steps = func() (s [64]int32) {
 	for before := range stepKinds {
 		if before != stepWord {
-			s[before<<3|stepWord] = 1
+			s[before<<3|stepWord] = stepBegins
 		}
 	}
-	s[stepStop<<3|stepBreak], s[stepStop<<3|stepSpace], s[stepBreak<<3|stepBreak] = sentenceGap, sentenceGap, sentenceGap
+	s[stepStop<<3|stepBreak], s[stepStop<<3|stepSpace], s[stepBreak<<3|stepBreak] = stepEnds, stepEnds, stepEnds
 	return s
 }()
 
 func (t *cursor) to(b []byte, pos int) int32 {
-	if t.pos >= pos {
-		return t.tokens
+	if t.pos < pos {
+		before, words := t.before, t.words
+		for _, c := range b[t.pos:pos] {
+			k := stepOf[c]
+			if step := steps[(before<<3|k)&63]; step != stepEnds {
+				words += step
+			} else if words != t.gapAt {
+				t.gapAt = words
+				t.gaps += sentenceGap
+			}
+			before = k
+		}
+		t.pos, t.words, t.before = pos, words, before
 	}
-	before, tokens := t.before, t.tokens
-	for _, c := range b[t.pos:pos] {
-		k := stepOf[c]
-		tokens += steps[(before<<3|k)&63]
-		before = k
-	}
-	t.pos, t.tokens, t.before = pos, tokens, before
-	return tokens
+	return t.words + t.gaps
 }
 
 // match runs the automaton over the view and the rules over what it finds.
@@ -74,48 +82,57 @@ func (c *scan) match(v *view) {
 		clear(c.progress)
 		c.epoch = 1
 	}
-	words := c.set.words
-	if v.name == ViewCompact {
-		words = c.set.tight
+	if c.windows != nil {
+		c.collect(v)
 	}
-	var tokens cursor
+	c.count, c.bits, c.asks = cursor{}, ^uint32(0), traitJoined
+	if v.index >= 0 {
+		c.bits, c.asks = 1<<(c.place&(1<<placeDirection-1)), 0
+	}
+	if v.words || v.name == ViewJoined && !c.tightly {
+		c.asks |= traitProse
+	}
+	words := c.set.words
 	state := uint16(0)
 	for from := 0; from < len(v.bytes); from += laneBlock {
 		state = words.read(&c.lanes, v.bytes, from, min(len(v.bytes), from+laneBlock), state)
 		for lane := range laneCount {
 			for _, h := range c.lanes.of(lane) {
-				c.literals(v, words.ends(h.state), int(h.pos), &tokens)
+				c.literals(v, words.ends(h.state), int(h.pos))
 			}
 		}
 	}
 }
 
 // literals has the rules look at the literals that may end at pos.
-func (c *scan) literals(v *view, ids []uint16, pos int, tokens *cursor) {
-	tight := v.name == ViewCompact
+func (c *scan) literals(v *view, ids []uint16, pos int) {
+	uses := c.set.uses[c.direction&3]
 	for _, id := range ids {
-		start, ok := c.set.literals[id].start(v.bytes, pos, tight)
+		of := uses[id]
+		if len(of) == 0 {
+			continue
+		}
+		start, ok := c.set.literals[id].start(v.bytes, pos)
 		if !ok {
 			continue
 		}
-		token := int32(pos / compactWord)
-		if !tight {
-			token = tokens.to(v.bytes, pos)
-		}
-		m := mark{start: start, end: pos, token: token}
-		for _, u := range c.set.uses[id] {
-			c.advance(v, u, m)
+		for _, u := range of {
+			c.advance(v, u, mark{start: start, end: pos})
 		}
 	}
 }
 
 // start returns where the literal that may end at end begins, and whether it is there and words end where they must.
-func (l *literal) start(b []byte, end int, tight bool) (int, bool) {
-	if !tight && l.right && end < len(b) && word(b[end]) {
+func (l *literal) start(b []byte, end int) (int, bool) {
+	if l.right && end < len(b) && word(b[end]) {
 		return 0, false
 	}
-	at := end
-	for i := len(l.text) - 1; i >= 0; i-- {
+	known := int(l.known)
+	at := end - known
+	if at < 0 {
+		return 0, false
+	}
+	for i := len(l.text) - known - 1; i >= 0; i-- {
 		if at--; at < 0 {
 			return 0, false
 		}
@@ -133,8 +150,14 @@ func (l *literal) start(b []byte, end int, tight bool) (int, bool) {
 			at--
 		}
 	}
-	if !tight && l.left && at > 0 && word(b[at-1]) {
+	if l.left && at > 0 && word(b[at-1]) {
 		return 0, false
+	}
+	// What the table has read is looked at last: it tells letters apart, and other bytes by their class.
+	for i, c := range []byte(l.text[len(l.text)-known:]) {
+		if lowerCase[b[end-known+i]] != c {
+			return 0, false
+		}
 	}
 	return at, true
 }
@@ -154,12 +177,8 @@ func white(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
 // advance notes that a group of a rule was seen and, where that completes the rule, has the match examined.
 func (c *scan) advance(v *view, u use, m mark) {
-	r := &c.set.rules[u.rule]
-	if r.most > 0 && len(v.bytes) > r.most {
-		return
-	}
-	if v.index >= 0 && !r.places.of(c.place) || v.index < 0 && (r.alone || !r.places.speaks(c.direction)) ||
-		!r.prose && (v.name == ViewCompact || v.name == ViewJoined || v.words) {
+	g := &c.set.gates[u.rule]
+	if g.places[c.direction&3]&c.bits == 0 || c.asks&^g.reads != 0 || g.most > 0 && len(v.bytes) > int(g.most) {
 		return
 	}
 	p := &c.progress[u.rule]
@@ -169,26 +188,27 @@ func (c *scan) advance(v *view, u use, m mark) {
 	if p.found >= maxFindings {
 		return
 	}
-	if r.groups == 1 {
+	if g.groups == 1 {
 		c.examine(v, u.rule, span{m.start, m.end}, m.start)
 		return
 	}
-	marks := c.marks[r.mark : r.mark+int(r.groups)]
-	if r.ordered {
-		if !chain(marks, p, u.group, m, r.distance) {
+	m.token = c.count.to(v.bytes, m.end)
+	marks := c.marks[g.mark:][:g.groups]
+	if g.ordered {
+		if !chain(marks, p, u.group, m, g.distance) {
 			return
 		}
-		start := marks[r.groups-1].start
+		start := marks[g.groups-1].start
 		c.examine(v, u.rule, span{start, m.end}, start)
 		return
 	}
 	marks[u.group] = m
-	if p.seen |= 1 << u.group; p.seen != 1<<r.groups-1 {
+	if p.seen |= 1 << u.group; p.seen != 1<<g.groups-1 {
 		return
 	}
 	start := m.start
 	for i := range marks {
-		if m.token-marks[i].token > r.distance {
+		if m.token-marks[i].token > g.distance {
 			return
 		}
 		start = min(start, marks[i].start)
@@ -221,22 +241,20 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 	if at.end <= p.clear {
 		return
 	}
-	if v.index < 0 && !c.crosses(v, at) {
+	if v.index < 0 && !c.seams.crosses(c.origin(v, around(r, v.bytes, at))) {
 		return
 	}
-	if !v.touched(span{max(0, at.start-r.lead), at.end + r.reach()}) {
-		return
-	}
-	if v.name == ViewCompact && bytes.IndexByte(v.bytes[at.start:at.end], 0) >= 0 {
+	if r.expression == nil && !v.touched(at) || r.expression != nil && !v.touched(reach(r, v.bytes, at)) {
 		return
 	}
 	if !c.spend(priceMatch) {
 		return
 	}
-	if r.unless >= 0 && v.name != ViewCompact && (!c.spend(priceCues) || c.excused(r, v.bytes, at)) {
+	if r.unless >= 0 && (!c.spend(priceCues) || c.excused(r, v.bytes, at)) {
 		return
 	}
-	if r.expression != nil && v.name != ViewCompact {
+	literals := at
+	if r.expression != nil {
 		var ok bool
 		if at, ok = c.search(r, v.bytes, at); !ok {
 			return
@@ -248,19 +266,23 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 			}
 		}
 	}
-	if r.verify.holds != nil {
-		if r.verify.gate != nil && (!c.spend(priceGate) || !r.verify.gate(v.bytes, at)) || !c.spend(r.verify.price) {
+	whole := at
+	if v.index < 0 {
+		var ok bool
+		if whole, ok = c.shared(v, r, literals, at); !ok {
 			return
 		}
-		if !r.verify.holds(v.bytes, at) {
-			if r.most > 0 {
+	}
+	if r.verify.holds != nil {
+		if holds, asked := c.verified(r, v.bytes, at); !holds {
+			if asked && r.most > 0 {
 				// The verifier has read the whole view: no other match in it can change the answer.
 				p.clear = len(v.bytes)
 			}
 			return
 		}
 	}
-	if r.except != 0 && v.name != ViewCompact && (!c.spend(priceException) || c.excepted(r, v.bytes, at, head)) {
+	if r.except != 0 && (!c.spend(priceException) || c.excepted(r, v.bytes, at, head)) {
 		// Words of an excused match do not make up a longer one.
 		p.seen = 0
 		return
@@ -268,7 +290,16 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 	p.found++
 	p.seen = 0
 	p.clear = at.end
-	c.report(v, r, at)
+	c.report(v, r, whole)
+}
+
+// reach returns what the expression of a rule sees of a match.
+func reach(r *rule, b []byte, at span) span {
+	if r.groups > 1 {
+		return span{at.start, max(at.end, min(len(b), at.start+window, at.end+confirmReach))}
+	}
+	from := max(0, at.start-r.lead)
+	return span{from, min(len(b), from+window)}
 }
 
 // spend takes units of fuel and reports whether there were enough.
@@ -281,14 +312,6 @@ func (c *scan) spend(units int) bool {
 	return true
 }
 
-// reach is how far behind its literals a match may go on.
-func (r *rule) reach() int {
-	if r.expression == nil {
-		return 0
-	}
-	return window
-}
-
 // window is how many bytes an expression sees at most.
 const window = 256
 
@@ -296,19 +319,19 @@ const window = 256
 // before it, the expression must begin within lead bytes, and its match is the result. Where several groups make
 // the match, the window is the match and a little more, and the expression only confirms it.
 func (c *scan) search(r *rule, b []byte, at span) (span, bool) {
-	from, to, lead := at.start, min(len(b), at.start+window, at.end+confirmReach), -1
+	in, lead := reach(r, b, at), -1
 	if r.groups == 1 {
-		from, lead = max(0, at.start-r.lead), r.lead
-		to = min(len(b), from+window)
+		lead = r.lead
 	}
-	if !c.spend(priceSieve) || !r.sieve.may(b[from:to], lead) || !c.spend(r.price) || !r.expression.Match(b[from:to]) {
+	seen := b[in.start:min(in.end, in.start+window)]
+	if !c.spend(priceSieve) || !r.sieve.may(seen, lead) || !c.spend(r.price) || !r.expression.Match(seen) {
 		return at, false
 	}
 	if r.groups > 1 {
 		return at, true
 	}
-	loc := r.expression.FindSubmatchIndex(b[from:to])
-	return span{from + loc[2], from + loc[3]}, true
+	loc := r.expression.FindSubmatchIndex(seen)
+	return span{in.start + loc[2], in.start + loc[3]}, true
 }
 
 // confirmReach is how far behind a match of several groups the expression may look.
@@ -316,22 +339,13 @@ const confirmReach = 48
 
 // report appends the finding for a match.
 func (c *scan) report(v *view, r *rule, at span) {
-	f := Finding{Rule: r.id, Class: r.class, Severity: r.severity, Action: r.action, Text: v.index, View: v.label(at)}
 	if r.expression == nil || r.groups > 1 {
 		at = wholeWords(v.bytes, at)
 	}
-	switch {
-	case v.whole != nil:
-		f.Start, f.End = v.whole.start, v.whole.end
-	case v.name == ViewCompact:
-		f.Start, f.End = stretch(v.anchors, at)
-	case v.index < 0:
-		c.locate(&f, source(v.anchors, at.start, v.limit), source(v.anchors, at.end, v.limit))
-	default:
-		f.Start, f.End = source(v.anchors, at.start, v.limit), source(v.anchors, at.end, v.limit)
-	}
-	if v.index >= 0 {
-		f.Last, f.LastEnd = f.Text, f.End
+	f := c.placed(v, at)
+	f.Rule, f.Class, f.Severity, f.Action = r.id, r.class, r.severity, r.action
+	if v.index < 0 && slices.Contains(c.findings, f) {
+		return // found with a space between, and with nothing
 	}
 	c.findings = append(c.findings, f)
 }
@@ -349,17 +363,3 @@ func wholeWords(b []byte, at span) span {
 }
 
 func alphanumeric(c byte) bool { return letter(c) || digit(c) }
-
-// stretch returns the original range of the stretches of the compact view that hold a match. Their anchors come in
-// pairs, where a stretch begins and where it ends.
-func stretch(anchors []anchor, at span) (start, end int) {
-	for i := 0; i+1 < len(anchors); i += 2 {
-		if anchors[i].out <= at.start {
-			start = anchors[i].src
-		}
-		if end = anchors[i+1].src; anchors[i+1].out >= at.end {
-			break
-		}
-	}
-	return start, end
-}

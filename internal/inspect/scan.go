@@ -44,12 +44,18 @@ type scan struct {
 	set       *Set
 	direction Direction
 	place     uint8 // of the text that is read
-	fuel      int
-	starved   bool
-	epoch     uint32
-	marks     []mark
-	progress  []progress
-	findings  []Finding
+	// bits are the places of the view that is read, asks what it asks of rules, and count the words in it so far.
+	bits     uint32
+	asks     trait
+	count    cursor
+	windows  *windows // nil collects none
+	fuel     int
+	starved  bool // the bound on work cut the search short
+	failed   bool // a verifier failed
+	epoch    uint32
+	marks    []mark
+	progress []progress
+	findings []Finding
 
 	raw, mirror, joint []byte
 	skeleton           skeleton
@@ -58,9 +64,10 @@ type scan struct {
 	letters            []spot
 	cuts               []bool
 	// room is how many bytes further views may have.
-	room  int
-	seams []seam
-	lanes lanes
+	room    int
+	seams   seams
+	tightly bool // the seams have nothing between
+	lanes   lanes
 }
 
 func newScan(s *Set) *scan {
@@ -75,21 +82,19 @@ func newScan(s *Set) *scan {
 	return c
 }
 
-func (c *scan) begin(d Direction, texts []a2a.Text) {
-	total := 0
+func (c *scan) begin(texts []a2a.Text, opts Options) {
+	total := len(opts.Prior)
 	for i := range texts {
 		total += len(texts[i].Value)
 	}
-	c.direction, c.findings, c.starved = d, nil, false
+	c.direction, c.findings, c.starved, c.failed = opts.Direction, nil, false, false
 	c.fuel = fuelFloor + total/fuelShare
 	c.room = roomFloor + total*roomShare
 }
 
 // end returns the findings and drops what is too large to keep.
 func (c *scan) end() []Finding {
-	if c.starved {
-		c.signal(signalBudget, -1, span{}, ViewText)
-	}
+	c.undecided()
 	trim(&c.raw, 1)
 	trim(&c.mirror, 1)
 	trim(&c.swaps, 16)

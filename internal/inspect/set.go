@@ -9,10 +9,13 @@ import (
 // value lets nothing through.
 type Set struct {
 	rules []rule
-	// literals and uses are indexed by the ids that words yields, and tight for the compact view.
-	literals     []literal
-	uses         [][]use
-	words, tight *automaton
+	// gates are what is asked of each rule most often, by the numbers of rules.
+	gates []gate
+	// literals and uses are indexed by the ids that words yields. The uses are those of rules that look in texts of the
+	// direction.
+	literals []literal
+	uses     [Card + 1][][]use
+	words    *automaton
 	// cueLiterals and cueUses are indexed by the ids that cues yields: literals that excuse a match.
 	cueLiterals []literal
 	cueUses     [][]uint16
@@ -28,10 +31,8 @@ type Set struct {
 type literal struct {
 	text        string
 	left, right bool // a word boundary is needed on this side
-	// compact says that the literal is one of the compact view, which has no word boundaries and no spaces.
-	compact bool
-	// plain says that the literal is one of all other views.
-	plain bool
+	// known is how many bytes at the end the automaton has read, without a space among them.
+	known uint8
 }
 
 // use says that a literal counts for one group of a rule.
@@ -40,31 +41,42 @@ type use struct {
 	group uint8
 }
 
+// gate is the part of a rule that decides on most of the literals that are found.
+type gate struct {
+	places   places
+	mark     int32 // the index of the first of the rule's marks
+	distance int32
+	most     int32 // the longest view that the rule reads, in bytes, or 0 for any; what it decides is the whole view
+	groups   uint8
+	ordered  bool
+	reads    trait
+}
+
+// trait is a set of what a view can ask of the rules that read it.
+type trait uint8
+
+const (
+	// traitProse is that the rule reads texts put together with a space between.
+	traitProse trait = 1 << iota
+	// traitJoined is that the rule reads texts put together.
+	traitJoined
+)
+
 // rule is one rule, compiled.
 type rule struct {
+	gate
 	id, class  string
 	severity   Severity
 	action     Action
-	places     places
-	groups     uint8
-	ordered    bool
-	prose      bool
-	alone      bool // the rule never looks at texts joined
-	distance   int32
-	mark       int // the index of the first of the rule's marks
 	expression *regexp.Regexp
 	sieve      *sieve
 	lead       int // how far before a literal the expression may begin, in bytes
 	price      int // of one run of the expression, in units of fuel
 	verify     verifier
-	most       int // the longest view that the rule reads, in bytes, or 0 for any; what it decides is the whole view
 	except     exception
 	unless     int // the cue group of the words that excuse a match, or -1
 	signal     signal
 }
-
-// classInspection is the class of findings about the inspection itself.
-const classInspection = "inspection"
 
 // signal is a condition that no literal shows. A rule names one to say what it means.
 type signal uint8

@@ -218,7 +218,7 @@ func TestWorkOnViewsIsBounded(t *testing.T) {
 			t.Parallel()
 			texts := one(strings.Repeat(a.unit, size/len(a.unit)+1)[:size])
 			c := newScan(s)
-			c.begin(Request, texts)
+			c.begin(texts, Options{Direction: Request})
 			fuel, room := c.fuel, c.room
 			c.text(0, texts[0].Value)
 			if c.fuel < 0 || c.room < 0 || fuel > fuelFloor+size/fuelShare || room > roomFloor+roomShare*size {

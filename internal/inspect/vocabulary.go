@@ -50,7 +50,7 @@ func newVocabulary(s *Set) (*vocabulary, error) {
 	}
 	words := map[string]bool{}
 	for id := range s.literals {
-		if l := &s.literals[id]; l.plain && s.prose(id) {
+		if l := &s.literals[id]; s.prose(id) {
 			v.literal(l, words)
 		}
 	}
@@ -104,8 +104,8 @@ func compound(w string, words map[string]bool) bool {
 
 // prose reports whether a rule about prose uses the literal.
 func (s *Set) prose(id int) bool {
-	for _, u := range s.uses[id] {
-		if s.rules[u.rule].prose {
+	for _, u := range s.uses[DirectionUnknown][id] {
+		if s.gates[u.rule].reads&traitProse != 0 {
 			return true
 		}
 	}

@@ -145,6 +145,7 @@ type Phrases map[string]string
 // Scan reports each phrase in each text, and those that begin in what was said before.
 func (p Phrases) Scan(texts []a2a.Text, opts inspect.Options) []inspect.Finding {
 	var findings []inspect.Finding
+	prior := strings.ReplaceAll(strings.ToLower(opts.Prior), "\x00", "")
 	for i, text := range texts {
 		for phrase, class := range p {
 			found := inspect.Finding{Rule: class + "-1", Class: class, Severity: inspect.High, Action: inspect.Block, Text: i, Last: i, View: inspect.ViewText}
@@ -152,8 +153,8 @@ func (p Phrases) Scan(texts []a2a.Text, opts inspect.Options) []inspect.Finding 
 			if at := strings.Index(value, phrase); at >= 0 {
 				found.Start, found.End, found.LastEnd = at, at+len(phrase), at+len(phrase)
 				findings = append(findings, found)
-			} else if at := strings.Index(strings.ToLower(opts.Prior)+value, phrase); opts.Prior != "" && !text.Key && at >= 0 && at < len(opts.Prior) {
-				found.View, found.End = inspect.ViewJoined, at+len(phrase)-len(opts.Prior)
+			} else if at := strings.Index(prior+value, phrase); prior != "" && !text.Key && at >= 0 && at < len(prior) {
+				found.View, found.End = inspect.ViewJoined, at+len(phrase)-len(prior)
 				found.LastEnd = found.End
 				findings = append(findings, found)
 			}

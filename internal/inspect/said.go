@@ -1,0 +1,44 @@
+package inspect
+
+import (
+	"strings"
+
+	"ringfence.dev/ringfence/internal/a2a"
+)
+
+// said reports whether a text is part of what its writer says: no name of a member, no address, identifier, credential or
+// file content, and no value that only labels a part.
+func said(t *a2a.Text) bool {
+	switch t.Kind {
+	case a2a.KindText:
+		return !t.Key && t.Value != ""
+	case a2a.KindFree, a2a.KindName:
+		return !t.Key && !label(t.Value)
+	}
+	return false
+}
+
+// label reports whether a value names a kind, a media type or an id rather than saying something: such values
+// stand between the texts of two parts.
+func label(value string) bool {
+	switch value {
+	case "", "text", "file", "data", "message", "user", "agent", "ROLE_USER", "ROLE_AGENT":
+		return true
+	}
+	if len(value) > 100 || strings.ContainsAny(value, " \t\n") {
+		return false
+	}
+	family, subtype, slash := strings.Cut(value, "/")
+	if slash && subtype != "" && mediaFamily(family) {
+		return true
+	}
+	return len(value) >= 8 && strings.ContainsAny(value, "0123456789") && strings.ContainsAny(value, "-_.:")
+}
+
+func mediaFamily(s string) bool {
+	switch s {
+	case "text", "application", "image", "audio", "video", "multipart", "font", "model":
+		return true
+	}
+	return false
+}
