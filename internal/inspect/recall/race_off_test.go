@@ -1,0 +1,6 @@
+//go:build !race
+
+package recall
+
+// The race detector drops pooled memory at random.
+const raceDetector = false
