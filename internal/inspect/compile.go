@@ -169,6 +169,9 @@ func (b *book) rule(d draft) rule {
 		r.except |= context
 	}
 	b.conditions(d, &r)
+	if d.prose || r.verify.holds == nil && r.most == 0 {
+		r.reads |= traitWords
+	}
 	if len(d.hits) == 0 && d.signal != "budget" || len(d.misses) == 0 {
 		b.report(d.position, "rule %q needs tests: hits and misses", d.id)
 	}

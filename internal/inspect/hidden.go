@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bytes"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -47,6 +48,8 @@ type conceals struct {
 	// that is open, or -1.
 	overrides []span
 	override  int
+	// turns says that one of them holds letters that are not shown so anyway.
+	turns bool
 	// turned counts letters upside down.
 	turned int
 }
@@ -91,12 +94,16 @@ func (k *skeleton) closeOverride() {
 		at.end = at.start + n
 	}
 	k.override = -1
-	if len(k.overrides) < maxOverrides && bytes.ContainsFunc(k.text[at.start:at.end], latin) {
+	if len(k.overrides) < maxOverrides && at.end-at.start > 1 {
 		k.overrides = append(k.overrides, at)
+		k.turns = k.turns || bytes.ContainsFunc(k.text[at.start:at.end], leftToRight)
 	}
 }
 
-func latin(r rune) bool { return r < utf8.RuneSelf && letter(byte(r)) }
+// leftToRight reports whether r is a letter that an override turns round.
+func leftToRight(r rune) bool {
+	return unicode.IsLetter(r) && !unicode.In(r, unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko)
+}
 
 // smuggled returns the byte that a tag character or variation selector stands for in the known encodings.
 func smuggled(r rune) (byte, bool) {
@@ -210,6 +217,15 @@ func (c *scan) concealed(v *view) {
 	if k.turned >= minTurned {
 		c.turned(v)
 	}
+	if endsFirst(v.bytes) {
+		c.mirrored(v, span{0, len(v.bytes)}, ViewReversed)
+	}
+}
+
+// endsFirst reports whether b begins with the end of a sentence in another script than Latin, as when it is written
+// backwards.
+func endsFirst(b []byte) bool {
+	return len(b) > 1 && (b[0] == '.' || b[0] == '!' || b[0] == '?') && b[1] >= utf8.RuneSelf
 }
 
 // spelled judges what the invisible characters of k spell, where k is a form of v, and reports that they do.
@@ -242,7 +258,9 @@ func (c *scan) overrides(v *view) {
 	w := &l.form
 	w.begin(v.bytes)
 	for _, at := range c.skeleton.overrides {
-		c.signal(signalBidiOverride, v.index, original(v, at), ViewReversed)
+		if c.skeleton.turns {
+			c.signal(signalBidiOverride, v.index, original(v, at), ViewReversed)
+		}
 		c.mirror = reversed(c.mirror[:0], v.bytes[at.start:at.end])
 		replace(w, c.mirror, at, ViewReversed)
 	}

@@ -89,8 +89,11 @@ func (c *scan) match(v *view) {
 	if v.index >= 0 {
 		c.bits, c.asks = 1<<(c.place&(1<<placeDirection-1)), 0
 	}
-	if v.words || v.name == ViewJoined && !c.tightly {
+	if v.name == ViewJoined && !c.tightly {
 		c.asks |= traitProse
+	}
+	if v.words {
+		c.asks |= traitWords
 	}
 	words := c.set.words
 	state := uint16(0)

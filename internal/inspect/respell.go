@@ -141,10 +141,23 @@ func (c *scan) rotated(v *view, l *level) {
 	c.around(v, spelledRotated, func(at span) {
 		w.stretch(at)
 		for i := at.start; i < at.end; i++ {
-			w.literal(rotated(v.bytes[i]), span{i, i + 1}, ViewRot13)
+			read := v.bytes[i]
+			if !c.accented(v, i) {
+				read = rotated(read)
+			}
+			w.literal(read, span{i, i + 1}, ViewRot13)
 		}
 	})
 	c.rewritten(v, l, true)
+}
+
+// accented reports whether the letter of v at i is no ASCII letter in the text: such are not rotated.
+func (c *scan) accented(v *view, i int) bool {
+	if v.name != ViewCanonical {
+		return false
+	}
+	at := source(v.anchors, i, v.limit)
+	return at < len(c.raw) && c.raw[at] >= utf8.RuneSelf
 }
 
 // backwards judges v with each word around a reversed one reversed, and with the whole stretch read from its end.

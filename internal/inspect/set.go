@@ -60,6 +60,8 @@ const (
 	traitProse trait = 1 << iota
 	// traitJoined is that the rule reads texts put together.
 	traitJoined
+	// traitWords is that the rule reads words put apart that ran together, or put together that stood apart.
+	traitWords
 )
 
 // rule is one rule, compiled.

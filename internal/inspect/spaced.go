@@ -11,13 +11,25 @@ const (
 	segmentReach = 256
 	// minHumps is how many capitals behind small letters make a word the name of something.
 	minHumps = 2
+	// minRunAmong is the shortest word that is put apart in a text with a longer one that runs together.
+	minRunAmong = 9
+	// minJoints is how many underscores make a name a sentence.
+	minJoints = 4
 )
 
 // respace judges v with letters that stand apart put together to words, and with words that run together put apart.
 func (c *scan) respace(v *view, l *level) {
 	w, b := &l.form, v.bytes
 	w.begin(b)
+	shortest := minRun
+	if l.survey.joined {
+		shortest = minRunAmong
+	}
 	for i := 0; i < len(b); {
+		if n := c.marked(w, v, i); n > 0 {
+			i += n
+			continue
+		}
 		if !letter(b[i]) || i > 0 && word(b[i-1]) {
 			i++
 			continue
@@ -33,7 +45,7 @@ func (c *scan) respace(v *view, l *level) {
 		for end = i; end < len(b) && letter(b[end]); {
 			end++
 		}
-		if end-i >= minRun && v.touched(span{i, end}) {
+		if end-i >= shortest && v.touched(span{i, end}) && (end-i >= minRun || !camel(b[i:end])) {
 			w.to(i)
 			c.letters = c.letters[:0]
 			for at := i; at < end; at++ {
@@ -46,6 +58,63 @@ func (c *scan) respace(v *view, l *level) {
 		i = max(i+1, end)
 	}
 	c.rewritten(v, l, true)
+}
+
+// marked writes a space for the sign at b[i], if words are set apart there by signs instead: by the underscores of a name
+// that is a whole sentence, or by the marks of emphasis that end with one word and begin with the next.
+func (c *scan) marked(w *rewriting, v *view, i int) int {
+	b := v.bytes
+	switch b[i] {
+	case '_':
+		if i == 0 || i+1 == len(b) || !word(b[i-1]) || !word(b[i+1]) || !v.touched(span{i, i + 1}) || !sentenceOf(b, i) {
+			return 0
+		}
+		w.to(i)
+		w.literal(' ', span{i, i + 1}, ViewSpaced)
+		return 1
+	case '*', '~', '`':
+		end := emphasisEnd(b, i)
+		if end == 0 || !v.touched(span{i, end}) {
+			return 0
+		}
+		w.to(i)
+		w.literal(' ', span{i, end}, ViewSpaced)
+		return end - i
+	}
+	return 0
+}
+
+// sentenceOf reports whether the underscore at b[i] is one of at least minJoints between words without a space.
+func sentenceOf(b []byte, i int) bool {
+	joints := 0
+	for at := i; at >= max(0, i-windowReach) && b[at] > ' '; at-- {
+		if b[at] == '_' {
+			joints++
+		}
+	}
+	for at := i + 1; joints < minJoints && at < min(len(b), i+windowReach) && b[at] > ' '; at++ {
+		if b[at] == '_' {
+			joints++
+		}
+	}
+	return joints >= minJoints
+}
+
+// emphasisEnd returns where the marks end that begin at b[i] with those behind a word, go on with a space and end with the
+// same before the next word, or 0.
+func emphasisEnd(b []byte, i int) int {
+	n := 1
+	for n < 3 && i+n < len(b) && b[i+n] == b[i] {
+		n++
+	}
+	at := i + n
+	for at < len(b) && at < i+n+2 && white(b[at]) {
+		at++
+	}
+	if at == i+n || i == 0 || b[i-1] <= ' ' || at+n >= len(b) || !bytes.Equal(b[at:at+n], b[i:i+n]) || !word(b[at+n]) {
+		return 0
+	}
+	return at + n
 }
 
 // camel reports whether capitals stand behind small letters, as in the names of programs.
@@ -144,9 +213,8 @@ func (c *scan) apart(w *rewriting, end int) {
 	for from := 0; from < len(c.letters); from += segmentReach {
 		run := c.letters[from:min(len(c.letters), from+segmentReach)]
 		name := ViewSpaced
-		if len(run) >= minRun {
+		if len(run) >= minRunAmong && c.segment(run) {
 			name = ViewCompact
-			c.segment(run)
 		}
 		for i, p := range run {
 			if name == ViewCompact && c.cuts[i] && i > 0 {
@@ -160,8 +228,9 @@ func (c *scan) apart(w *rewriting, end int) {
 }
 
 // segment fills c.cuts: whether a word begins at each letter of the run. It chooses the words of the rules that cover most
-// letters, longer ones first; what no word covers stays together.
-func (c *scan) segment(run []spot) {
+// letters, longer ones first; what no word covers stays together. It reports whether enough is covered for the run to be
+// words that run together: three letters of four, and all of a short one.
+func (c *scan) segment(run []spot) bool {
 	n := len(run)
 	c.joint = c.joint[:0]
 	for _, p := range run {
@@ -193,15 +262,19 @@ func (c *scan) segment(run []spot) {
 		}
 	}
 	c.cuts = append(c.cuts[:0], make([]bool, n+1)...)
+	covered := 0
 	for at := n; at > 0; {
-		if last[at] == 0 {
+		size := int(last[at])
+		if size == 0 {
 			at--
 			continue
 		}
 		c.cuts[at] = true
-		at -= int(last[at])
+		at -= size
 		c.cuts[at] = true
+		covered += size
 	}
+	return covered == n || n >= minRun && covered*4 >= n*3
 }
 
 // segmentEnds returns the length of a word that the automaton found to end at end of the joint letters, if it is there.

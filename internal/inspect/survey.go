@@ -7,13 +7,15 @@ const (
 	kindOther  uint8 = iota
 	kindLetter       // A-Z a-z
 	kindDigit
-	kindCode // / - _ : letters of base64 beyond letters and digits
+	kindCode // / - : letters of base64 beyond letters and digits
+	kindUnderscore
 	kindPlus
 	kindSign // @ $ ! |, which stand for letters
 	kindEqual
 	kindPercent
 	kindAmpersand
 	kindBackslash
+	kindMark // * ~ ` of emphasis
 )
 
 // kinds is the kind of each byte.
@@ -29,7 +31,7 @@ var kinds = func() (k [256]uint8) {
 		}
 	}
 	for c, kind := range map[byte]uint8{
-		'/': kindCode, '-': kindCode, '_': kindCode, '+': kindPlus, '=': kindEqual, '%': kindPercent, '&': kindAmpersand,
+		'/': kindCode, '-': kindCode, '_': kindUnderscore, '*': kindMark, '~': kindMark, '`': kindMark, '+': kindPlus, '=': kindEqual, '%': kindPercent, '&': kindAmpersand,
 		'\\': kindBackslash,
 	} {
 		k[c] = kind
@@ -59,11 +61,13 @@ const (
 	minPlus    = 2  // plus signs, which stand for spaces in a query
 	minPairs   = 6  // pairs of hex digits in a row
 	minQuoted  = 3  // escapes of quoted-printable
+	minMarks   = 3  // words in a row that carry emphasis one by one
 )
 
 // survey says which further views a text deserves.
 type survey struct {
-	compact bool // letters set apart, or a very long word
+	compact bool // letters or words set apart by signs, or a very long word
+	joined  bool // a very long word
 	escaped bool // escapes of URLs, of HTML or of strings
 	quoted  bool // escapes of quoted-printable
 	pairs   bool // pairs of hex digits
@@ -82,6 +86,8 @@ type surveying struct {
 	// run is how many bytes that codes are written in were read last, singles how many letters stood apart, token where
 	// the word began, or -1.
 	run, singles, pairs, quotes, pluses, token int
+	// joints is how many underscores were read without a space, and marks how many marks of emphasis between words.
+	joints, marks int
 }
 
 // read looks at each byte of b once. It may say yes where a closer look finds nothing, never the other way.
@@ -107,7 +113,7 @@ func (s *survey) read(b []byte, v *vocabulary) {
 				s.suspects = append(s.suspects, span{start, i})
 			}
 			if n >= minRun {
-				s.compact = true
+				s.compact, s.joined = true, true
 			}
 			if i == len(b) {
 				break
@@ -137,6 +143,7 @@ func (y *surveying) other(i int) {
 	if kind == kindOther {
 		y.endToken(i)
 		y.endRun(i)
+		y.joints = 0
 		return
 	}
 	if kind == kindDigit {
@@ -152,6 +159,14 @@ func (y *surveying) other(i int) {
 	case kindCode:
 		y.run++
 		return
+	case kindUnderscore:
+		y.run++
+		if y.joints++; y.joints >= minJoints {
+			y.compact = true
+		}
+		return
+	case kindMark:
+		y.mark(i)
 	case kindPlus:
 		y.run++
 		y.pluses++
@@ -168,6 +183,15 @@ func (y *surveying) other(i int) {
 		y.escaped = y.escaped || i+1 < len(y.b) && backslashed[y.b[i+1]]
 	}
 	y.endRun(i)
+}
+
+// mark counts marks of emphasis between two words that carry it both.
+func (y *surveying) mark(i int) {
+	if i+2 < len(y.b) && y.b[i+1] == ' ' && y.b[i+2] == y.b[i] {
+		if y.marks++; y.marks >= minMarks {
+			y.compact = true
+		}
+	}
 }
 
 // leet notes a digit or sign next to a letter. Behind one, some signs just end a sentence.
