@@ -10,7 +10,16 @@ type swap struct {
 }
 
 // opens says that the place is reason enough to read what is around it in another way.
-func (s *swap) opens() bool { return s.end-s.start >= minSuspect || s.kind == spelledLeet }
+func (s *swap) opens() bool {
+	switch n := s.end - s.start; s.kind {
+	case spelledLeet:
+		return true
+	case spelledScrambled:
+		return n >= minScrambled
+	default:
+		return n >= minSuspect
+	}
+}
 
 // respell judges v with the words that stand in another spelling put right: with their letters scrambled, rotated or
 // written backwards, or as digits and signs.

@@ -12,7 +12,7 @@ const (
 	// minHumps is how many capitals behind small letters make a word the name of something.
 	minHumps = 2
 	// minRunAmong is the shortest word that is put apart in a text with a longer one that runs together.
-	minRunAmong = 9
+	minRunAmong = 8
 	// minJoints is how many underscores make a name a sentence.
 	minJoints = 4
 )
@@ -66,7 +66,7 @@ func (c *scan) marked(w *rewriting, v *view, i int) int {
 	b := v.bytes
 	switch b[i] {
 	case '_':
-		if i == 0 || i+1 == len(b) || !word(b[i-1]) || !word(b[i+1]) || !v.touched(span{i, i + 1}) || !sentenceOf(b, i) {
+		if i == 0 || i+1 == len(b) || !joint(b[i-1]) || !joint(b[i+1]) || !v.touched(span{i, i + 1}) || !sentenceOf(b, i) {
 			return 0
 		}
 		w.to(i)
@@ -84,7 +84,10 @@ func (c *scan) marked(w *rewriting, v *view, i int) int {
 	return 0
 }
 
-// sentenceOf reports whether the underscore at b[i] is one of at least minJoints between words without a space.
+// joint reports whether c can stand next to an underscore that is a space.
+func joint(c byte) bool { return c > ' ' && c != '_' }
+
+// sentenceOf reports whether the underscore at b[i] is one of at least minJoints without a space between.
 func sentenceOf(b []byte, i int) bool {
 	joints := 0
 	for at := i; at >= max(0, i-windowReach) && b[at] > ' '; at-- {

@@ -57,7 +57,7 @@ var wordBytes = func() (w [256]bool) {
 const (
 	minEncoded = 10 // bytes of base64, base32 or hex
 	minSpaced  = 5  // single letters in a row
-	minRun     = 18 // letters without a break
+	minRun     = 16 // letters without a break
 	minPlus    = 2  // plus signs, which stand for spaces in a query
 	minPairs   = 6  // pairs of hex digits in a row
 	minQuoted  = 3  // escapes of quoted-printable
@@ -143,7 +143,9 @@ func (y *surveying) other(i int) {
 	if kind == kindOther {
 		y.endToken(i)
 		y.endRun(i)
-		y.joints = 0
+		if y.b[i] <= ' ' {
+			y.joints = 0
+		}
 		return
 	}
 	if kind == kindDigit {

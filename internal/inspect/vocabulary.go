@@ -8,9 +8,11 @@ import (
 
 const (
 	// minVocabulary is the shortest word of the rules that is recognised in another spelling, and minSuspect the shortest
-	// whose scrambled, turned or rotated letters are a reason to look closer.
+	// that is a reason to look closer when it is turned or rotated. Of scrambled words that is minScrambled: too many
+	// shorter ones are words themselves, such as three for there.
 	minVocabulary = 4
 	minSuspect    = 5
+	minScrambled  = 6
 	// maxWord is the longest word that is looked up.
 	maxWord = 24
 )
@@ -35,10 +37,18 @@ type vocabulary struct {
 	borders  []string
 }
 
+// twins are words of their own that another word's scrambled letters make up.
+var twins = []string{
+	"bolster", "lobster", "calvary", "cavalry", "casual", "causal", "conservation", "conversation", "deposit", "dopiest", "expect",
+	"except", "marital", "martial", "parental", "paternal", "perfect", "prefect", "reserve", "reserved", "reserves", "reverse",
+	"reversed", "reverses", "sacred", "scared", "silver", "sliver", "united", "untied",
+}
+
 const (
-	filterBits = 1 << 16
-	printSlots = 1 << 13
-	maxWords   = printSlots / 2
+	filterBits = 1 << 17
+	printSlots = 1 << 14
+	// maxWords is how many words are recognised in another spelling; further ones are found as they stand alone.
+	maxWords = printSlots / 2
 )
 
 // newVocabulary collects the words of the literals that rules about prose use, and of those that excuse a match.
@@ -56,6 +66,11 @@ func newVocabulary(s *Set) (*vocabulary, error) {
 	}
 	for id := range s.cueLiterals {
 		v.literal(&s.cueLiterals[id], words)
+	}
+	for _, w := range twins {
+		if !v.known[w] {
+			v.know(w)
+		}
 	}
 	for w := range words {
 		if !compound(w, words) {
@@ -113,18 +128,12 @@ func (s *Set) prose(id int) bool {
 }
 
 func (v *vocabulary) add(w string) {
-	if len(w) < minVocabulary || len(w) > maxWord || v.known[w] || len(v.words) == maxWords {
+	if len(w) < minVocabulary || len(w) > maxWord || v.known[w] || len(v.known) == maxWords {
 		return
 	}
 	id := uint16(len(v.words))
 	v.words = append(v.words, w)
-	v.known[w] = true
-	print := printOf([]byte(w))
-	slot := print % printSlots
-	for v.prints[slot] != 0 {
-		slot = (slot + 1) % printSlots
-	}
-	v.prints[slot] = print
+	v.know(w)
 	sum := v.sum([]byte(w))
 	v.anagrams[sum] = append(v.anagrams[sum], id)
 	bit := filterBit(sum)
@@ -136,6 +145,17 @@ func (v *vocabulary) add(w string) {
 	if _, ok := v.leet[string(key[:len(w)])]; !ok {
 		v.leet[string(key[:len(w)])] = id
 	}
+}
+
+// know notes that w is a word as it stands.
+func (v *vocabulary) know(w string) {
+	v.known[w] = true
+	number := printOf([]byte(w))
+	slot := number % printSlots
+	for v.prints[slot] != 0 {
+		slot = (slot + 1) % printSlots
+	}
+	v.prints[slot] = number
 }
 
 // letterSum scatters the letters over 20 bits, so that the sum of a word fits into 25.
@@ -156,7 +176,7 @@ func rotated(c byte) byte {
 	return c
 }
 
-func filterBit(sum uint32) uint32 { return sum * 0x85EBCA6B >> 16 }
+func filterBit(sum uint32) uint32 { return sum * 0x85EBCA6B >> 15 }
 
 func (v *vocabulary) sum(w []byte) uint32 {
 	var sum uint64
@@ -191,9 +211,9 @@ func printOf(w []byte) uint32 {
 
 // has reports whether w, of four letters or more, is a word of the vocabulary as it stands.
 func (v *vocabulary) has(w []byte) bool {
-	print := printOf(w)
-	for slot := print % printSlots; v.prints[slot] != 0; slot = (slot + 1) % printSlots {
-		if v.prints[slot] == print {
+	number := printOf(w)
+	for slot := number % printSlots; v.prints[slot] != 0; slot = (slot + 1) % printSlots {
+		if v.prints[slot] == number {
 			return true
 		}
 	}
