@@ -152,7 +152,7 @@ var transforms = []transform{
 			words[i] = strings.Join(strings.Split(w, ""), ".")
 		}
 		return strings.Join(words, " ")
-	}), 3, 1, true},
+	}), 3, 2, true},
 	{"letters-in-lines", single(func(s string) string { return strings.Join(strings.Split(s, ""), "\n") }), 3, 2, true},
 	{"no-spaces", single(func(s string) string { return strings.ReplaceAll(s, " ", "") }), 10, 7, true},
 	{"letters-apart", single(func(s string) string { return strings.Join(strings.Split(s, ""), " ") }), 3, 2, true},

@@ -286,10 +286,12 @@ func original(v *view, at span) span {
 func (c *scan) turned(v *view) {
 	k := &c.levels[0].form.skeleton
 	k.reset()
+	// Who turns no full stops turns no other signs of ASCII.
+	signs := bytes.ContainsRune(c.raw, '˙')
 	for i := 0; i < len(c.raw); {
 		r, n := utf8.DecodeRune(c.raw[i:])
 		switch t := k.plane.of(r); {
-		case flips[r] != 0:
+		case flips[r] != 0 && (signs || r >= utf8.RuneSelf || letter(byte(r)) || digit(byte(r))):
 			k.anchor(i)
 			k.text = append(k.text, flips[r])
 		case t != hidden:

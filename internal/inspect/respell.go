@@ -177,7 +177,7 @@ func (c *scan) backwards(v *view, l *level) {
 		w.stretch(at)
 		for i := at.start; i < at.end; {
 			end := i
-			for end < at.end && !white(v.bytes[end]) {
+			for end < at.end && v.bytes[end] != ' ' {
 				end++
 			}
 			if end == i {

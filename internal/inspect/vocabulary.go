@@ -44,6 +44,14 @@ var twins = []string{
 	"reversed", "reverses", "sacred", "scared", "silver", "sliver", "united", "untied",
 }
 
+// connectives are the words of English that stand between the words of the rules. They only help to put words apart.
+const connectives = `the of and to in is you that it was for on are as with they at be this have from or one had by but not what all were we
+when your can said there use an each which do how their if will up other about out many then them these so some would make like into
+time has look two more write go see no way could people my than first been who its now find long down day did get come made may part
+please want need am me us should must shall any anything everything nothing give tell take put keep let just only also very even here
+after before again always never every whole most much such own same both between under over because while where why text words answer
+question page user customer message file name list word sentence conversation report table row note code email`
+
 const (
 	filterBits = 1 << 17
 	printSlots = 1 << 14
@@ -71,6 +79,9 @@ func newVocabulary(s *Set) (*vocabulary, error) {
 		if !v.known[w] {
 			v.know(w)
 		}
+	}
+	for w := range strings.FieldsSeq(connectives) {
+		words[w] = true
 	}
 	for w := range words {
 		if !compound(w, words) {
