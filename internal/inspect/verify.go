@@ -18,6 +18,7 @@ var verifiers = map[string]verifier{
 	"sqli-value":    {verifySQLValue, 24, gateSQLValue},
 	"command":       {holds: verifyCommand, price: 24, gate: gateCommand},
 	"command-value": {holds: verifyCommandValue, price: 24},
+	"channel":       {holds: verifyChannel, price: 12},
 	"script":        {holds: verifyScript, price: 24, gate: gateSQLValue},
 	"token":         {holds: verifyToken, price: 4},
 	"entropy":       {holds: verifyEntropy, price: 4},
