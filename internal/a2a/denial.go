@@ -88,15 +88,17 @@ func (d Denial) Response() Response {
 }
 
 // Event returns the denial as the last event of a stream that has begun, where no status can be sent any more: the
-// error of the binding as one event of text/event-stream. It is nil for a binding that has no such streams.
+// error of the binding as one event of text/event-stream, which over HTTP+JSON has the name error. It is nil for a binding
+// that has no such streams.
 func (d Denial) Event() []byte {
 	d = d.defaulted()
-	event := []byte("data: ")
+	var event []byte
 	switch d.Binding {
 	case JSONRPC:
-		event = d.appendRPC(event)
+		event = d.appendRPC([]byte("data: "))
 	case HTTPJSON:
-		event = d.appendStatus(event)
+		// Without an envelope, clients tell an error from an answer by the name of the event, or not at all.
+		event = d.appendStatus([]byte("event: error\ndata: "))
 	default:
 		return nil
 	}

@@ -118,7 +118,7 @@ func TestDenialEvent(t *testing.T) {
 		{"jsonrpc", a2a.JSONRPC, `data: {"jsonrpc":"2.0","id":"r","error":{"code":-31403,"message":"line\u000aend","data":` + details + "}}\n\n"},
 		{
 			"http-json", a2a.HTTPJSON,
-			`data: {"error":{"code":451,"status":"PERMISSION_DENIED","message":"line\u000aend","details":` + details + "}}\n\n",
+			"event: error\n" + `data: {"error":{"code":451,"status":"PERMISSION_DENIED","message":"line\u000aend","details":` + details + "}}\n\n",
 		},
 		{"grpc", a2a.GRPC, ""},
 		{"unknown", a2a.BindingUnknown, ""},

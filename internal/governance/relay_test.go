@@ -316,7 +316,7 @@ func TestStopOfHTTPJSON(t *testing.T) {
 		header: "text/event-stream", chunks: []string{bare("new") + bare("theirs"), ""},
 	})
 	last, ok := strings.CutPrefix(out, bare("new"))
-	if passing != Stop || !ok || !strings.HasPrefix(last, `data: {"error":{"code":404,"status":"NOT_FOUND"`) || !strings.HasSuffix(last, "}\n\n") {
+	if passing != Stop || !ok || !strings.HasPrefix(last, "event: error\n"+`data: {"error":{"code":404,"status":"NOT_FOUND"`) || !strings.HasSuffix(last, "}\n\n") {
 		t.Errorf("passing %d, %q", passing, out)
 	}
 }
