@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -63,6 +64,8 @@ type utterance struct {
 	// another.
 	status, reply bool
 	as            string
+	// done says that the task of a status update has ended.
+	done bool
 	// history is that of a task with the parts in an artifact.
 	history []turn
 	// noted is a text in the metadata of a task.
@@ -119,6 +122,9 @@ func (p *puppet) got(message string) (received, bool) {
 	return r, ok
 }
 
+// messageInAny finds the id of a message as clients of any generation write it.
+var messageInAny = regexp.MustCompile(`"message_?[iI]d":\s*"([^"]+)"`)
+
 func (p *puppet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/.well-known/") {
 		w.Header().Set("Content-Type", "application/json")
@@ -144,7 +150,7 @@ func (p *puppet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	message := ""
-	if found := messageInJSON.FindStringSubmatch(strings.ReplaceAll(asked, `": "`, `":"`)); found != nil {
+	if found := messageInAny.FindStringSubmatch(asked); found != nil {
 		message = found[1]
 	}
 	p.mu.Lock()
@@ -312,8 +318,11 @@ func (w wire) says(u utterance) string {
 		return fmt.Sprintf(`{%q:{%s}}`, member, body)
 	}
 	task, state := first(u.task, "t"), `"TASK_STATE_WORKING"`
+	if u.done {
+		state = `"TASK_STATE_COMPLETED"`
+	}
 	if legacy {
-		state = `"working"`
+		state = strings.ToLower(strings.Replace(state, "TASK_STATE_", "", 1))
 	}
 	switch {
 	case u.problem != "":
@@ -325,7 +334,11 @@ func (w wire) says(u utterance) string {
 	case u.artifact != "":
 		return named("artifactUpdate", "artifact-update", fmt.Sprintf(`"taskId":%q,"contextId":"c","append":true,"artifact":{"artifactId":%q,"parts":%s}`, task, u.artifact, w.list(u.parts)))
 	case u.status:
-		return named("statusUpdate", "status-update", fmt.Sprintf(`"taskId":%q,"contextId":"c","status":{"state":%s,"message":%s}`, task, state, w.turn(first(u.as, "agent"), u.parts)))
+		body := fmt.Sprintf(`"taskId":%q,"contextId":"c","status":{"state":%s,"message":%s}`, task, state, w.turn(first(u.as, "agent"), u.parts))
+		if legacy {
+			body += fmt.Sprintf(`,"final":%t`, u.done)
+		}
+		return named("statusUpdate", "status-update", body)
 	case u.reply:
 		if legacy {
 			return w.turn(first(u.as, "agent"), u.parts)

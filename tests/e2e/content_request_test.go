@@ -31,7 +31,9 @@ var (
 )
 
 // withoutSecret is what a text with the secret is when that was taken out.
-func withoutSecret(words string) string { return strings.ReplaceAll(words, secret, "[redacted:secret]") }
+func withoutSecret(words string) string {
+	return strings.ReplaceAll(words, secret, "[redacted:secret]")
+}
 
 // stage is a mesh with a puppet, and callers in several rings.
 type stage struct {
