@@ -45,8 +45,11 @@ func (i inspection) action(r *reading, f inspect.Finding) inspect.Action {
 		return inspect.Flag
 	}
 	action := i.treatments.Of(f, r.direction, r.ring)
-	if r.echo && action == inspect.Block && f.Text >= 0 {
+	switch {
+	case r.echo && action == inspect.Block && f.Text >= 0:
 		return inspect.Redact
+	case r.direction == inspect.Card && action == inspect.Redact:
+		return inspect.Block // what is signed would not be what is left
 	}
 	return action
 }

@@ -195,6 +195,20 @@ func TestExtendedCards(t *testing.T) {
 	}
 }
 
+// Of an extended card nothing is taken out: the mesh has signed all of it.
+func TestExtendedCardsAreNotRedacted(t *testing.T) {
+	t.Parallel()
+	const head, tail = `{"jsonrpc":"2.0","id":"r1","result":{"name":"w","supportedInterfaces":[],"description":"`, `"}}`
+	for said, reason := range map[string]string{"sunny": "", "log in with hunter2": "content-secret"} {
+		f := redacting()
+		f.cards = stamp{}
+		out, passing, x := f.relay(t, answering{request: call("GetExtendedAgentCard", `{}`), header: "application/json", chunks: []string{head + said + tail}})
+		if x.Verdict.Reason != reason || (passing == Pass) != (reason == "") || strings.Contains(out, "redacted") {
+			t.Errorf("%s: %d %q %+v", said, passing, out, x.Verdict)
+		}
+	}
+}
+
 // TestCardsThatPassForSomethingElse answers for a card with what a client takes for one.
 func TestCardsThatPassForSomethingElse(t *testing.T) {
 	t.Parallel()
