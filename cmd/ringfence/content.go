@@ -17,6 +17,7 @@ import (
 	"ringfence.dev/ringfence/internal/config"
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/inspect"
+	"ringfence.dev/ringfence/internal/inspect/recall"
 	"ringfence.dev/ringfence/internal/inspect/ruledir"
 )
 
@@ -27,32 +28,51 @@ var contentModes = map[string]governance.ContentMode{
 
 // newContentRules opens the rules that are in force, and follows the operator's files.
 func newContentRules(lifecycle fx.Lifecycle, c config.Config, m *contentMetrics, logger *slog.Logger) (*ruledir.Rules, error) {
+	memory := &contentMemory{bytes: int64(c.Content.Memory)}
 	rules, err := ruledir.Open(ruledir.Config{
 		Layer:   rulesLayer(c.Content),
 		Check:   func(set *inspect.Set) error { _, err := contentTreatments(c.Content, set); return err },
-		Scanner: func(set *inspect.Set) (ruledir.Scanner, error) { return newContentScanner(c.Content, set, m) },
+		Scanner: memory.over,
 		Logger:  logger,
 	})
 	if err != nil {
 		return nil, inRulesDir(c.Content, err)
 	}
-	lifecycle.Append(fx.StopHook(rules.Close))
+	lifecycle.Append(fx.StopHook(memory.close))
 	background(lifecycle, func(ctx context.Context) {
 		ticker := time.NewTicker(time.Second)
 		defer ticker.Stop()
 		rules.Follow(ctx, ticker.C)
 	})
-	m.follow(rules)
+	m.follow(rules, memory.scanner)
 	return rules, nil
 }
 
-// contentScanner scans by one set of rules.
-type contentScanner struct{ *inspect.Set }
+// contentMemory remembers what was found, over all sets of rules that come into force. The zero value remembers nothing.
+type contentMemory struct {
+	bytes   int64
+	scanner *recall.Scanner
+}
 
-func (contentScanner) Close() {}
+// over returns what scans by a set of rules.
+func (m *contentMemory) over(set *inspect.Set) (ruledir.Scanner, error) {
+	switch {
+	case m.bytes == 0:
+		return set, nil
+	case m.scanner != nil:
+		return m.scanner.With(set), nil
+	}
+	var err error
+	if m.scanner, err = recall.New(set, m.bytes); err != nil {
+		return nil, err
+	}
+	return m.scanner, nil
+}
 
-func newContentScanner(_ config.Content, set *inspect.Set, _ *contentMetrics) (ruledir.Scanner, error) {
-	return contentScanner{set}, nil
+func (m *contentMemory) close() {
+	if m.scanner != nil {
+		m.scanner.Close()
+	}
 }
 
 // rulesLayer is where the operator's rules are; nil has none.

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ringfence.dev/ringfence/internal/audit"
+	"ringfence.dev/ringfence/internal/inspect/recall"
 	"ringfence.dev/ringfence/internal/inspect/ruledir"
 )
 
@@ -28,8 +29,19 @@ func (m *contentMetrics) count(r audit.Record) {
 	}
 }
 
-// follow shows what the rules in force count.
-func (m *contentMetrics) follow(rules *ruledir.Rules) {
+// follow shows what the rules in force count, and of what use the memory is, if there is one.
+func (m *contentMetrics) follow(rules *ruledir.Rules, memory *recall.Scanner) {
+	if memory != nil {
+		counter := func(name, help string, value func(recall.Stats) uint64) prometheus.Collector {
+			return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "ringfence_content_memory_" + name + "_total", Help: help},
+				func() float64 { return float64(value(memory.Stats())) })
+		}
+		m.registerer.MustRegister(
+			counter("hits", "Scans that were answered from memory.", func(s recall.Stats) uint64 { return s.Hits }),
+			counter("misses", "Scans that were not.", func(s recall.Stats) uint64 { return s.Misses }),
+			counter("evicted", "Remembered scans that made room for others.", func(s recall.Stats) uint64 { return s.Evicted }),
+		)
+	}
 	m.registerer.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "ringfence_content_rules", Help: "Content rules in force."},
 			func() float64 { return float64(len(rules.Set().Rules())) }),

@@ -55,7 +55,9 @@ func TestRequestsAreRedacted(t *testing.T) {
 		},
 		{"rest", nil, meshtest.Call{To: "/agents/ledger/message:send", Body: `{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"hunter2"}]}}`}, "", `{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"[redacted:secret]"}]}}`, nil},
 		{
-			"in-a-file", nil, meshtest.Call{Body: part(`{"raw":"` + base64.StdEncoding.EncodeToString([]byte("key: hunter2\n")) + `","mediaType":"text/plain"}`)}, "",
+			"in-a-file", nil,
+			meshtest.Call{Body: part(`{"raw":"` + base64.StdEncoding.EncodeToString([]byte("key: hunter2\n")) + `","mediaType":"text/plain"}`)},
+			"",
 			part(`{"raw":"` + base64.StdEncoding.EncodeToString([]byte("key: [redacted:secret]\n")) + `","mediaType":"text/plain"}`), nil,
 		},
 		{"in-an-address", nil, meshtest.Call{Body: part(`{"url":"https://a.example/hunter2"}`)}, "", part(`{"url":"urn:ringfence:redacted"}`), nil},

@@ -29,6 +29,7 @@ var domain = []string{
 	"internal/delegation", "internal/did", "internal/gate", "internal/killswitch", "internal/limit", "internal/lineage",
 	"internal/nonce", "internal/token", "internal/trust", "internal/vouch", "internal/base64url", "trustbridge",
 	"internal/policy", "internal/rulebook", "internal/budget", "internal/approval", "internal/held",
+	"internal/inspect/recall", "internal/inspect/ruledir",
 }
 
 // allowed lists which of the module's own packages each package may import directly. A package without an entry
@@ -58,8 +59,11 @@ var allowed = map[string][]string{
 	"internal/trust":      {"internal/agent", "internal/mirror", "internal/shards", "internal/store"},
 	"internal/vouch":      {"internal/agent", "internal/authority"},
 	"internal/inspect":    {"internal/a2a", "internal/agent"},
-	"internal/audit":      {"internal/agent"},
-	"internal/registry":   {"internal/a2a", "internal/agent", "internal/cards", "internal/mirror", "internal/network", "internal/shards", "internal/store"},
+
+	"internal/inspect/recall":  {"internal/a2a", "internal/inspect"},
+	"internal/inspect/ruledir": {"internal/a2a", "internal/inspect"},
+	"internal/audit":           {"internal/agent"},
+	"internal/registry":        {"internal/a2a", "internal/agent", "internal/cards", "internal/mirror", "internal/network", "internal/shards", "internal/store"},
 	"internal/config": {
 		"internal/a2a", "internal/agent", "internal/approval", "internal/callback", "internal/did", "internal/identity", "internal/limit",
 		"internal/token", "internal/trust",

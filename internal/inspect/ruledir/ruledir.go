@@ -20,8 +20,6 @@ import (
 // Scanner finds what one set of rules looks for.
 type Scanner interface {
 	Scan(texts []a2a.Text, opts inspect.Options) []inspect.Finding
-	// Close lets go of what the scanner holds. Scans that are under way then, or come later, still find everything.
-	Close()
 }
 
 // Config says what rules are in force, and how they are looked for.
@@ -81,13 +79,6 @@ func (r *Rules) Scan(texts []a2a.Text, opts inspect.Options) []inspect.Finding {
 		return (*inspect.Set)(nil).Scan(texts, opts)
 	}
 	return f.scanner.Scan(texts, opts)
-}
-
-// Close lets go of what scanning holds.
-func (r *Rules) Close() {
-	if f := r.current.Load(); f != nil {
-		f.scanner.Close()
-	}
 }
 
 // Stats are what the rules count.
@@ -163,9 +154,7 @@ func (r *Rules) load() error {
 		return err
 	}
 	r.loads.Add(1)
-	if before := r.current.Swap(&force{set, scanner}); before != nil {
-		before.scanner.Close()
-	}
+	r.current.Store(&force{set, scanner})
 	return nil
 }
 
