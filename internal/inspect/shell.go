@@ -13,6 +13,8 @@ const (
 	shellValue = 400
 	// shellHead is the longest value in front of an injected command, in bytes.
 	shellHead = 96
+	// shellVerb is how far before its argument a command begins at most, with the separator in front of it.
+	shellVerb = 24
 	// shellPipes is the most bars that a line has which is no row of a table.
 	shellPipes = 2
 	// shellNear is how far before a separator the command line begins to which it belongs, in bytes.
@@ -29,11 +31,11 @@ var commands = func() map[string]bool {
 		"powershell pwsh cmd certutil bitsadmin systeminfo sysinfo tasklist printenv ps rm del rmdir perl python python2 python3 php " +
 		"ruby lua sh bash zsh ksh dash csh ftp tftp scp ssh rsync chmod chown mkfifo socat xxd base64 crontab reboot useradd adduser " +
 		"usermod passwd sudo su pwd hostname lsof uptime arp mshta rundll32 regsvr32 wmic cscript wscript msiexec awk gawk sed vim vi nano gcc " +
-		"irb xterm busybox phpinfo phpversion shell_exec passthru popen proc_open lastlogin printf cp mv wc nl od " +
+		"irb xterm busybox phpinfo phpversion shell_exec passthru popen proc_open lastlogin printf cp mv wc od " +
 		"iconv uconv zcat bzcat xargs nmap tcpdump mysql psql sqlite3 docker kubectl dd mkfs tee ln ltrace strace gdb openssl") {
 		all[w] = true
 	}
-	for _, w := range strings.Fields("system type net ping sleep echo find which set host who last route head tail more less grep at kill shutdown halt " +
+	for _, w := range strings.Fields("system type net ping sleep echo find which set host who last route head tail more less nl grep at kill shutdown halt " +
 		"mount users date timeout time top w finger sort cut test start call copy move reg expr wait file read source locate ed touch strings rev node java eval exec env") {
 		all[w] = false
 	}
@@ -53,7 +55,9 @@ var tools = func() map[string]bool {
 
 var (
 	// shellArguments are a command without any, or with some that are no words.
-	shellArguments = regexp.MustCompile("^[\\w/.]*(?:whoami|ifconfig|ipconfig|netstat|systeminfo|sysinfo|printenv|uname|phpinfo|tasklist|reboot)\\b|^[\\w/.]+\\s*(?:$|[;&`'\"),}<|\\\\]|\\.\\s)|^[\\w/.]+\\s+(?:-\\w|[/~$%*\"'.]\\S|https?:|\\d+(?:\\.\\d|\\s*(?:$|[;&`'\"),]|and\\b))|\\S*[./\\\\:]\\w)|^\\w+\\(")
+	shellArguments = regexp.MustCompile("^[\\w/.]+\\s*(?:$|[;&`'\"),}<|\\\\]|\\.\\s)|^[\\w/.]+\\s+(?:-\\w|[/~$%*\"'.]\\S|https?:|\\d+(?:\\.\\d|\\s*(?:$|[;&`'\"),]|and\\b))|\\S*[./\\\\:]\\w)|^\\w+\\(")
+	// shellAlone are programs whose names are no words of English.
+	shellAlone = regexp.MustCompile(`(?i)^[\w/.]*\b(?:whoami|ifconfig|ipconfig|netstat|systeminfo|sysinfo|printenv|uname|phpinfo|tasklist)\b`)
 	// shellSpace is what stands for a space in a command line without one.
 	shellSpace = regexp.MustCompile(`\$\{IFS[^}]{0,12}\}|\$IFS(?:\$\d)?|\\x20|\\t`)
 	// shellNothing are characters that a shell takes out of a word.
@@ -61,7 +65,7 @@ var (
 	// shellCertain needs no look at what stands around it.
 	shellCertain = regexp.MustCompile(`(?i)<\?(?:php|=)\s*@?(?:system|exec|passthru|shell_exec|eval|assert|popen)\s*\(|<\?(?:php|=)?[^\n]{0,40}\$_(?:get|post|request|cookie)\[|\(\)\s*\{\s*:\s*;?\s*\}\s*;|<!--\s*#exec\s+cmd|\{\$\{?\w+\(|\$\{@?print\(|;\s*\{\s*\$_(?:get|post|request)|\$\{@?system\(|(?:^|[;|&` + "`" + `(\s])\{[a-z]{2,8},[-/~.$][^}\s]*\}`)
 	// shellPair are commands of two words.
-	shellPair = regexp.MustCompile(`(?i)^(?:net\s+(?:user|view|localgroup|start|stop|share|use)|reg\s+(?:add|save|query|delete)|type\s+[c-z]:|netsh\s+\w*firewall|find\s+/|sudo\s+\w+|perl\s+-|python\d?\s+-)`)
+	shellPair = regexp.MustCompile(`(?i)^(?:net\s+(?:user|view|localgroup|start|stop|share|use)|reg\s+(?:add|save|query|delete)|type\s+[c-z]:|netsh\s+\w*firewall|find\s+/|sudo\s+\w+|ps\s+(?:aux|-?ef)|perl\s+-|python\d?\s+-)`)
 	// assignment is how a script gives a variable a value.
 	assignment = regexp.MustCompile(`^\w+=[\w"'(+-]*$`)
 	// shellWild is a path with wildcards in it.
@@ -79,7 +83,7 @@ func verifyCommandValue(b []byte, _ span) bool {
 	if shellCertain.Match(text) || shellCall.Match(text) || wild(text) {
 		return true
 	}
-	if bytes.HasPrefix(text, []byte("```")) || bytes.HasPrefix(text, []byte("#!")) || bytes.Count(text, []byte("\n")) > shellLines {
+	if bytes.HasPrefix(text, []byte("```")) || bytes.HasPrefix(text, []byte("#!")) || bytes.Count(text, []byte("\n")) > shellLines || bytes.Count(text, []byte(" | ")) > shellPipes-1 {
 		return false
 	}
 	plain := unhidden(text)
@@ -227,11 +231,8 @@ func verifyCommand(b []byte, at span) bool {
 		verifyCommandValue(bytes.ReplaceAll(b[q.start:q.end], []byte(`\"`), []byte(`"`)), at) {
 		return true
 	}
-	sep := at.start
-	for sep < at.end && bytes.IndexByte([]byte(";|&`$"), b[sep]) < 0 {
-		sep++
-	}
-	if sep == at.end {
+	sep := separator(b, at)
+	if sep < 0 {
 		return false
 	}
 	before := line(b, sep)
@@ -256,7 +257,22 @@ func verifyCommand(b []byte, at span) bool {
 		return false
 	}
 	rest := bytes.TrimLeft(unhidden(b[sep:end]), ";|&`$( \t")
-	return hostile(rest, false) && (shellArguments.Match(rest) || shellPair.Match(rest))
+	return shellAlone.Match(rest) || hostile(rest, false) && (shellArguments.Match(rest) || shellPair.Match(rest))
+}
+
+// separator returns where the separator stands that the match has in it, or that stands shortly before a match which is
+// the argument of a command; or -1.
+func separator(b []byte, at span) int {
+	for i := at.start; i < at.end; i++ {
+		if bytes.IndexByte([]byte(";|&`"), b[i]) >= 0 || b[i] == '$' && i+1 < len(b) && b[i+1] == '(' {
+			return i
+		}
+	}
+	from := max(0, at.start-shellVerb)
+	if i := bytes.LastIndexAny(b[from:at.start], ";|&\n"); i >= 0 && b[from+i] != '\n' {
+		return from + i
+	}
+	return -1
 }
 
 // spoken reports whether the quotation that begins at pos is the value of a member or a phrase of a sentence.

@@ -40,7 +40,7 @@ var (
 	// sqlUnion is a second query.
 	sqlUnion = regexp.MustCompile(`(?i)\bunion\b`)
 	// sqlStrong is what needs no parser: waits and constant columns in front of a comment, and conditions of numbers.
-	sqlStrong = regexp.MustCompile(`(?i)(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]{0,40}\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=]{1,9}\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
+	sqlStrong = regexp.MustCompile(`(?i)['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]{0,40}\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=]{1,9}\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
 	// sqlRest makes the rest of a statement a comment.
 	sqlRest = regexp.MustCompile(`(?:--[\s+-]*|#\s*|/\*\s*)$`)
 	// sqlTail is a value that ends by turning the rest of a statement into a comment.
@@ -59,7 +59,7 @@ var (
 	// statement.
 	sqlGoesOn = regexp.MustCompile(`(?i)\bunion\b[\s(/*!+\w-]{0,40}?select\b(?:[\s(/*!+]|all|distinct)*(?:\d|null|['"@*-]|[\w.]+\s*(?:[,(]|from\b|--|/\*|#))|(?:['");,=|&+-]|\bor\b|\band\b|\bby\b)[^\n]{0,40}?(?:` + sqlCalls + `)|['"][)\s]*(?:\|\||&&|\+|;|\bx?or\b|\band\b|\bhaving\b|\border\s+by\b|\bgroup\s+by\b|\bunion\b|\blike\b|\brlike\b|\bin\b|\bbetween\b)[^\n]{0,120}?(?:--(?:\s|$|[-+a-z'"])|#\s*(?:$|["',;}])|/\*|['"]\s*=|=\s*['"]|\(\s*select)|['"\d)]\s*;\s*(?:(?:drop|alter|create|truncate)\s+(?:table|database|schema|user|view|index|login|role|function|procedure|trigger)\b|delete\s+from\s+\w|insert\s+into\s+\w|update\s+\w+\s+set\b|exec(?:ute)?(?:\s+\w|\s*\()|shutdown\s*(?:;|--|$|with)|declare\s+@|grant\s+\w+\s+(?:on|to)\b|waitfor\s+delay|select\s+[^\n]{0,80}(?:from|\())|(?:\d|['"])[)\s]*(?:order|group)\s+by\s+[\d, ]{1,40}(?:--|#|/\*)|\b(?:and|or)\b\s*\(\s*select\b|\b(?:and|or)\b[^\n]{0,40}(?:substr|ascii|version\s*\(|@@)`)
 	// sqlCut is a value that ends its place and makes the rest of the statement a comment.
-	sqlCut = regexp.MustCompile(`^[\w@.-]{1,32}'\s?\)?\s?;?\s?(?:--|#|/\*)\s*(?:$|[-+"',;]|and\b|or\b|in\b|to\b)`)
+	sqlCut = regexp.MustCompile(`^(?:[\w@.-]{1,32}['"]|['"]\s?\))\s?\){0,3}\s?;?\s?(?:--(?:\s*(?:$|[+"',;]|(?:and|or|in|to)\b)|\s-)|(?:#|/\*)\s*(?:$|["',;]|(?:and|or|in|to)\b))`)
 	// sqlRemark is a number with a comment behind it that swallows the rest of a statement.
 	sqlRemark = regexp.MustCompile(`^\s*-?\d{1,12}['")\s]*(?:[-+*/]\s*\d+\s*)?(?:--\s*(?:$|\w)|/\*|#\s*$|;\s*--)`)
 )
@@ -82,7 +82,7 @@ func verifySQLValue(b []byte, _ span) bool {
 	switch {
 	case sqlHead.Match(text) && balanced(text):
 		return sqlBroken.Match(text)
-	case shellWords.Match(text), !utf8.Valid(text), bytes.Count(text, []byte("\n")) > sqlLines && !sqlUnion.Match(text):
+	case jsonOrCode(text), shellWords.Match(text), !utf8.Valid(text), bytes.Count(text, []byte("\n")) > sqlLines && !sqlUnion.Match(text):
 		return false
 	case bytes.HasPrefix(text, []byte("/*")) && bytes.HasSuffix(text, []byte("*/")) && !bytes.Contains(text, []byte("/*!")):
 		return false
@@ -101,11 +101,21 @@ func verifySQLValue(b []byte, _ span) bool {
 	return sqlOpen.Match(text) && (call || sqlCompared.Match(text) && plausible("1 "+string(text)))
 }
 
+// jsonOrCode reports whether b is a document or an expression of code, the parts of which are judged where they stand.
+func jsonOrCode(b []byte) bool {
+	return bytes.HasPrefix(b, []byte(`{"`)) || bytes.HasPrefix(b, []byte(`[{`)) || bytes.HasPrefix(b, []byte(`["`)) ||
+		bytes.Contains(b, []byte("===")) || bytes.Contains(b, []byte("=> "))
+}
+
 // plausible asks the parser and checks its answer: shapes that search terms, measures and shell words share need a
 // comparison or a comment too.
 func plausible(s string) bool {
 	found, shape := libinjection.IsSQLi(s)
 	if !found {
+		return false
+	}
+	if shape[0] == 's' && strings.ContainsAny(strings.TrimSpace(s[:strings.IndexAny(s+"'", "'\"")]), " (") {
+		// A quotation mark behind several words opens a quotation.
 		return false
 	}
 	switch shape {
@@ -115,9 +125,8 @@ func plausible(s string) bool {
 		return sqlRemark.MatchString(s)
 	}
 	switch {
-	case shape[0] == 'T', strings.HasPrefix(shape, "sT"), strings.HasPrefix(shape, "sE"):
-		// A quotation mark behind several words opens a quotation, such as that of a script on a command line.
-		return shape[0] == 's' && !strings.ContainsRune(strings.TrimSpace(s[:strings.IndexAny(s+"'", "'\"")]), ' ')
+	case shape[0] == 'T':
+		return false
 	case strings.HasPrefix(shape, "no"), strings.HasPrefix(shape, "vo"):
 		// A name compared with something is a filter, which agents send each other.
 		return strings.ContainsAny(shape, "cU")
