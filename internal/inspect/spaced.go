@@ -46,14 +46,16 @@ func (c *scan) respace(v *view, l *level) {
 			end++
 		}
 		if end-i >= shortest && v.touched(span{i, end}) && (end-i >= minRun || !camel(b[i:end])) {
-			w.to(i)
 			c.letters = c.letters[:0]
 			for at := i; at < end; at++ {
 				c.letters = append(c.letters, spot{b[at], at})
 			}
-			c.apart(w, end)
-			// The names of programs are words of their own, and their neighbours do not go on with them.
-			w.changes[len(w.changes)-1].closed = camel(b[i:end])
+			if c.segment(c.letters[:min(len(c.letters), segmentReach)]) {
+				w.to(i)
+				c.apart(w, end)
+				// The names of programs are words of their own, and their neighbours do not go on with them.
+				w.changes[len(w.changes)-1].closed = camel(b[i:end])
+			}
 		}
 		i = max(i+1, end)
 	}
@@ -231,8 +233,8 @@ func (c *scan) apart(w *rewriting, end int) {
 }
 
 // segment fills c.cuts: whether a word begins at each letter of the run. It chooses the words of the rules that cover most
-// letters, longer ones first; what no word covers stays together. It reports whether enough is covered for the run to be
-// words that run together: three letters of four, and all of a short one.
+// letters, longer ones first; what no word covers stays together. It reports whether the run is several words that run
+// together: they cover three letters of four, and all of a short one.
 func (c *scan) segment(run []spot) bool {
 	n := len(run)
 	c.joint = c.joint[:0]
@@ -265,7 +267,7 @@ func (c *scan) segment(run []spot) bool {
 		}
 	}
 	c.cuts = append(c.cuts[:0], make([]bool, n+1)...)
-	covered := 0
+	covered, parts := 0, 0
 	for at := n; at > 0; {
 		size := int(last[at])
 		if size == 0 {
@@ -276,8 +278,9 @@ func (c *scan) segment(run []spot) bool {
 		at -= size
 		c.cuts[at] = true
 		covered += size
+		parts++
 	}
-	return covered == n || n >= minRun && covered*4 >= n*3
+	return parts > 1 && (covered == n || n >= minRun && covered*4 >= n*3)
 }
 
 // segmentEnds returns the length of a word that the automaton found to end at end of the joint letters, if it is there.
