@@ -45,7 +45,7 @@ func (c *scan) respace(v *view, l *level) {
 		for end = i; end < len(b) && letter(b[end]); {
 			end++
 		}
-		if end-i >= shortest && v.touched(span{i, end}) && (end-i >= minRun || !camel(b[i:end])) {
+		if end-i >= shortest && v.touched(span{i, end}) && (end-i >= minRun || !camel(b[i:end], 1)) {
 			c.letters = c.letters[:0]
 			for at := i; at < end; at++ {
 				c.letters = append(c.letters, spot{b[at], at})
@@ -54,7 +54,7 @@ func (c *scan) respace(v *view, l *level) {
 				w.to(i)
 				c.apart(w, end)
 				// The names of programs are words of their own, and their neighbours do not go on with them.
-				w.changes[len(w.changes)-1].closed = camel(b[i:end])
+				w.changes[len(w.changes)-1].closed = camel(b[i:end], minHumps)
 			}
 		}
 		i = max(i+1, end)
@@ -122,15 +122,15 @@ func emphasisEnd(b []byte, i int) int {
 	return at + n
 }
 
-// camel reports whether capitals stand behind small letters, as in the names of programs.
-func camel(w []byte) bool {
+// camel reports whether at least so many capitals stand behind small letters, as in the names of programs.
+func camel(w []byte, least int) bool {
 	humps := 0
 	for i := 1; i < len(w); i++ {
 		if w[i]-'A' < 26 && w[i-1]-'a' < 26 {
 			humps++
 		}
 	}
-	return humps >= minHumps
+	return humps >= least
 }
 
 // spaced returns the end of the letters set apart that begin at i, and how many they are.
