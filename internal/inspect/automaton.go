@@ -11,8 +11,9 @@ const (
 	rowShift = 5
 	// maxStates keeps a state number in 16 bits, which halves the table.
 	maxStates = 1<<16 - 1
-	// tableBytes is how large a table may be before literals are cut: it has to stay in the cache of a core.
-	tableBytes = 448 << 10
+	// tableBytes is how large a table may be before literals are cut. Texts touch a small part of it, but have to find that
+	// part in the cache of a core.
+	tableBytes = 1 << 20
 )
 
 // tails are how many of a literal's last bytes the table reads, in the order in which they are tried.
@@ -31,8 +32,10 @@ type automaton struct {
 	// outputs[first[i]:first[i+1]] are the literals that end in state accept+i.
 	outputs []uint16
 	first   []uint32
-	// tail is how many bytes of a literal the table reads at most.
-	tail int
+	// tail is how many bytes of a literal the table reads at most, and before what stands in front of these, where back
+	// was asked for it.
+	tail   int
+	before leading
 }
 
 // next reads text from pos in state until a literal may end and returns the offset behind it, or -1 at the end.

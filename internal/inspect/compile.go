@@ -80,7 +80,9 @@ func (b *book) compile() *Set {
 		}
 		s.rules, s.gates, s.catalogue = append(s.rules, r), append(s.gates, r.gate), append(s.catalogue, d.info(&r))
 	}
-	s.words, s.cues = b.automaton(words), b.automaton(cues)
+	if s.words, s.cues = b.automaton(words), b.automaton(cues); s.words != nil {
+		s.words.back(words.literals)
+	}
 	s.literals, s.uses, s.cueLiterals, s.cueUses = words.literals, words.uses, cues.literals, cues.groups
 	s.hash = b.hash()
 	var err error

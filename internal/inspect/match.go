@@ -101,7 +101,8 @@ func (c *scan) match(v *view) {
 		state = words.read(&c.lanes, v.bytes, from, min(len(v.bytes), from+laneBlock), state)
 		for lane := range laneCount {
 			for _, h := range c.lanes.of(lane) {
-				c.literals(v, words.ends(h.state), int(h.pos))
+				c.ids = words.found(c.ids[:0], v.bytes, int(h.pos), h.state)
+				c.literals(v, c.ids, int(h.pos))
 			}
 		}
 	}

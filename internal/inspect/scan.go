@@ -48,6 +48,7 @@ type scan struct {
 	bits     uint32
 	asks     trait
 	count    cursor
+	ids      []uint16 // of the literals that end in one place
 	windows  *windows // nil collects none
 	fuel     int
 	starved  bool // the bound on work cut the search short

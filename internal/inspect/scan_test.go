@@ -188,28 +188,32 @@ func TestMoreTextsNeverRemoveFindings(t *testing.T) {
 }
 
 func FuzzScan(f *testing.F) {
-	s := builtin(f)
 	for _, a := range attacks(f) {
-		f.Add(a.text, "previous instructions", uint8(1))
+		f.Add(a.text, "previous instructions", "ignore all", uint8(1))
 	}
 	for _, c := range adversarial {
-		f.Add(strings.Repeat(c.unit, 40), c.unit, uint8(2))
+		f.Add(strings.Repeat(c.unit, 40), c.unit, c.unit+apart+c.unit, uint8(2))
 	}
-	f.Add("ig\u200bnore \U000E0041\U000E0042\U000E0043\U000E0044 \xff\xfe %zz %4", "\xf0\x9f", uint8(3))
-	f.Fuzz(func(t *testing.T, first, second string, direction uint8) {
-		texts := []a2a.Text{{Value: first}, {Value: second}}
-		options := Options{Direction: Direction(direction % 4)}
-		findings := s.Scan(texts, options)
+	f.Add("ig\u200bnore \U000E0041\U000E0042\U000E0043\U000E0044 \xff\xfe %zz %4", "\xf0\x9f", "\x00\xc3", uint8(3))
+	none := spotting("ignore", "exfiltration", 1)
+	f.Fuzz(func(t *testing.T, first, second, prior string, how uint8) {
+		texts := []a2a.Text{{Value: first, Kind: a2a.Kind(how >> 2 & 7)}, {Value: second, Kind: a2a.KindText, Key: how&32 != 0}}
+		options := Options{Direction: Direction(how % 4), Prior: prior}
+		findings := layers(t, none, nil).Scan(texts, options)
 		for _, f := range findings {
-			if f.Text == -1 && f.Start == 0 && f.End == 0 {
+			if f.Text == -1 && f.Last == -1 && f.Start == 0 && f.End == 0 {
 				continue
 			}
-			if f.Text < 0 || f.Text > 1 || f.Start < 0 || f.Start > f.End || f.End > len(texts[f.Text].Value) {
+			if f.Text < 0 || f.Text > f.Last || f.Last > 1 || f.Start < 0 || f.Start > f.End || f.End > len(texts[f.Text].Value) ||
+				f.LastEnd < 0 || f.LastEnd > len(texts[f.Last].Value) {
 				t.Fatalf("finding out of range: %+v", f)
 			}
 		}
-		if diff := cmp.Diff(findings, s.Scan(texts, options)); diff != "" {
+		if diff := cmp.Diff(findings, layers(t, none, nil).Scan(texts, options)); diff != "" {
 			t.Fatalf("two scans differ:\n%s", diff)
+		}
+		if tail := Tail(prior, texts); len(tail) > TailBytes {
+			t.Fatalf("the tail has %d bytes", len(tail))
 		}
 	})
 }
