@@ -27,14 +27,17 @@ type seams []seam
 // a space between, as prose, and once with nothing, where words, payloads and keys may be cut in two. Only what
 // crosses a border counts, since the rest was judged before, so of long texts the middle is left out.
 func (c *scan) joined(texts []a2a.Text, opts Options) {
-	c.tightly = false
+	c.tightly, c.payloads = false, false
 	if c.join(texts, opts, " "); len(c.seams) < 2 {
 		return
 	}
 	c.readJoined(c.lettersMeet())
+	payloads := c.payloads
 	c.tightly = true
 	c.join(texts, opts, "")
-	c.readJoined(c.runsMeet())
+	if runs := c.runsMeet(); runs || payloads || c.straddled() {
+		c.readJoined(runs)
+	}
 }
 
 // readJoined matches what was joined, and where something may be encoded across a border, also its further views.
@@ -115,6 +118,31 @@ func (c *scan) runsMeet() bool {
 		}
 		if from < at && at < to && to-from >= minEncoded {
 			return true
+		}
+	}
+	return false
+}
+
+// straddled reports whether a literal lies over a border of texts with nothing between. Where none does, and no rule that
+// reads only these has seen a literal of its own, they hold nothing that texts with a space between do not.
+func (c *scan) straddled() bool {
+	if asciiPrefix(c.raw) < len(c.raw) {
+		return true
+	}
+	words := c.set.words
+	for i := 1; i < len(c.seams); i++ {
+		at := c.seams[i].at
+		near := c.raw[:min(len(c.raw), at+maxLiteral)]
+		for pos, state := words.next(near, max(0, at-maxLiteral), 0); pos >= 0; pos, state = words.next(near, pos, state) {
+			if pos <= at {
+				continue
+			}
+			c.ids = words.found(c.ids[:0], c.raw, pos, state)
+			for _, id := range c.ids {
+				if start, ok := c.set.literals[id].start(c.raw, pos); ok && start < at && len(c.set.uses[c.direction&3][id]) > 0 {
+					return true
+				}
+			}
 		}
 	}
 	return false

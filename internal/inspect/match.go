@@ -182,7 +182,11 @@ func white(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 // advance notes that a group of a rule was seen and, where that completes the rule, has the match examined.
 func (c *scan) advance(v *view, u use, m mark) {
 	g := &c.set.gates[u.rule]
-	if g.places[c.direction&3]&c.bits == 0 || c.asks&^g.reads != 0 || g.most > 0 && len(v.bytes) > int(g.most) {
+	if g.places[c.direction&3]&c.bits == 0 || g.most > 0 && len(v.bytes) > int(g.most) {
+		return
+	}
+	if lacks := c.asks &^ g.reads; lacks != 0 {
+		c.payloads = c.payloads || lacks == traitProse
 		return
 	}
 	p := &c.progress[u.rule]

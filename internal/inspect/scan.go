@@ -68,7 +68,9 @@ type scan struct {
 	room    int
 	seams   seams
 	tightly bool // the seams have nothing between
-	lanes   lanes
+	// payloads is that a rule saw a literal of its own which reads texts only with nothing between.
+	payloads bool
+	lanes    lanes
 }
 
 func newScan(s *Set) *scan {
