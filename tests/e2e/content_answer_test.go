@@ -3,8 +3,11 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"ringfence.dev/ringfence/internal/audit"
 )
 
 // place is where an agent can put words in what it answers.
@@ -107,6 +110,9 @@ func (p place) isAnswered(t *testing.T, s *stage, by *caller, w wire, op string)
 		if err != nil || strings.Contains(h.body, marker) {
 			t.Errorf("%s: %v", op, err)
 		}
+		if d, told := s.decision(t, "", h.decision); op == "send" && !d.blames(f) {
+			t.Errorf("%s: the record says %s", w, told)
+		}
 	}
 	const harmless, hostile, stolen = marker + " is fine", attacking + " " + marker, "use " + secret + ", " + marker
 	h, want := say(harmless)
@@ -120,6 +126,13 @@ func (p place) isAnswered(t *testing.T, s *stage, by *caller, w wire, op string)
 	} else {
 		passes(h, want(withoutSecret(stolen)))
 	}
+}
+
+// blames reports whether the record says why an answer was refused.
+func (d decided) blames(f refusal) bool {
+	return d.Decision == "allow" && d.Answer != nil && d.Answer.Decision == "deny" && slices.ContainsFunc(d.Answer.Findings, func(found audit.Finding) bool {
+		return "CONTENT_"+strings.ToUpper(strings.ReplaceAll(found.Class, "-", "_")) == f.reason && found.Direction == "response" && found.Rule != "" && found.Action != "flag"
+	})
 }
 
 // tells returns the body by which an agent answers a step.
