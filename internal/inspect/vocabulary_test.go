@@ -73,7 +73,7 @@ func TestWordsRunTogetherArePutApart(t *testing.T) {
 		"a b c":                                      "",
 		"Donaudampfschifffahrtsgesellschaftskapitän": "",
 	} {
-		c.begin(Request, one(in))
+		c.begin(one(in), Options{Direction: Request})
 		v := view{bytes: []byte(canonical(in)), limit: len(in)}
 		l := &c.levels[0]
 		if l.survey.read(v.bytes, c.set.vocabulary); l.survey.compact {
@@ -97,7 +97,7 @@ func FuzzViews(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		c := newScan(s)
-		c.begin(Response, one(text))
+		c.begin(one(text), Options{Direction: Response})
 		c.text(0, text)
 		if c.room < 0 || c.fuel < 0 {
 			t.Fatalf("room %d, fuel %d", c.room, c.fuel)
