@@ -3,6 +3,8 @@ package inspect
 import (
 	"slices"
 	"testing"
+
+	"ringfence.dev/ringfence/tests/detect/pressure"
 )
 
 func TestVocabularyResolves(t *testing.T) {
@@ -92,8 +94,8 @@ func TestWordsRunTogetherArePutApart(t *testing.T) {
 
 func FuzzViews(f *testing.F) {
 	s := builtin(f)
-	for _, a := range adversarial {
-		f.Add(a.unit + a.unit + a.unit)
+	for _, a := range pressure.Units() {
+		f.Add(a.Unit + a.Unit + a.Unit)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		c := newScan(s)
