@@ -109,13 +109,17 @@ func measure(ctx context.Context, at places, p plan) (results, error) {
 	if err != nil {
 		return results{}, err
 	}
-	runtime.GC() // what policies have left is not the mesh's
+	inspecting, err := inspects(at.root, p.rounds)
+	if err != nil {
+		return results{}, err
+	}
+	runtime.GC() // what policies and rules have left is not the mesh's
 	b, err := startBench(ctx, at)
 	if err != nil {
 		return results{}, err
 	}
 	defer b.stop()
-	r := results{Environment: b.environment(ctx), Reading: reading, Deciding: deciding, Judging: &judging}
+	r := results{Environment: b.environment(ctx), Reading: reading, Deciding: deciding, Judging: &judging, Inspecting: &inspecting}
 	fmt.Printf("%s\n\n", r.Environment)
 	saturated, err := b.saturate(ctx, p)
 	if err != nil {

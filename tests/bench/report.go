@@ -13,6 +13,7 @@ import (
 
 // places are the files of the repository that the program uses and writes.
 type places struct {
+	root             string
 	ringfence, tools string
 	results          string
 	summary, page    string
@@ -20,6 +21,7 @@ type places struct {
 
 func newPlaces(root string) places {
 	return places{
+		root:      root,
 		ringfence: filepath.Join(root, "bin", "ringfence"),
 		tools:     filepath.Join(root, "bin"),
 		results:   filepath.Join(root, "tests", "bench", "results"),

@@ -80,7 +80,8 @@ type results struct {
 	Environment environment
 	Reading     []reading
 	Deciding    []deciding
-	Judging     *judging // nil in results of before there were policies
+	Judging     *judging    // nil in results of before there were policies
+	Inspecting  *inspecting // nil in results of before content rules were measured
 	Runs        []run
 	Propagation propagation
 }
@@ -92,6 +93,7 @@ const (
 	readingFile     = "reading.json"
 	decidingFile    = "deciding.json"
 	judgingFile     = "policies.json"
+	inspectingFile  = "inspecting.json"
 )
 
 func (r run) file() string { return fmt.Sprintf("%s-%s-%d.json", r.Kind, r.Side, r.Round) }
@@ -110,7 +112,7 @@ func (r results) save(dir string) error {
 			return fmt.Errorf("saving results: %w", err)
 		}
 	}
-	files := map[string]any{environmentFile: r.Environment, propagationFile: r.Propagation, readingFile: r.Reading, decidingFile: r.Deciding, judgingFile: r.Judging}
+	files := map[string]any{environmentFile: r.Environment, propagationFile: r.Propagation, readingFile: r.Reading, decidingFile: r.Deciding, judgingFile: r.Judging, inspectingFile: r.Inspecting}
 	for _, one := range r.Runs {
 		files[one.file()] = one
 	}
@@ -149,6 +151,9 @@ func loadResults(dir string) (results, error) {
 		return results{}, err
 	}
 	if err := readJSON(filepath.Join(dir, judgingFile), &r.Judging); err != nil && !os.IsNotExist(err) {
+		return results{}, err
+	}
+	if err := readJSON(filepath.Join(dir, inspectingFile), &r.Inspecting); err != nil && !os.IsNotExist(err) {
 		return results{}, err
 	}
 	for _, kind := range []string{saturation, steady} {

@@ -30,6 +30,10 @@ const (
 	mostPolicies100000 = 15   // microseconds, exclusive
 	mostShadow         = 1.1  // times the same in force, exclusive
 	mostCompiled       = 2000 // milliseconds, exclusive
+
+	mostInspecting = 30 // microseconds, exclusive
+	mostRemembered = 2  // microseconds, exclusive
+	mostPressed    = 10 // milliseconds, exclusive
 )
 
 func (f figure) atLeast(bound float64) figure { return f.held("≥ ", bound, f.Value >= bound) }
@@ -108,6 +112,9 @@ func summarize(r results) []figure {
 	list = append(list, decidingFigures(r.Deciding)...)
 	if r.Judging != nil {
 		list = append(list, judgingFigures(*r.Judging)...)
+	}
+	if r.Inspecting != nil {
+		list = append(list, inspectingFigures(*r.Inspecting)...)
 	}
 	failed := 0
 	for _, one := range r.Runs {
