@@ -39,12 +39,6 @@ var (
 // verifyClimb decides whether the path around the match climbs out of the place it is meant for: disguised, or to a file
 // that attacks read, or higher than any project is deep.
 func verifyClimb(b []byte, at span) bool {
-	if i := at.start - 1; i >= 0 && b[i] == '.' && b[at.start] == '.' {
-		return false // the climb began before, and was looked at there
-	}
-	if i := at.start - 3; i >= 0 && b[i] == '.' && b[i+1] == '.' && (b[i+2] == '/' || b[i+2] == '\\') {
-		return false
-	}
 	from, to := at.start, at.end
 	for from > 0 && from > at.start-pathReach && !pathEnd(b[from-1]) {
 		from--
@@ -71,7 +65,7 @@ func verifyClimb(b []byte, at span) bool {
 		return pathOdd.MatchString(plain) && target
 	case disguised:
 		return true
-	case target && (up > 1 || plain[0] == '/' || strings.Contains(plain, "..//") || strings.Contains(raw, "%")):
+	case target && (up > 1 || strings.HasPrefix(plain, "/") || strings.Contains(plain, "..//") || strings.Contains(raw, "%")):
 		return !pathModule.Match(line(b, from)) || strings.Contains(plain, "etc/")
 	case pathOdd.MatchString(plain):
 		return true
@@ -80,6 +74,41 @@ func verifyClimb(b []byte, at span) bool {
 	}
 	return up >= deepClimb && !pathModule.Match(line(b, from)) && !bytes.HasPrefix(b[to:], []byte(")"))
 }
+
+// gateClimb turns away a match inside a climb that was looked at where it began, and the paths by which files of a
+// project name each other.
+func gateClimb(b []byte, at span) bool {
+	if i := at.start - 1; i >= 0 && b[i] == '.' && b[at.start] == '.' {
+		return false
+	}
+	if i := at.start - 3; i >= 0 && b[i] == '.' && b[i+1] == '.' && (b[i+2] == '/' || b[i+2] == '\\') {
+		return false
+	}
+	end := at.end
+	for end < len(b) && end < at.start+pathReach && !pathEnd(b[end]) {
+		end++
+	}
+	path := b[at.start:end]
+	if !bytes.HasPrefix(path, []byte("../..")) || bytes.IndexAny(path, `%\`) >= 0 || bytes.Count(path, []byte("../")) >= deepClimb ||
+		bytes.Contains(path, []byte("...")) || bytes.Contains(path, []byte("//")) {
+		return true
+	}
+	for _, hint := range pathHints {
+		if bytes.Contains(path, hint) {
+			return true
+		}
+	}
+	return false
+}
+
+// pathHints are parts of what pathTarget looks for, one of each.
+var pathHints = func() (all [][]byte) {
+	for _, hint := range strings.Fields("etc proc win boot ssh aws id_rsa env ht wp-config web.config git/ passwd shadow secret credentials kube hist log " +
+		"inetpub httpd php root config") {
+		all = append(all, []byte(hint))
+	}
+	return all
+}()
 
 // climbs counts the steps up in a path. Three dots and more are what is left of two where a filter takes steps out.
 func climbs(p string) int {

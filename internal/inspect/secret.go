@@ -306,6 +306,15 @@ func verifyEntropy(b []byte, at span) bool {
 	return entropy(value) >= minEntropy
 }
 
+// gateAssigned turns away names behind which too little stands for a value, or no digit.
+func gateAssigned(b []byte, at span) bool {
+	end := at.end
+	for end < len(b) && end < at.end+secretReach && b[end] != '\n' {
+		end++
+	}
+	return end-at.end >= 16 && bytes.ContainsAny(b[at.end:end], "0123456789") || end < len(b) && end-at.end < 4
+}
+
 // verifyAssigned holds for the name of a secret to which a value is given that looks like one.
 func verifyAssigned(b []byte, at span) bool {
 	i := at.end

@@ -5,7 +5,6 @@ import (
 	"path"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 )
 
 const (
@@ -292,10 +291,12 @@ func scripted(b []byte) bool {
 	if program(bytes.TrimLeft(b, " \t$")) || program(b[bytes.LastIndexAny(b, "\"'")+1:]) {
 		return true
 	}
-	for _, w := range bytes.FieldsFunc(b, func(r rune) bool {
-		return r >= utf8.RuneSelf || !letter(byte(r)) && r != '_' && r != '-' && !digit(byte(r))
-	}) {
-		if rare := commands[string(w)]; rare || tools[string(w)] {
+	for i := 0; i < len(b); i++ {
+		from := i
+		for i < len(b) && (letter(b[i]) || digit(b[i]) || b[i] == '_' || b[i] == '-') {
+			i++
+		}
+		if i > from && (commands[string(b[from:i])] || tools[string(b[from:i])]) {
 			return true
 		}
 	}
@@ -312,7 +313,15 @@ func program(b []byte) bool {
 	return known || tools[string(b[:n])]
 }
 
-// gateCommand turns away a match over several lines and one that is part of an expression.
+// gateCommand turns away a match over several lines, one that is part of an expression, and one in a line of a shell.
 func gateCommand(b []byte, at span) bool {
-	return bytes.IndexByte(b[at.start:at.end], '\n') < 0 && (at.end == len(b) || b[at.end] != '=' && b[at.end] != ':')
+	if bytes.IndexByte(b[at.start:at.end], '\n') >= 0 || at.end < len(b) && (b[at.end] == '=' || b[at.end] == ':') {
+		return false
+	}
+	sep := separator(b, at)
+	before := line(b, at.start)
+	if sep >= 0 {
+		before = line(b, sep)
+	}
+	return bytes.Count(before, []byte(`"`))%2 == 1 || sep >= 0 && !scripted(before)
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	// sqlReach is how much text the SQL verifier parses from a trigger on.
-	sqlReach = 240
+	sqlReach = 200
 	// sqlProse is how many words of English grammar make a text prose, which the parser cannot judge.
 	sqlProse = 2
 	// sqlBefore is the longest value that an injection leaves, and sqlMarks the most marks around its end, in bytes.
@@ -40,7 +40,7 @@ var (
 	// sqlUnion is a second query.
 	sqlUnion = regexp.MustCompile(`(?i)\bunion\b`)
 	// sqlStrong is what needs no parser: waits and constant columns in front of a comment, and conditions of numbers.
-	sqlStrong = regexp.MustCompile(`(?i)['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]{0,40}\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=]{1,9}\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
+	sqlStrong = regexp.MustCompile(`(?i)['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]*?\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=]+\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
 	// sqlRest makes the rest of a statement a comment.
 	sqlRest = regexp.MustCompile(`(?:--[\s+-]*|#\s*|/\*\s*)$`)
 	// sqlTail is a value that ends by turning the rest of a statement into a comment.
@@ -48,7 +48,7 @@ var (
 	// shellWords are those of command lines, whose quotation marks and operators look like SQL.
 	shellWords = regexp.MustCompile(`\$\(|\b(?:sed|awk|grep|printf|xargs|perl)\b| -e `)
 	// sqlOperators is a quotation of operators alone: what is left of a comparison of two strings.
-	sqlOperators = regexp.MustCompile(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|or))\s*'\s*\w?\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]{0,80}'\s*\w{0,8}\s*$`)
+	sqlOperators = regexp.MustCompile(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|or))\s*'\s*\w?\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
 	// sqlCompared is a comparison, a call or a variable: what a condition has and a list of words has not.
 	sqlCompared = regexp.MustCompile(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
 	// sqlLink joins a condition to the one before.
@@ -57,7 +57,7 @@ var (
 	sqlClause = regexp.MustCompile(`(?i)\(\s*select\s+[\w., *]+$|\b(?:select\s+[^;]*?\bfrom|insert\s+into\s+\S+|update\s+\S+\s+set|delete\s+from|where\s+[\w.]+\s*[=<>!]|create\s+\w+\s+\S+\s*\(|alter\s+table)\b`)
 	// sqlGoesOn is what follows a value only where it has left its place: a second query, a call, a comment, a second
 	// statement.
-	sqlGoesOn = regexp.MustCompile(`(?i)\bunion\b[\s(/*!+\w-]{0,40}?select\b(?:[\s(/*!+]|all|distinct)*(?:\d|null|['"@*-]|[\w.]+\s*(?:[,(]|from\b|--|/\*|#))|(?:['");,=|&+-]|\bor\b|\band\b|\bby\b)[^\n]{0,40}?(?:` + sqlCalls + `)|['"][)\s]*(?:\|\||&&|\+|;|\bx?or\b|\band\b|\bhaving\b|\border\s+by\b|\bgroup\s+by\b|\bunion\b|\blike\b|\brlike\b|\bin\b|\bbetween\b)[^\n]{0,120}?(?:--(?:\s|$|[-+a-z'"])|#\s*(?:$|["',;}])|/\*|['"]\s*=|=\s*['"]|\(\s*select)|['"\d)]\s*;\s*(?:(?:drop|alter|create|truncate)\s+(?:table|database|schema|user|view|index|login|role|function|procedure|trigger)\b|delete\s+from\s+\w|insert\s+into\s+\w|update\s+\w+\s+set\b|exec(?:ute)?(?:\s+\w|\s*\()|shutdown\s*(?:;|--|$|with)|declare\s+@|grant\s+\w+\s+(?:on|to)\b|waitfor\s+delay|select\s+[^\n]{0,80}(?:from|\())|(?:\d|['"])[)\s]*(?:order|group)\s+by\s+[\d, ]{1,40}(?:--|#|/\*)|\b(?:and|or)\b\s*\(\s*select\b|\b(?:and|or)\b[^\n]{0,40}(?:substr|ascii|version\s*\(|@@)`)
+	sqlGoesOn = regexp.MustCompile(`(?i)\bunion\b[\s(/*!+\w-]*?select\b(?:[\s(/*!+]|all|distinct)*(?:\d|null|['"@*-]|[\w.]+\s*(?:[,(]|from\b|--|/\*|#))|(?:['");,=|&+-]|\bor\b|\band\b|\bby\b)[^\n]*?(?:` + sqlCalls + `)|['"][)\s]*(?:\|\||&&|\+|;|\bx?or\b|\band\b|\bhaving\b|\border\s+by\b|\bgroup\s+by\b|\bunion\b|\blike\b|\brlike\b|\bin\b|\bbetween\b)[^\n]*?(?:--(?:\s|$|[-+a-z'"])|#\s*(?:$|["',;}])|/\*|['"]\s*=|=\s*['"]|\(\s*select)|['"\d)]\s*;\s*(?:(?:drop|alter|create|truncate)\s+(?:table|database|schema|user|view|index|login|role|function|procedure|trigger)\b|delete\s+from\s+\w|insert\s+into\s+\w|update\s+\w+\s+set\b|exec(?:ute)?(?:\s+\w|\s*\()|shutdown\s*(?:;|--|$|with)|declare\s+@|grant\s+\w+\s+(?:on|to)\b|waitfor\s+delay|select\s+[^\n]*?(?:from|\())|(?:\d|['"])[)\s]*(?:order|group)\s+by\s+[\d, ]+(?:--|#|/\*)|\b(?:and|or)\b\s*\(\s*select\b|\b(?:and|or)\b[^\n]*?(?:substr|ascii|version\s*\(|@@)`)
 	// sqlCut is a value that ends its place and makes the rest of the statement a comment.
 	sqlCut = regexp.MustCompile(`^(?:[\w@.-]{1,32}['"]|['"]\s?\))\s?\){0,3}\s?;?\s?(?:--(?:\s*(?:$|[+"',;]|(?:and|or|in|to)\b)|\s-)|(?:#|/\*)\s*(?:$|["',;]|(?:and|or|in|to)\b))`)
 	// sqlRemark is a number with a comment behind it that swallows the rest of a statement.
@@ -69,6 +69,17 @@ var sqlGrammar = func() map[string]bool {
 	words := map[string]bool{}
 	for _, w := range strings.Fields("the an please your my our of you we this that these it its are was were can could should how " +
 		"what why who which there because about would will don have has had been they them he she his her tell give find") {
+		words[w] = true
+	}
+	return words
+}()
+
+// sqlHints are words of which injections of the longer forms have one.
+var sqlHints = func() map[string]bool {
+	words := map[string]bool{}
+	for _, w := range strings.Fields("union select sleep pg_sleep benchmark randomblob load_file extractvalue updatexml xmltype waitfor outfile dumpfile " +
+		"xp_cmdshell xp_regread xp_dirtree exec execute information_schema drop delete insert update alter create truncate shutdown declare grant order " +
+		"group having limit substr substring ascii version utl_http utl_inaddr dbms_pipe dbms_lock convert cast like") {
 		words[w] = true
 	}
 	return words
@@ -91,10 +102,11 @@ func verifySQLValue(b []byte, _ span) bool {
 	case plausible(string(text)):
 		return true
 	}
-	if sqlStrong.Match(text) {
+	hint := hinted(text)
+	if hint && sqlStrong.Match(text) {
 		return true
 	}
-	call := sqlCall.Match(text)
+	call := hint && sqlCall.Match(text)
 	if call && sqlRest.Match(text) {
 		return true
 	}
@@ -185,13 +197,14 @@ func goesOn(tail, link []byte) bool {
 	if sqlCut.Match(tail) {
 		return true
 	}
-	if sqlStrong.Match(tail) {
+	hint := hinted(tail)
+	if hint && sqlStrong.Match(tail) {
 		return true
 	}
 	if always := sqlLink.FindIndex(tail); always != nil && sqlAlways.Match(tail[always[0]:]) {
 		return true
 	}
-	return sqlGoesOn.Match(tail) && (plausible(string(tail)) || plausible("1 "+string(link)))
+	return hint && sqlGoesOn.Match(tail) && (plausible(string(tail)) || plausible("1 "+string(link)))
 }
 
 // inStatement reports whether lead is the beginning of a statement, in which clauses such as union have their place.
@@ -213,19 +226,37 @@ func valueBefore(b []byte, pos int) int {
 }
 
 // grammatical reports whether b has at least n words that English sentences are made of and SQL is not.
-func grammatical(b []byte, n int) bool {
+func grammatical(b []byte, n int) bool { return hasWords(b, n, sqlGrammar) }
+
+// hinted reports whether b has a word or a mark without which none of the long expressions on injections matches.
+func hinted(b []byte) bool {
+	for i := range len(b) - 1 {
+		switch c, next := b[i], b[i+1]; {
+		case c == '-' && next == '-', c == '/' && next == '*', c == '#', c == '=' && (next == '\'' || next == '"' || next == ' '),
+			(c == '\'' || c == '"') && (next == '=' || next == ' ' && i+2 < len(b) && b[i+2] == '='), c == '@' && next == '@':
+			return true
+		}
+	}
+	return bytes.HasSuffix(b, []byte("#")) || hasWords(b, 1, sqlHints)
+}
+
+// hasWords reports whether b has at least n words of a set, the longest of which has 18 bytes.
+func hasWords(b []byte, n int, set map[string]bool) bool {
 	for i := 0; i < len(b); i++ {
 		if !letter(b[i]) {
 			continue
 		}
-		var low [8]byte
+		var low [18]byte
 		from := i
 		for ; i < len(b) && (letter(b[i]) || b[i] == '_' || digit(b[i])); i++ {
 			if i-from < len(low) {
-				low[i-from] = b[i] | 0x20
+				low[i-from] = b[i]
+				if letter(b[i]) {
+					low[i-from] |= 0x20
+				}
 			}
 		}
-		if size := i - from; size <= len(low) && sqlGrammar[string(low[:size])] {
+		if size := i - from; size <= len(low) && set[string(low[:size])] {
 			if n--; n == 0 {
 				return true
 			}

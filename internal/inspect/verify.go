@@ -22,11 +22,11 @@ var verifiers = map[string]verifier{
 	"script":        {holds: verifyScript, price: 24, gate: gateSQLValue},
 	"token":         {holds: verifyToken, price: 4},
 	"entropy":       {holds: verifyEntropy, price: 4},
-	"assigned":      {holds: verifyAssigned, price: 4},
+	"assigned":      {holds: verifyAssigned, price: 4, gate: gateAssigned},
 	"jwt":           {holds: verifyJWT, price: 4},
 	"iban":          {holds: verifyIBAN, price: 4},
 	"luhn":          {holds: verifyCard, price: 2},
-	"climb":         {holds: verifyClimb, price: 12},
+	"climb":         {holds: verifyClimb, price: 12, gate: gateClimb},
 	"bare":          {holds: verifyBare, price: 1},
 	"password":      {holds: verifyPassword, price: 4},
 }
