@@ -252,7 +252,7 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 	if v.index < 0 && !c.seams.crosses(c.origin(v, around(r, v.bytes, at))) {
 		return
 	}
-	if r.expression == nil && !v.touched(at) || r.expression != nil && !v.touched(reach(r, v.bytes, at)) {
+	if far := r.expression != nil || r.verify.whole != nil; !far && !v.touched(at) || far && !v.touched(reach(r, v.bytes, at)) {
 		return
 	}
 	if !c.spend(priceMatch) {
@@ -288,6 +288,10 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 				p.clear = len(v.bytes)
 			}
 			return
+		}
+		if r.verify.whole != nil {
+			at = r.verify.whole(v.bytes, at)
+			whole = at
 		}
 	}
 	if r.except != 0 && (!c.spend(priceException) || c.excepted(r, v.bytes, at, head)) {

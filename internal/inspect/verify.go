@@ -1,8 +1,6 @@
 package inspect
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // verifier decides whether a match is what it looks like. It sees the view and the matched range and is pure.
 type verifier struct {
@@ -11,24 +9,45 @@ type verifier struct {
 	price int
 	// gate says at a low price whether a run is worth it.
 	gate func(b []byte, at span) bool
+	// whole says where what was found lies, if that is not the match: it goes on behind the match, or is what a name stands
+	// in front of. It is asked only where holds says yes.
+	whole func(b []byte, at span) span
 }
 
 var verifiers = map[string]verifier{
-	"sqli":          {verifySQL, 40, gateSQL},
-	"sqli-value":    {verifySQLValue, 24, gateSQLValue},
+	"sqli":          {holds: verifySQL, price: 40, gate: gateSQL},
+	"sqli-value":    {holds: verifySQLValue, price: 24, gate: gateSQLValue},
 	"command":       {holds: verifyCommand, price: 24, gate: gateCommand},
 	"command-value": {holds: verifyCommandValue, price: 24},
-	"channel":       {holds: verifyChannel, price: 12},
 	"script":        {holds: verifyScript, price: 24, gate: gateSQLValue},
-	"token":         {holds: verifyToken, price: 4},
-	"entropy":       {holds: verifyEntropy, price: 4},
-	"assigned":      {holds: verifyAssigned, price: 4, gate: gateAssigned},
-	"jwt":           {holds: verifyJWT, price: 4},
-	"iban":          {holds: verifyIBAN, price: 4},
-	"luhn":          {holds: verifyCard, price: 2},
 	"climb":         {holds: verifyClimb, price: 12, gate: gateClimb},
 	"bare":          {holds: verifyBare, price: 1},
-	"password":      {holds: verifyPassword, price: 4},
+	"issued":        {holds: verifyIssued, price: 2, whole: wholeToken},
+	"checksum":      {holds: verifyChecksum, price: 1, whole: wholeToken},
+	"entropy":       {holds: verifyEntropy, price: 2},
+	"credential":    {holds: verifyCredential, price: 1, whole: wholeCredential},
+	"key-value":     {holds: verifyKey, price: 1, whole: wholeCredential},
+	"generated":     {holds: verifyGenerated, price: 1, whole: wholeCredential},
+	"passphrase":    {holds: verifyPassphrase, price: 1, whole: wholePassphrase},
+	"jwt":           {holds: verifyJWT, price: 8, whole: wholeJWT},
+	"key-block":     {holds: verifyKeyBlock, price: 2, whole: wholeKeyBlock},
+	"basic":         {holds: verifyBasic, price: 2, whole: wholeScheme},
+	"bearer":        {holds: verifyBearer, price: 2, whole: wholeScheme},
+	"user-info":     {holds: verifyUserInfo, price: 1, whole: wholeUserInfo},
+	"user-option":   {holds: verifyUserOption, price: 2, whole: wholeUserOption},
+	"iban":          {holds: verifyIBAN, price: 1},
+	"luhn":          {holds: verifyCard, price: 2},
+	"loaded":        {holds: verifyLoaded, price: 2, whole: wholeLink},
+	"linked":        {holds: verifyLinked, price: 2, whole: wholeLink},
+	"collector":     {holds: verifyCollector, price: 2, whole: wholeCollector},
+	"first":         {holds: verifyFirst, price: 1},
+	"alone":         {holds: verifyAlone, price: 1},
+	"operator":      {holds: verifyOperator, price: 1},
+	"disguise":      {holds: verifyDisguisedHost, price: 1},
+	"inner-host":    {holds: verifyInnerHost, price: 1},
+	"metadata":      {holds: verifyMetadata, price: 1},
+	"device":        {holds: verifyDevice, price: 1},
+	"last":          {holds: verifyLastEnding, price: 1},
 }
 
 // maxBare is the longest text that can be one argument.
