@@ -27,7 +27,8 @@ type Scanner interface {
 // contentStage holds what is said against the content rules.
 type contentStage struct {
 	inspection
-	mode ContentMode
+	// mode is that of what is asked, answers that of what is answered.
+	mode, answers ContentMode
 }
 
 func (s contentStage) Judge(_ context.Context, x *Exchange) Verdict {
@@ -36,6 +37,11 @@ func (s contentStage) Judge(_ context.Context, x *Exchange) Verdict {
 		thresholds: len(x.Policy.Thresholds) > 0, packed: packed(x.Operation.Texts, x.Binding),
 	}
 	v, cuts := s.judge(x, r)
+	if v.Decision == Allow {
+		w := s.returned(x)
+		w.Evidence = append(v.Evidence, w.Evidence...)
+		v = w
+	}
 	if v.Decision != Allow || len(cuts) == 0 {
 		return v
 	}

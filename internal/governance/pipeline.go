@@ -68,7 +68,7 @@ func pipeline(c Config) []step {
 		{"policy", onBody | onReview | onServing, policyStage{at: p.Parties}},
 		{"task", onBody, taskStage{ledger: c.Tasks, unknown: p.UnknownTasks, contexts: p.Contexts}},
 		{"callback", onBody, callbackStage{callbacks: c.Callbacks}},
-		{"content", onBody, contentStage{inspection: c.inspection(), mode: p.Content}},
+		{"content", onBody, contentStage{inspection: c.inspection(), mode: p.Content, answers: p.AnswerContent}},
 		{"budget", onBody, budgetStage{budgets: c.Budgets}},
 		{"approval", onBody, approvalStage{approvals: c.Approvals, shelf: c.Shelf, statusURL: p.StatusURL}},
 		{"serving", onBody, servingStage{lineage: c.Lineage, limits: p.RingLimits}},

@@ -1,0 +1,48 @@
+package governance
+
+import (
+	"strings"
+
+	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/inspect"
+)
+
+// returned judges the ids that a caller has chosen as what an agent says: it has to say them again, in this answer or in
+// later ones, and would be blamed for what its caller has put into them.
+func (s contentStage) returned(x *Exchange) Verdict {
+	if s.answers != ContentEnforce || x.Callee == nil {
+		return allow()
+	}
+	var ids []a2a.Text
+	for _, t := range x.Operation.Texts {
+		if t.Kind == a2a.KindID && !t.Key && !plain(t.Value) {
+			ids = append(ids, t)
+		}
+	}
+	switch {
+	case len(ids) == 0:
+		return allow()
+	case s.scanner == nil:
+		return Verdict{}
+	}
+	callee, _ := x.Mesh.Standing(x.Callee, x.Moment)
+	r := reading{texts: ids, body: x.Request.Body, direction: inspect.Response, ring: callee.Ring}
+	verdict, worst := allow(), inspect.Low
+	for _, f := range s.scanner.Scan(r.texts, r.options()) {
+		action := s.action(&r, f)
+		if action == inspect.Flag {
+			continue // the answer has the finding then
+		}
+		x.found(&r, f, action)
+		worst = max(worst, f.Severity)
+		evidence := append(verdict.Evidence, f.Rule)
+		verdict = verdict.Meet(blocked(f))
+		verdict.Evidence, verdict.Severity = evidence, worst.String()
+	}
+	return verdict
+}
+
+// plain reports whether an id is a number, a UUID or the like, in which nothing can be found, or a word of the protocol.
+func plain(id string) bool {
+	return len(id) <= 64 && strings.Trim(id, "0123456789abcdefABCDEF-") == "" || strings.HasPrefix(id, "ROLE_") && len(id) < 24
+}
