@@ -186,3 +186,26 @@ func TestContentThatIsRepeated(t *testing.T) {
 		}
 	}
 }
+
+// TestContentThatHasToBeRepeated has a caller put into ids, which agents repeat, what it may say itself and agents may not.
+func TestContentThatHasToBeRepeated(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, inspecting)
+	senior, url := s.joins(t, "senior", 1), s.at[wires[0]]
+	ask := func(message, id, context, words string) (int, string, error) {
+		return senior.call(url, fmt.Sprintf(`{"jsonrpc":"2.0","id":%q,"method":"SendMessage","params":{"message":{"messageId":%q,"contextId":%q,"role":"ROLE_USER","parts":[{"text":%q}]}}}`,
+			id, message, context, words))
+	}
+	if status, answer, err := ask("as-text", "call-1", "c-1", attacking); err != nil || status != http.StatusOK || !strings.Contains(answer, "done") {
+		t.Errorf("as a text: %d %s %v", status, answer, err)
+	}
+	for name, ids := range map[string][2]string{"as-id": {attacking, "c-2"}, "as-context": {"call-2", attacking}} {
+		status, answer, err := ask(name, ids[0], ids[1], "Go on.")
+		if err != nil || status != http.StatusOK || !strings.Contains(answer, `"reason":"CONTENT_`) {
+			t.Errorf("%s: %d %s %v", name, status, answer, err)
+		}
+		if _, asked := s.agent.got(name); asked {
+			t.Errorf("%s: the agent is asked", name)
+		}
+	}
+}
