@@ -42,7 +42,8 @@ func (s contentStage) returned(x *Exchange) Verdict {
 	return verdict
 }
 
-// plain reports whether an id is a number, a UUID or the like, in which nothing can be found, or a word of the protocol.
+// plain reports whether an id is one in which nothing can be found: a number, a UUID, or a short word such as a role.
 func plain(id string) bool {
-	return len(id) <= 64 && strings.Trim(id, "0123456789abcdefABCDEF-") == "" || strings.HasPrefix(id, "ROLE_") && len(id) < 24
+	const digits, letters = "0123456789-abcdefABCDEF", "_ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ"
+	return len(id) <= 64 && strings.Trim(id, digits) == "" || len(id) <= 16 && strings.Trim(id, digits+letters) == ""
 }

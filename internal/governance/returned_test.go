@@ -34,7 +34,7 @@ func TestIDsThatAgentsWouldBeBlamedFor(t *testing.T) {
 		{"as-text", send("r1", "c", attack), "", ContentEnforce},
 		{"as-the-id-of-the-request", send(attack, "c", "hello"), "content-injection", ContentEnforce},
 		{"as-a-context", send("r1", attack, "hello"), "content-injection", ContentEnforce},
-		{"secret-as-a-context", send("r1", "hunter2", "hello"), "content-secret", ContentEnforce},
+		{"secret-as-a-context", send("r1", "login is hunter2", "hello"), "content-secret", ContentEnforce},
 		{"of-a-task", call("GetTask", fmt.Sprintf(`{"id":%q}`, attack)), "content-injection", ContentEnforce},
 		{"flagged-in-answers", send("r1", attack, "hello"), "", ContentFlag},
 		{"not-looked-for-in-answers", send("r1", attack, "hello"), "", ContentOff},
