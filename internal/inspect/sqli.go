@@ -37,6 +37,8 @@ var (
 	sqlCall   = regexp.MustCompile(`(?i)` + sqlCalls)
 	// sqlBroken is a statement that breaks off where its condition should be.
 	sqlBroken = regexp.MustCompile(`(?i)^select\s[^;]*[(@'][^;]*\bfrom\s+\w+\s+where\s*$`)
+	// sqlGroup is an expression in brackets that makes the rest of a statement a comment.
+	sqlGroup = regexp.MustCompile(`^\s*\([^\n]*\)\s*(?:--|/\*)\s*$`)
 	// sqlUnion is a second query.
 	sqlUnion = regexp.MustCompile(`(?i)\bunion\b`)
 	// sqlStrong is what needs no parser: waits and constant columns in front of a comment, and conditions of numbers.
@@ -48,7 +50,7 @@ var (
 	// shellWords are those of command lines, whose quotation marks and operators look like SQL.
 	shellWords = regexp.MustCompile(`\$\(|\b(?:sed|awk|grep|printf|xargs|perl)\b| -e `)
 	// sqlOperators is a quotation of operators alone: what is left of a comparison of two strings.
-	sqlOperators = regexp.MustCompile(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|or))\s*'\s*\w?\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
+	sqlOperators = regexp.MustCompile(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
 	// sqlCompared is a comparison, a call or a variable: what a condition has and a list of words has not.
 	sqlCompared = regexp.MustCompile(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
 	// sqlLink joins a condition to the one before.
@@ -126,6 +128,9 @@ func plausible(s string) bool {
 	if !found {
 		return false
 	}
+	if sqlGroup.MatchString(s) {
+		return true
+	}
 	if shape[0] == 's' && strings.ContainsAny(strings.TrimSpace(s[:strings.IndexAny(s+"'", "'\"")]), " (") {
 		// A quotation mark behind several words opens a quotation.
 		return false
@@ -142,6 +147,8 @@ func plausible(s string) bool {
 	case strings.HasPrefix(shape, "no"), strings.HasPrefix(shape, "vo"):
 		// A name compared with something is a filter, which agents send each other.
 		return strings.ContainsAny(shape, "cU")
+	case shape[0] == 's' && strings.Contains(shape, "U"):
+		return true
 	case shape[0] == 's':
 		return sqlCompared.MatchString(s) || sqlOperators.MatchString(s)
 	case shape[0] == 'n', len(shape) == 3 && shape[1] == '&':
