@@ -25,7 +25,7 @@ var leastRecall = map[string]float64{
 	"command-injection":    0.95,
 	"path-traversal":       0.95,
 	"secret":               0.95,
-	"field":                0.95,
+	"dangerous-field":      0.95,
 	"exfiltration":         0.90,
 	"prompt-injection":     0.90,
 	"prompt-leak":          0.90,

@@ -38,7 +38,7 @@ const (
 )
 
 // payloads are the classes of attacks that something other than a model reads.
-var payloads = []string{"sql-injection", "command-injection", "path-traversal", "secret", "field", "code-injection", "xss"}
+var payloads = []string{"sql-injection", "command-injection", "path-traversal", "secret", "dangerous-field", "code-injection", "xss"}
 
 // encoded is what is no longer itself when a letter of it is changed.
 var encoded = regexp.MustCompile(`[A-Za-z0-9+/_=-]{24}|%[0-9A-Fa-f]{2}|\\[ux][0-9A-Fa-f]{2}|&#?[A-Za-z0-9]+;`)
