@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +48,30 @@ func (s *stage) sends(w wire, step spokenStep, signing func(http.RoundTripper) h
 			}
 		}}
 	})
+}
+
+// token is a secret of one house, for which that has a rule of its own.
+const token = "ZANZIBARKEY20261126"
+
+// ownSecrets are the usual settings with that rule.
+func ownSecrets(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	err := os.WriteFile(filepath.Join(dir, "house.yaml"), []byte(`rules:
+  - id: house-token
+    class: secret
+    severity: high
+    action: redact
+    any: [zanzibarkey*]
+    regex: '\bZANZIBARKEY[0-9]{8}\b'
+    tests:
+      hits: ["log in with ZANZIBARKEY12345678"]
+      misses: ["a ZANZIBARKEY has eight digits"]
+`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inspecting + fmt.Sprintf("  rulesDir: %q\n", dir)
 }
 
 // TestContentInLargeRequests has secrets taken out of bodies that come in many pieces.

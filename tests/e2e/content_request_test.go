@@ -22,7 +22,7 @@ const inspecting = generous + `trust: {weight: 1000, badFactor: 1}
 content:
   treatments:
     - {classes: [secret], directions: [request], rings: [1, 2], action: redact}
-    - {classes: [prompt-injection, prompt-leak, field], directions: [request], rings: [1], action: flag}
+    - {classes: [prompt-injection, prompt-leak], directions: [request], rings: [1], action: flag}
 `
 
 var (
