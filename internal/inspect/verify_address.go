@@ -14,11 +14,6 @@ func verifyAlone(b []byte, at span) bool {
 	return verifyFirst(b, at) && len(bytes.TrimSpace(b[at.end:])) == 0
 }
 
-// verifyOperator holds for a text that is the match behind a dollar sign, as the operators of MongoDB are.
-func verifyOperator(b []byte, at span) bool {
-	return at.start > 0 && b[at.start-1] == '$' && verifyAlone(b, span{at.start - 1, at.end})
-}
-
 // authority returns the name and password, and the host without a port, of the address that is the whole text.
 func authority(b []byte) (info, host []byte) {
 	b = bytes.TrimSpace(b)

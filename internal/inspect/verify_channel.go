@@ -4,7 +4,7 @@ import "bytes"
 
 const (
 	// maxAddress is how long an address is looked at, in bytes.
-	maxAddress = 1024
+	maxAddress = 512
 	// maxMarkup is how far before an address its element or its brackets begin.
 	maxMarkup = 240
 	// minBlob is the shortest code in an address that is decoded, minSpoken the shortest text in one that is data.
@@ -22,8 +22,8 @@ type link struct {
 }
 
 // linkAt reads the address that begins behind the markup at the match: of a link or an image in Markdown, of a reference
-// there, of an attribute in HTML, or of a style.
-func linkAt(b []byte, at span) (link, bool) {
+// there, of an attribute in HTML, or of a style. It reads only those that are loaded unasked, or only the others.
+func linkAt(b []byte, at span, loaded bool) (link, bool) {
 	var l link
 	open := b[at.start:at.end]
 	start := at.end
@@ -46,6 +46,9 @@ func linkAt(b []byte, at span) (link, bool) {
 		}
 		l.loaded = !bytes.EqualFold(open[:min(4, len(open))], []byte("href")) && open[0]|0x20 != 'a' ||
 			bytes.HasPrefix(element[i:], []byte("<link"))
+	}
+	if l.loaded != loaded {
+		return l, false
 	}
 	l.at = span{start, addressEnd(b, start)}
 	return l, l.split(b[l.at.start:l.at.end])
@@ -298,18 +301,23 @@ func (l *link) drawn() bool {
 
 // verifyLoaded holds for an address that is fetched as soon as the text is shown and carries data away.
 func verifyLoaded(b []byte, at span) bool {
-	l, ok := linkAt(b, at)
-	return ok && l.loaded && l.weigh() == loadData
+	l, ok := linkAt(b, at, true)
+	return ok && l.weigh() == loadData
 }
 
 // verifyLinked holds for an address that is fetched when somebody follows it and carries data away.
 func verifyLinked(b []byte, at span) bool {
-	l, ok := linkAt(b, at)
-	return ok && !l.loaded && l.weigh() == loadData
+	l, ok := linkAt(b, at, false)
+	return ok && l.weigh() == loadData
 }
 
-func wholeLink(b []byte, at span) span {
-	l, _ := linkAt(b, at)
+func wholeLoaded(b []byte, at span) span {
+	l, _ := linkAt(b, at, true)
+	return l.at
+}
+
+func wholeLinked(b []byte, at span) span {
+	l, _ := linkAt(b, at, false)
 	return l.at
 }
 

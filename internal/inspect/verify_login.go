@@ -119,7 +119,7 @@ func verifyUserInfo(b []byte, at span) bool {
 	}
 	c := composed(word)
 	mixed := c.digits > 0 || c.upper > 0 && c.lower > 0
-	return mixed && !sample(word) && c.bits >= 2
+	return mixed && !sample(word) && entropy(word) >= 2
 }
 
 func wholeUserInfo(b []byte, at span) span {

@@ -19,6 +19,8 @@ const (
 	minRandom, shortRandom = 10, 16
 	// minDigest is the shortest run of hex digits that is taken for a digest.
 	minDigest = 16
+	// minBits is the entropy of random values and minDigestBits that of random digits to the base 16, in bits a byte.
+	minBits, minDigestBits = 3, 2.8
 	// The strangeness of random values, in tenths of a bit.
 	strange, strangeShort, strangeLong = 49, 54, 46
 	// longRandom is the length from which the mean says more.
@@ -61,15 +63,12 @@ func sample(value []byte) bool {
 type composition struct {
 	lower, upper, digits, signs, others int
 	hex                                 bool
-	bits                                float64 // of entropy, a byte
 }
 
 // composed counts. Signs are those that tokens have beside letters and digits, others are the rest.
 func composed(value []byte) composition {
 	c := composition{hex: true}
-	var counts [256]uint16
-	for _, b := range value[:min(len(value), math.MaxUint16)] {
-		counts[b]++
+	for _, b := range value {
 		switch {
 		case digit(b):
 			c.digits++
@@ -84,13 +83,23 @@ func composed(value []byte) composition {
 		}
 		c.hex = c.hex && (unhex(b) >= 0 || b == '-' || b == ':')
 	}
+	return c
+}
+
+// entropy is that of the bytes of a value, in bits a byte.
+func entropy(value []byte) float64 {
+	var counts [256]int
+	for _, b := range value {
+		counts[b]++
+	}
+	bits := 0.0
 	for _, n := range counts {
 		if n > 0 {
 			share := float64(n) / float64(len(value))
-			c.bits -= share * math.Log2(share)
+			bits -= share * math.Log2(share)
 		}
 	}
-	return c
+	return bits
 }
 
 // randomness judges a value of letters, digits and the signs of tokens.
@@ -99,7 +108,7 @@ func randomness(value []byte) likeness {
 		return likeNothing
 	}
 	value = bytes.TrimRight(value, "=.:,")
-	if len(value) < minRandom || sample(value) {
+	if len(value) < minRandom {
 		return likeNothing
 	}
 	if _, word, ok := bytes.Cut(value, []byte(":")); ok && len(word) >= shortRandom {
@@ -108,10 +117,10 @@ func randomness(value []byte) likeness {
 	c := composed(value)
 	letters := c.lower + c.upper
 	switch {
-	case c.others > 0 || c.bits < 2.6 || letters == 0:
+	case c.others > 0 || letters == 0:
 		return likeNothing
 	case c.hex && len(value) >= minDigest && (c.signs <= maxJoints || uuid(value)):
-		if c.bits < 2.8 || c.digits == 0 {
+		if c.digits == 0 || entropy(value) < minDigestBits || sample(value) {
 			return likeNothing
 		}
 		return likeDigest
@@ -125,7 +134,7 @@ func randomness(value []byte) likeness {
 	case len(value) >= longRandom:
 		least = strangeLong
 	}
-	if c.bits < 3 || strangeness(value) < least {
+	if strangeness(value) < least || entropy(value) < minBits || sample(value) {
 		return likeNothing
 	}
 	return likeRandom
@@ -167,7 +176,7 @@ func password(value []byte) bool {
 	}
 	c := composed(value)
 	letters, others := c.lower+c.upper, c.others
-	if letters < 2 || c.bits < 2.5 || value[0] == '$' || value[0] == '/' || value[0] == '.' || c.hex && uuid(value) {
+	if letters < 2 || entropy(value) < 2.5 || value[0] == '$' || value[0] == '/' || value[0] == '.' || c.hex && uuid(value) {
 		return false
 	}
 	for _, b := range value {

@@ -5,8 +5,8 @@ import "bytes"
 const (
 	// maxName is how far a name goes on beside the word that was found in it.
 	maxName = 40
-	// maxValue is the longest value that is looked at.
-	maxValue = 4096
+	// maxValue is the longest value, and judged how much of one is looked at to tell what it is.
+	maxValue, judged = 4096, 256
 	// maxBreak is how much white space stands between a name and its value.
 	maxBreak = 24
 )
@@ -15,7 +15,7 @@ const (
 type setting struct {
 	before, after []byte // the parts of the name around the word that was found
 	value         span
-	quoted        bool
+	quote         byte // what the value begins with, or 0
 	// loose says that words may stand around the value, as in the text of an element.
 	loose bool
 }
@@ -105,19 +105,23 @@ func (a *setting) read(b []byte, i int) bool {
 			break
 		}
 	}
-	end := i
-	for limit := i + maxValue; end < len(b) && end < limit && b[end] > ' ' && !a.ends(b, end, quote); {
-		end++
+	a.quote = quote
+	end := a.end(b, i, judged)
+	a.value = span{i, end}
+	return end > i
+}
+
+// end returns the end of the value that goes on at i, or where most bytes were looked at.
+func (a *setting) end(b []byte, i, most int) int {
+	for limit := min(len(b), i+most); i < limit && b[i] > ' ' && !a.ends(b, i); {
+		i++
 	}
-	a.value, a.quoted = span{i, end}, quote != 0
-	if end == len(b) || quote == 0 {
-		return end > i
-	}
-	return end > i && b[end] == quote || b[end] == '\\'
+	return i
 }
 
 // ends reports whether the character at i is no longer part of the value.
-func (a *setting) ends(b []byte, i int, quote byte) bool {
+func (a *setting) ends(b []byte, i int) bool {
+	quote := a.quote
 	switch c := b[i]; c {
 	case '"', '\'', '`':
 		return quote == 0 || c == quote
@@ -183,19 +187,19 @@ func fold(dst, b []byte) []byte {
 
 // called reports whether the value is the beginning of code: a call, an index, or a name that goes on.
 func (a *setting) called(b []byte) bool {
-	return !a.quoted && bytes.ContainsAny(b[a.value.start:a.value.end], "()[]{}")
+	return a.quote == 0 && bytes.ContainsAny(b[a.value.start:a.value.end], "()[]{}")
 }
 
 // credential returns the value of a setting that looks like a token, and how much it does.
-func credential(b []byte, at span) (span, likeness) {
+func credential(b []byte, at span) (setting, likeness) {
 	a, ok := assigned(b, at)
 	if !ok {
-		return at, likeNothing
+		return a, likeNothing
 	}
 	if a.called(b) {
 		a.value.end = a.value.start + bytes.IndexAny(b[a.value.start:a.value.end], "()[]{}")
 		if a.value.end < len(b) && (b[a.value.end] == '(' || b[a.value.end] == '[' || b[a.value.end] == '{') {
-			return at, likeNothing
+			return a, likeNothing
 		}
 	}
 	like := randomness(b[a.value.start:a.value.end])
@@ -208,9 +212,9 @@ func credential(b []byte, at span) (span, likeness) {
 		like = randomness(b[a.value.start:a.value.end])
 	}
 	if like == likeNothing || a.harmless() {
-		return at, likeNothing
+		return a, likeNothing
 	}
-	return a.value, like
+	return a, like
 }
 
 // verifyCredential holds for a name of a secret with a random value, verifyKey for a name that is one of a secret less
@@ -221,19 +225,19 @@ func verifyCredential(b []byte, at span) bool {
 }
 
 func verifyKey(b []byte, at span) bool {
-	value, like := credential(b, at)
-	return like == likeRandom && value.end-value.start >= shortRandom
+	a, like := credential(b, at)
+	return like == likeRandom && a.value.end-a.value.start >= shortRandom
 }
 
 // verifyGenerated holds for a name of a secret with a value that nobody could remember.
 func verifyGenerated(b []byte, at span) bool {
-	value, like := credential(b, at)
-	return like != likeNothing && value.end-value.start >= shortRandom
+	a, like := credential(b, at)
+	return like != likeNothing && a.value.end-a.value.start >= shortRandom
 }
 
 func wholeCredential(b []byte, at span) span {
-	value, _ := credential(b, at)
-	return value
+	a, _ := credential(b, at)
+	return span{a.value.start, a.end(b, a.value.end, maxValue)}
 }
 
 // passphrase returns the value of a setting that looks like a password.

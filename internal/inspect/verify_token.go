@@ -27,7 +27,7 @@ func verifyIssued(b []byte, at span) bool {
 		value = value[i+1:]
 	}
 	c := composed(value)
-	if c.bits < minIssuedBits {
+	if entropy(value) < minIssuedBits {
 		return false
 	}
 	least := wordy
@@ -89,7 +89,7 @@ func verifyChecksum(b []byte, at span) bool {
 // segments returns the parts of a JWT that begins at the match: header and payload, and where the token ends.
 func segments(b []byte, at span) (header, payload []byte, end int, ok bool) {
 	end = at.start
-	for end < len(b) && end < at.start+2*maxValue && (codeByte(b[end]) && b[end] != '/' && b[end] != '+' || b[end] == '.' || b[end] == '=') {
+	for end < len(b) && end < at.start+maxValue && (codeByte(b[end]) && b[end] != '/' && b[end] != '+' || b[end] == '.' || b[end] == '=') {
 		end++
 	}
 	header, rest, _ := bytes.Cut(b[at.start:end], []byte("."))
