@@ -104,6 +104,10 @@ func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 	}
 	w, echoes := s.judge(x, repeated)
 	v.Evidence = append(v.Evidence, w.Evidence...)
+	if w.Decision != Allow {
+		// Something about them could not be decided, so that nothing says what would have to be taken out.
+		return unrepeatable(v)
+	}
 	values, ok := s.redacted(said, cuts)
 	if !ok {
 		return unredactable(v, cuts)
