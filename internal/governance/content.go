@@ -133,9 +133,12 @@ func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 func (s answeredContentStage) judgePieces(x *Exchange, said reading, pieces []piece) (Verdict, []inspect.Finding) {
 	if len(pieces) == 1 {
 		said.prior = pieces[0].end
-		return s.judge(x, said)
 	}
 	v, cuts := s.judge(x, said)
+	if len(pieces) == 1 && pieces[0].all(said.texts) {
+		return v, cuts
+	}
+	// What else the answer says may stand between the pieces. Readers who put them together leave it out.
 	for _, p := range pieces {
 		if p.end == "" {
 			continue

@@ -280,6 +280,34 @@ func TestPhrasesOverEvents(t *testing.T) {
 	}
 }
 
+// noted is a scanner that notes what it is asked about behind something else, and finds nothing.
+type noted struct{ asked *[]string }
+
+func (n noted) Scan(texts []a2a.Text, opts inspect.Options) []inspect.Finding {
+	var said []string
+	for _, t := range texts {
+		if opts.Prior != "" && !t.Key && (t.Kind == a2a.KindText || t.Kind == a2a.KindFree) && t.Value != "" {
+			said = append(said, t.Value)
+		}
+	}
+	if len(said) > 0 {
+		*n.asked = append(*n.asked, strings.Join(said, "|"))
+	}
+	return nil
+}
+
+// Readers put the pieces of an artifact together and leave out what stands between them: so they are judged.
+func TestPiecesAreJudgedWithoutWhatStandsBetween(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	f := redacting()
+	f.scanner = noted{&asked}
+	f.relay(t, streaming(artifact("a", "one"), strings.Replace(artifact("a", "two"), `"artifact":{`, `"metadata":{"k":"between"},"artifact":{"name":"and",`, 1), artifact("a", "three")))
+	if diff := cmp.Diff([]string{"between|and|two", "two", "three"}, asked); diff != "" {
+		t.Errorf("what is judged with what was said before (-want +got)\n%s", diff)
+	}
+}
+
 // A strand outlives no stream: what one call was told has no part in the next.
 func TestStrandsEndWithTheirStream(t *testing.T) {
 	t.Parallel()

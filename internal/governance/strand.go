@@ -74,6 +74,19 @@ func (p piece) add(texts []a2a.Text) {
 	p.end = inspect.Tail(p.end, said)
 }
 
+// all reports whether nothing that is said in the texts is beside the piece.
+func (p piece) all(texts []a2a.Text) bool {
+	next := 0
+	for i := range texts {
+		if next < len(p.texts) && p.texts[next] == i {
+			next++
+		} else if kind := texts[i].Kind; (kind == a2a.KindFree || kind == a2a.KindText || kind == a2a.KindName) && !texts[i].Key && texts[i].Value != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // of returns the texts with those that are not the piece's empty.
 func (p piece) of(texts []a2a.Text) []a2a.Text {
 	said := make([]a2a.Text, len(texts))
