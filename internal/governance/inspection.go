@@ -70,10 +70,10 @@ func (i inspection) judge(x *Exchange, r reading) (Verdict, []inspect.Finding) {
 	verdict, written, worst := allow(), allow(), inspect.Low
 	var evidence []string
 	var cuts []inspect.Finding
-	for _, f := range findings {
-		action := i.action(&r, f)
-		x.found(&r, f, action)
-		switch action {
+	actions := i.actions(&r, findings)
+	x.found(&r, findings, actions)
+	for at, f := range findings {
+		switch actions[at] {
 		case inspect.Block:
 			verdict = verdict.Meet(blocked(f))
 			worst = max(worst, f.Severity)
@@ -81,10 +81,10 @@ func (i inspection) judge(x *Exchange, r reading) (Verdict, []inspect.Finding) {
 		case inspect.Redact:
 			cuts = append(cuts, f)
 		}
-		evidence = append(evidence, f.Rule)
+		evidence = with(evidence, f.Rule)
 		if !r.echo {
 			by := x.meets(f, r.direction)
-			evidence = append(evidence, by.Evidence...)
+			evidence = with(evidence, by.Evidence...)
 			written = written.Meet(by)
 		}
 	}
@@ -181,17 +181,40 @@ func read(texts []a2a.Text, b a2a.Binding) []a2a.Text {
 	return texts
 }
 
-// maxFound bounds how many findings the record of an exchange has.
+// actions returns what becomes of the texts for each finding.
+func (i inspection) actions(r *reading, findings []inspect.Finding) []inspect.Action {
+	actions := make([]inspect.Action, len(findings))
+	for at, f := range findings {
+		actions[at] = i.action(r, f)
+	}
+	return actions
+}
+
+// maxFound bounds how many findings the record of an exchange has, and in how many texts of one reading they are: to tell
+// the place of a text, the body is walked up to it.
 const maxFound = 64
 
-// found notes a finding for the record. The record has the place, and nothing of what stands there.
-func (x *Exchange) found(r *reading, f inspect.Finding, action inspect.Action) {
-	if len(x.findings) >= maxFound {
-		return
+// found notes findings for the record, those that something follows from before all that are only flagged: many of the one
+// kind must not hide the other. The record has the places, and nothing of what stands there.
+func (x *Exchange) found(r *reading, findings []inspect.Finding, actions []inspect.Action) {
+	places := map[int]string{}
+	for _, action := range []inspect.Action{inspect.Block, inspect.Redact, inspect.Flag} {
+		for at := 0; at < len(findings) && len(x.findings) < maxFound; at++ {
+			if actions[at] == action {
+				x.foundOne(r, findings[at], action, places)
+			}
+		}
 	}
-	place := ""
-	if f.Text >= 0 && f.Text < len(r.texts) && x.Binding != a2a.GRPC {
+}
+
+func (x *Exchange) foundOne(r *reading, f inspect.Finding, action inspect.Action, places map[int]string) {
+	place, known := places[f.Text]
+	if !known && f.Text >= 0 && f.Text < len(r.texts) && x.Binding != a2a.GRPC {
+		if len(places) == maxFound {
+			return
+		}
 		place = Place(r.texts[f.Text], r.body)
+		places[f.Text] = place
 	}
 	finding := audit.Finding{
 		Rule: f.Rule, Class: f.Class, Severity: f.Severity.String(), Action: action.String(), Direction: r.direction.String(),

@@ -89,6 +89,16 @@ func union(a, b []string) []string {
 	return slices.Compact(both)
 }
 
+// with returns the list with the words that it lacks behind it.
+func with(list []string, words ...string) []string {
+	for _, word := range words {
+		if !slices.Contains(list, word) {
+			list = append(list, word)
+		}
+	}
+	return list
+}
+
 func allow() Verdict { return Verdict{Decision: Allow} }
 
 func deny(kind Kind, party Party, reason, message string) Verdict {
