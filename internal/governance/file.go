@@ -2,7 +2,6 @@ package governance
 
 import (
 	"encoding/base64"
-	"slices"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/inspect"
@@ -21,9 +20,13 @@ func packed(texts []a2a.Text, b a2a.Binding) []a2a.Text {
 // left of it. Where nothing is found in the content by itself, all of it is taken out. It reports false when something in it
 // would not be let through.
 func (i inspection) unpacked(r reading, cuts []inspect.Finding) ([]a2a.Text, []inspect.Finding, bool) {
-	contents, classes := map[int]string{}, map[int]string{}
+	contents, classes, touched := map[int]string{}, map[int]string{}, map[int]bool{}
 	for _, f := range cuts {
 		for at := max(f.Text, 0); at <= f.Last && at < len(r.texts); at++ {
+			if touched[at] || r.packed[at].Kind != a2a.KindBytes {
+				continue
+			}
+			touched[at] = true
 			if content, ok := contentOf(r.packed[at]); ok {
 				contents[at], classes[at] = content, f.Class
 			}
@@ -34,9 +37,14 @@ func (i inspection) unpacked(r reading, cuts []inspect.Finding) ([]a2a.Text, []i
 	}
 	r.texts = replaced(r.texts, contents)
 	cuts, ok := i.cuts(r)
+	clear(touched)
+	for _, f := range cuts {
+		for at := max(f.Text, 0); at <= f.Last && at < len(r.texts); at++ {
+			touched[at] = true
+		}
+	}
 	for at, content := range contents {
-		touched := slices.ContainsFunc(cuts, func(f inspect.Finding) bool { return f.Text <= at && at <= f.Last })
-		if !touched {
+		if !touched[at] {
 			cuts = append(cuts, inspect.Finding{Class: classes[at], Text: at, Last: at, End: len(content), LastEnd: len(content)})
 		}
 	}
