@@ -112,8 +112,9 @@ func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if !ok {
 		return unredactable(v, cuts)
 	}
+	left := replaced(said.texts, values)
 	for _, p := range pieces {
-		p.add(replaced(said.texts, values))
+		p.add(left)
 	}
 	echoed, ok := s.redacted(repeated, echoes)
 	if !ok {
@@ -147,7 +148,7 @@ func (s answeredContentStage) judgePieces(x *Exchange, said reading, pieces []pi
 		together.texts, together.prior = p.of(said.texts), p.end
 		w, more := s.judge(x, together)
 		evidence := append(v.Evidence, w.Evidence...)
-		v, cuts = v.Meet(w), append(cuts, more...)
+		v, cuts = v.Meet(w), append(cuts, p.among(more)...)
 		v.Evidence = evidence
 	}
 	return v, cuts

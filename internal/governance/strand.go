@@ -1,19 +1,29 @@
 package governance
 
 import (
+	"crypto/sha256"
+	"slices"
 	"strings"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/inspect"
 )
 
-// maxStrands bounds how many strands of a stream are told apart. All others are one: what an agent says in them is judged
-// in the order in which it comes.
-const maxStrands = 64
+const (
+	// maxStrands bounds how many strands of a stream are told apart: those that went on last. A phrase that is cut over
+	// events is lost where pieces of so many other strands stand between its parts.
+	maxStrands = 256
+	// maxStrandName is the length, in bytes, above which a digest stands for an id. An id may be as long as an event.
+	maxStrandName = 64
+)
 
 // strands are what an agent says in one stream: the pieces of each artifact, and its messages about each task. A caller puts
 // pieces of one strand together, so what is said in them is judged together. Nil keeps none.
-type strands struct{ said map[a2a.Strand]*strand }
+type strands struct {
+	said map[a2a.Strand]*strand
+	// last are the names of all of them, those that went on last behind the others.
+	last []a2a.Strand
+}
 
 // strand is the end of what was said in one of them.
 type strand struct{ end string }
@@ -30,49 +40,53 @@ func (s *strands) pieces(a *a2a.Answer) []piece {
 		return nil
 	}
 	var all []piece
-next:
+	places := map[*strand]int{}
 	for i, name := range a.Pieces() {
 		of := s.named(name)
-		for j := range all {
-			if all[j].strand == of {
-				all[j].texts = append(all[j].texts, i)
-				continue next
-			}
+		at, ok := places[of]
+		if !ok {
+			at = len(all)
+			places[of], all = at, append(all, piece{strand: of})
 		}
-		all = append(all, piece{of, []int{i}})
+		all[at].texts = append(all[at].texts, i)
 	}
 	return all
 }
 
+// named returns the strand of a name, which goes on now.
 func (s *strands) named(name a2a.Strand) *strand {
+	name.TaskID, name.ContextID, name.ArtifactID = short(name.TaskID), short(name.ContextID), short(name.ArtifactID)
 	if one, ok := s.said[name]; ok {
+		at := slices.Index(s.last, name)
+		name = s.last[at]
+		s.last = append(slices.Delete(s.last, at, at+1), name)
 		return one
 	}
-	if len(s.said) >= maxStrands {
-		name = a2a.Strand{}
+	if s.said == nil {
+		s.said = map[a2a.Strand]*strand{}
 	}
-	one, ok := s.said[name]
-	if !ok {
-		if s.said == nil {
-			s.said = map[a2a.Strand]*strand{}
-		}
-		one = &strand{}
-		s.said[a2a.Strand{
-			TaskID: strings.Clone(name.TaskID), ContextID: strings.Clone(name.ContextID),
-			Artifact: name.Artifact, ArtifactID: strings.Clone(name.ArtifactID),
-		}] = one
+	if len(s.last) >= maxStrands {
+		delete(s.said, s.last[0])
+		s.last = slices.Delete(s.last, 0, 1)
 	}
+	name.TaskID, name.ContextID, name.ArtifactID = strings.Clone(name.TaskID), strings.Clone(name.ContextID), strings.Clone(name.ArtifactID)
+	one := &strand{}
+	s.said[name] = one
+	s.last = append(s.last, name)
 	return one
 }
 
-// add notes what of the texts is the piece's.
-func (p piece) add(texts []a2a.Text) {
-	said := make([]a2a.Text, len(p.texts))
-	for i, at := range p.texts {
-		said[i] = texts[at]
+// short returns what stands for an id.
+func short(id string) string {
+	if len(id) <= maxStrandName {
+		return id
 	}
-	p.end = inspect.Tail(p.end, said)
+	sum := sha256.Sum256([]byte(id))
+	return string(sum[:])
 }
+
+// add notes what of the texts is the piece's.
+func (p piece) add(texts []a2a.Text) { p.end = inspect.Tail(p.end, p.of(texts)) }
 
 // all reports whether nothing that is said in the texts is beside the piece.
 func (p piece) all(texts []a2a.Text) bool {
@@ -87,11 +101,21 @@ func (p piece) all(texts []a2a.Text) bool {
 	return true
 }
 
-// of returns the texts with those that are not the piece's empty.
+// of returns the texts that are the piece's.
 func (p piece) of(texts []a2a.Text) []a2a.Text {
-	said := make([]a2a.Text, len(texts))
-	for _, at := range p.texts {
-		said[at] = texts[at]
+	said := make([]a2a.Text, len(p.texts))
+	for i, at := range p.texts {
+		said[i] = texts[at]
 	}
 	return said
+}
+
+// among returns findings in the piece's texts as such in all texts.
+func (p piece) among(findings []inspect.Finding) []inspect.Finding {
+	for i := range findings {
+		if f := &findings[i]; f.Text >= 0 && f.Text <= f.Last && f.Last < len(p.texts) {
+			f.Text, f.Last = p.texts[f.Text], p.texts[f.Last]
+		}
+	}
+	return findings
 }
