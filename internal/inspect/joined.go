@@ -194,7 +194,7 @@ func (c *scan) shared(v *view, r *rule, literals, at span) (span, bool) {
 // verifier would say no of the text alone: if it says yes of the joined texts, both have a part in that.
 func (c *scan) verifiedOver(v *view, r *rule, at span) span {
 	i := c.seams.of(c.origin(v, at).start)
-	start, end := target(v.anchors, c.seams[i].at), target(v.anchors, c.seams[i].end())
+	start, end := target(v, c.seams[i].at), target(v, c.seams[i].end())
 	behind := i+1 < len(c.seams) && end <= at.end+window
 	if before := i > 0 && start >= at.start-window; !behind && !before || start > at.start || end < at.end {
 		return at
@@ -203,22 +203,31 @@ func (c *scan) verifiedOver(v *view, r *rule, at span) span {
 		return at
 	}
 	if behind {
-		return span{at.start, max(at.end, min(len(v.bytes), target(v.anchors, c.seams[i+1].at)+1))}
+		return span{at.start, max(at.end, min(len(v.bytes), target(v, c.seams[i+1].at)+1))}
 	}
-	return span{max(0, target(v.anchors, c.seams[i-1].end())-1), at.end}
+	return span{max(0, target(v, c.seams[i-1].end())-1), at.end}
 }
 
-// target is the offset in a view for one in its source; see source.
-func target(anchors []anchor, src int) int {
-	at := anchor{}
-	for lo, hi := 0, len(anchors); lo < hi; {
-		if mid := int(uint(lo+hi) >> 1); anchors[mid].src <= src {
-			lo, at = mid+1, anchors[mid]
+// target is the offset in a view for one in its source, the other way of source. Of characters that the view leaves out it
+// is that of what comes behind them.
+func target(v *view, src int) int {
+	lo, hi := 0, len(v.anchors)
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); v.anchors[mid].src <= src {
+			lo = mid + 1
 		} else {
 			hi = mid
 		}
 	}
-	return at.out + src - at.src
+	out, limit := src, len(v.bytes)
+	if lo > 0 {
+		at := v.anchors[lo-1]
+		out = at.out + src - at.src
+	}
+	if lo < len(v.anchors) {
+		limit = v.anchors[lo].out
+	}
+	return min(out, limit)
 }
 
 // allowed reports whether the rule looks in all texts that hold the range.

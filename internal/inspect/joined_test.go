@@ -142,12 +142,42 @@ func TestRulesOfPlacesReadJoinedTexts(t *testing.T) {
 
 func TestTargetIsTheOtherWayOfSource(t *testing.T) {
 	t.Parallel()
+	const text = "déjà vu: \u200bｉｇｎｏｒｅ ﷺ it, naïve ones\u200b\u200b"
 	k := skeleton{plane: basicPlane()}
-	k.write([]byte("déjà vu: \u200bｉｇｎｏｒｅ ﷺ it, naïve ones"))
+	k.write([]byte(text))
+	v := &view{bytes: k.text, anchors: k.anchors}
 	for _, word := range []string{"vu", "it", "ones"} {
-		src, out := strings.Index("déjà vu: \u200bｉｇｎｏｒｅ ﷺ it, naïve ones", word), strings.LastIndex(string(k.text), word)
-		if got := target(k.anchors, src); got != out || source(k.anchors, out, 1<<10) != src {
+		src, out := strings.Index(text, word), strings.LastIndex(string(k.text), word)
+		if got := target(v, src); got != out || source(k.anchors, out, 1<<10) != src {
 			t.Errorf("%s: target(%d) = %d, want %d", word, src, got, out)
+		}
+	}
+	last := 0
+	for src := range len(text) + 1 {
+		at := target(v, src)
+		if at < last || at > len(k.text) {
+			t.Errorf("target(%d) = %d behind %d, of %d bytes", src, at, last, len(k.text))
+		}
+		last = at
+	}
+}
+
+// Characters that the canonical form leaves out are in none of its offsets, however many end or begin a text.
+func TestInvisibleBordersOfVerifiedTexts(t *testing.T) {
+	t.Parallel()
+	s := builtin(t)
+	for _, payload := range []string{"' or 1=1 --", "x; rm -rf /", "../../../etc/passwd"} {
+		for _, invisible := range []string{"\u200b", "\ufe0f", "\U000E0041"} {
+			unseen := strings.Repeat(invisible, 100)
+			for _, texts := range [][]a2a.Text{
+				{said1("hello")[0], said1(payload + unseen)[0]},
+				{said1("hello" + unseen)[0], said1(unseen + payload)[0]},
+				{said1(payload + unseen)[0], said1(unseen + "hello")[0]},
+			} {
+				if _, ok := blocks(s.Scan(texts, Options{Direction: Request})); !ok {
+					t.Errorf("%q and %q pass", texts[0].Value, texts[1].Value)
+				}
+			}
 		}
 	}
 }
