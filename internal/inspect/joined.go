@@ -178,7 +178,7 @@ func around(r *rule, b []byte, at span) span {
 func (c *scan) shared(v *view, r *rule, literals, at span) (span, bool) {
 	if r.groups > 1 && r.expression != nil {
 		in := reach(r, v.bytes, at)
-		if loc := r.expression.FindIndex(v.bytes[in.start:in.end]); loc != nil {
+		if loc := r.expression.FindIndex(v.bytes[in.start:min(in.end, in.start+window)]); loc != nil {
 			at.end = max(at.end, in.start+loc[1])
 		}
 	}
@@ -264,8 +264,8 @@ func (s seams) locate(f *Finding, at span) {
 		first++
 		begin, f.Start = &s[first], 0
 	}
-	f.Text, f.End = begin.index, begin.offset+min(at.end-begin.at, begin.length)
-	if f.Last, f.LastEnd = last.index, last.offset+min(at.end-last.at, last.length); f.Last != f.Text {
-		f.End = begin.whole
+	f.Text, f.End = begin.index, begin.whole
+	if f.Last, f.LastEnd = last.index, last.offset+min(at.end-last.at, last.length); f.Last == f.Text {
+		f.End = f.LastEnd
 	}
 }

@@ -111,6 +111,25 @@ func TestPayloadsCutInPartsAreLocated(t *testing.T) {
 	}
 }
 
+// Of a long text the middle is left out. A match that reaches over it from what was said before covers it.
+func TestMatchesOverTheMiddleOfATextCoverIt(t *testing.T) {
+	t.Parallel()
+	s, err := Load(layer("r.yaml", `rules:
+  - {id: r, class: c, severity: low, action: redact, prose: true, ordered: true, distance: 20, all: [[alpha], [beta]], tests: {hits: [alpha beta], misses: [beta]}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := said1(strings.Repeat("y", seamBytes+100) + strings.Repeat("z", seamBytes+100) + " beta. end")
+	found := s.Scan(texts, Options{Prior: "alpha"})
+	if len(found) != 1 || found[0].Last != 0 || found[0].End != found[0].LastEnd {
+		t.Fatalf("findings %+v, want one that ends where it ends", found)
+	}
+	if got, ok := Redacted(texts, found); !ok || got[0] != "[redacted:c]. end" {
+		t.Errorf("what is left: %v", got)
+	}
+}
+
 func TestRulesOfPlacesReadJoinedTexts(t *testing.T) {
 	t.Parallel()
 	const rules = `rules:
