@@ -19,7 +19,7 @@ var (
 func testsOf(t *testing.T, name string) []string {
 	t.Helper()
 	var names []string
-	for _, parent := range []string{"..", "../../tests"} {
+	for _, parent := range []string{"..", "../inspect", "../../tests"} {
 		files, err := filepath.Glob(filepath.Join(parent, name, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -28,17 +28,20 @@ func (s contentStage) returned(x *Exchange) Verdict {
 	callee, _ := x.Mesh.Standing(x.Callee, x.Moment)
 	r := reading{texts: ids, body: x.Request.Body, direction: inspect.Response, ring: callee.Ring}
 	verdict, worst := allow(), inspect.Low
+	var refused []inspect.Finding
+	var actions []inspect.Action
 	for _, f := range s.scanner.Scan(r.texts, r.options()) {
 		action := s.action(&r, f)
 		if action == inspect.Flag {
 			continue // the answer has the finding then
 		}
-		x.found(&r, f, action)
+		refused, actions = append(refused, f), append(actions, action)
 		worst = max(worst, f.Severity)
-		evidence := append(verdict.Evidence, f.Rule)
+		evidence := with(verdict.Evidence, f.Rule)
 		verdict = verdict.Meet(blocked(f))
 		verdict.Evidence, verdict.Severity = evidence, worst.String()
 	}
+	x.found(&r, refused, actions)
 	return verdict
 }
 
