@@ -31,7 +31,7 @@ func main() {
 	flag.StringVar(&r.root, "root", ".", "directory of the repository")
 	flag.StringVar(&r.rules, "rules", "", "directory with further rules")
 	flag.StringVar(&r.out, "out", "", "directory for report.md and report.json (default: none, but for the repository's own sets)")
-	flag.BoolVar(&r.check, "check", false, "exit with code 1 if a mark is missed")
+	flag.BoolVar(&r.check, "check", false, "exit with code 1 if a mark is missed by more than is known")
 	flag.BoolVar(&r.evade, "evasion", false, "measure disguises, too; this is done for the repository's own sets anyway")
 	flag.BoolVar(&r.verbose, "v", false, "name texts that disguises hide")
 	flag.Parse()
@@ -79,12 +79,15 @@ func (r run) do(out io.Writer, now func() time.Time) error {
 			return err
 		}
 	}
-	failures := m.failures()
-	for _, f := range failures {
-		fmt.Fprintln(out, "mark:", f)
+	unknown := 0
+	for _, one := range m.misses() {
+		fmt.Fprintln(out, "mark:", one.sentence)
+		if !one.known() {
+			unknown++
+		}
 	}
-	if r.check && len(failures) > 0 {
-		return fmt.Errorf("%d %w", len(failures), errMarks)
+	if r.check && unknown > 0 {
+		return fmt.Errorf("%d %w that are not known to be", unknown, errMarks)
 	}
 	return nil
 }

@@ -42,42 +42,42 @@ func leastRecallOf(row string) float64 {
 	return leastRecallElse
 }
 
-// failures returns which marks are missed, each as a sentence.
-func (m *measurement) failures() []string {
-	var all []string
-	miss := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+// misses returns which marks are missed.
+func (m *measurement) misses() []miss {
+	var all []miss
 	if v := m.Total.Blocked.value(); v > maxBlocked {
-		miss("%.2f %% of the benign texts are blocked; %.1f %% may be", 100*v, 100*maxBlocked)
+		all = append(all, miss{"benign blocked", v, fmt.Sprintf("%.2f %% of the benign texts are blocked; %.1f %% may be", 100*v, 100*maxBlocked), false})
 	}
 	if v := m.Total.Flagged.value(); v > maxFlagged {
-		miss("%.2f %% of the benign texts are flagged; %.1f %% may be", 100*v, 100*maxFlagged)
+		all = append(all, miss{"benign flagged", v, fmt.Sprintf("%.2f %% of the benign texts are flagged; %.1f %% may be", 100*v, 100*maxFlagged), false})
 	}
 	for i := range m.Classes {
 		c := &m.Classes[i]
-		if r := c.recall(); r.Of > 0 && r.value() < leastRecallOf(c.Name) {
-			miss("recall of %s is %.1f %%; %.0f %% are wanted", c.Name, 100*r.value(), 100*leastRecallOf(c.Name))
+		if r, least := c.recall(), leastRecallOf(c.Name); r.Of > 0 && r.value() < least {
+			all = append(all, miss{"recall of " + c.Name, r.value(), fmt.Sprintf("recall of %s is %.1f %%; %.0f %% are wanted", c.Name, 100*r.value(), 100*least), true})
 		}
 	}
 	for _, l := range m.Evasion {
-		all = append(all, l.failures()...)
+		all = append(all, l.misses()...)
 	}
 	return all
 }
 
-// failures returns which marks of evasion are missed.
-func (l loss) failures() []string {
-	var all []string
-	switch {
-	case l.Control:
-		if kept := (rate{l.Lost.Of, l.Lost.Of - l.Lost.Count}).value(); kept > maxKept {
-			all = append(all, fmt.Sprintf("%.1f %% of the attacks that %s makes harmless are stopped still; %.0f %% may be", 100*kept, l.Name, 100*maxKept))
+// misses returns which marks of evasion are missed.
+func (l loss) misses() []miss {
+	if l.Control {
+		kept := (rate{l.Lost.Of, l.Lost.Of - l.Lost.Count}).value()
+		if kept <= maxKept {
+			return nil
 		}
-		return all
-	case l.Lost.value() > maxLost:
-		all = append(all, fmt.Sprintf("%s hides %.1f %% of the attacks; %.0f %% may be hidden", l.Name, 100*l.Lost.value(), 100*maxLost))
+		return []miss{{l.Name + " kept", kept, fmt.Sprintf("%.1f %% of the attacks that %s makes harmless are stopped still; %.0f %% may be", 100*kept, l.Name, 100*maxKept), false}}
 	}
-	if !l.Hides && l.Raised.value() > maxRaised {
-		all = append(all, fmt.Sprintf("%s has %.1f %% of the benign texts stopped; %.0f %% may be", l.Name, 100*l.Raised.value(), 100*maxRaised))
+	var all []miss
+	if v := l.Lost.value(); v > maxLost {
+		all = append(all, miss{l.Name + " hides", v, fmt.Sprintf("%s hides %.1f %% of the attacks; %.0f %% may be hidden", l.Name, 100*v, 100*maxLost), false})
+	}
+	if v := l.Raised.value(); !l.Hides && v > maxRaised {
+		all = append(all, miss{l.Name + " stops", v, fmt.Sprintf("%s has %.1f %% of the benign texts stopped; %.0f %% may be", l.Name, 100*v, 100*maxRaised), false})
 	}
 	return all
 }
