@@ -96,9 +96,9 @@ func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 	repeated := reading{body: body, direction: inspect.Request, ring: x.Authority.Ring, mode: s.echo, echo: true}
 	said.texts, repeated.texts = apart(read(answer.Texts, x.Binding))
 	said.packed, repeated.packed = packed(answer.Texts, x.Binding), packed(answer.Texts, x.Binding)
-	pieces := x.strands.pieces(&answer)
+	said.pieces = x.strands.pieces(&answer)
 
-	v, cuts := s.judgePieces(x, said, pieces)
+	v, cuts := s.judge(x, said)
 	if v.Decision != Allow {
 		return v
 	}
@@ -113,7 +113,7 @@ func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 		return unredactable(v, cuts)
 	}
 	left := replaced(said.texts, values)
-	for _, p := range pieces {
+	for _, p := range said.pieces {
 		p.add(left)
 	}
 	echoed, ok := s.redacted(repeated, echoes)
@@ -128,30 +128,6 @@ func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 		return unredactable(v, cuts)
 	}
 	return unrepeatable(v)
-}
-
-// judgePieces judges what an agent says, and with each piece of a strand what the agent has said in that before.
-func (s answeredContentStage) judgePieces(x *Exchange, said reading, pieces []piece) (Verdict, []inspect.Finding) {
-	if len(pieces) == 1 {
-		said.prior = pieces[0].end
-	}
-	v, cuts := s.judge(x, said)
-	if len(pieces) == 1 && pieces[0].all(said.texts) {
-		return v, cuts
-	}
-	// What else the answer says may stand between the pieces. Readers who put them together leave it out.
-	for _, p := range pieces {
-		if p.end == "" {
-			continue
-		}
-		together := said
-		together.texts, together.prior = p.of(said.texts), p.end
-		w, more := s.judge(x, together)
-		evidence := append(v.Evidence, w.Evidence...)
-		v, cuts = v.Meet(w), append(cuts, p.among(more)...)
-		v.Evidence = evidence
-	}
-	return v, cuts
 }
 
 // unrepeatable refuses an answer for what it says its caller has said. The agent is not held to that.

@@ -360,6 +360,24 @@ func TestStrandsAreBounded(t *testing.T) {
 	}
 }
 
+// What is left once something was taken out is held against what was said before as well.
+func TestWhatIsLeftGoesOnFromWhatWasSaid(t *testing.T) {
+	t.Parallel()
+	task := event(`{"task":{"id":"new","contextId":"c","status":{"state":"TASK_STATE_WORKING"},"artifacts":[` +
+		`{"artifactId":"a","parts":[{"text":"hunter2"}]},{"artifactId":"b","parts":[{"text":"so"}]}]}}`)
+	for name, events := range map[string][]string{
+		"one-strand":      {artifact("a", "ab"), artifact("a", "hunter2")},
+		"several-strands": {artifact("a", "ab"), task},
+	} {
+		f := redacting()
+		f.scanner.(meshtest.Phrases)["ab[redacted:secret]"] = "injection"
+		out, passing, x := f.relay(t, streaming(events...))
+		if passing != Stop || x.Verdict.Reason != "content-secret" || !strings.HasPrefix(out, events[0]) || strings.Contains(out, "redacted") {
+			t.Errorf("%s: passing %d, verdict %+v, passed %q", name, passing, x.Verdict, out)
+		}
+	}
+}
+
 // A strand outlives no stream: what one call was told has no part in the next.
 func TestStrandsEndWithTheirStream(t *testing.T) {
 	t.Parallel()

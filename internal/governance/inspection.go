@@ -25,8 +25,8 @@ type reading struct {
 	// ring is the one in which their writer acts.
 	ring agent.Ring
 	mode ContentMode
-	// prior is what the writer said just before, in a stream.
-	prior string
+	// pieces are what the texts add to strands of a stream.
+	pieces []piece
 	// thresholds reports that policies have a say in what is found.
 	thresholds bool
 	// echo reports that the texts are repeated by somebody else than who wrote them: what would be blocked is taken out.
@@ -35,8 +35,23 @@ type reading struct {
 	packed []a2a.Text
 }
 
-func (r *reading) options() inspect.Options {
-	return inspect.Options{Direction: r.direction, Prior: r.prior}
+// scan returns what is found in the texts, and with each piece of a strand in what was said in that before.
+func (i inspection) scan(r *reading) []inspect.Finding {
+	opts := inspect.Options{Direction: r.direction}
+	if len(r.pieces) == 1 {
+		opts.Prior = r.pieces[0].end
+	}
+	findings := i.scanner.Scan(r.texts, opts)
+	if len(r.pieces) == 1 && r.pieces[0].all(r.texts) {
+		return findings
+	}
+	// What else the answer says may stand between the pieces. Readers who put them together leave it out.
+	for _, p := range r.pieces {
+		if opts.Prior = p.end; p.end != "" {
+			findings = append(findings, p.among(i.scanner.Scan(p.of(r.texts), opts))...)
+		}
+	}
+	return findings
 }
 
 // action returns what becomes of the texts for a finding.
@@ -63,7 +78,7 @@ func (i inspection) judge(x *Exchange, r reading) (Verdict, []inspect.Finding) {
 	if i.scanner == nil {
 		return Verdict{}, nil
 	}
-	findings := i.scanner.Scan(r.texts, r.options())
+	findings := i.scan(&r)
 	if len(findings) == 0 {
 		return allow(), nil
 	}
@@ -143,7 +158,7 @@ func (i inspection) redacted(r reading, cuts []inspect.Finding) (map[int]string,
 
 // cuts returns what has to be taken out of the texts. It reports false for something that is not let through at all.
 func (i inspection) cuts(r reading) (cuts []inspect.Finding, ok bool) {
-	for _, f := range i.scanner.Scan(r.texts, r.options()) {
+	for _, f := range i.scan(&r) {
 		switch i.action(&r, f) {
 		case inspect.Block:
 			return nil, false

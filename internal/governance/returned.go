@@ -30,7 +30,7 @@ func (s contentStage) returned(x *Exchange) Verdict {
 	verdict, worst := allow(), inspect.Low
 	var refused []inspect.Finding
 	var actions []inspect.Action
-	for _, f := range s.scanner.Scan(r.texts, r.options()) {
+	for _, f := range s.scan(&r) {
 		action := s.action(&r, f)
 		if action == inspect.Flag {
 			continue // the answer has the finding then
