@@ -17,11 +17,16 @@ type end struct {
 }
 
 func run(a *automaton, literals []string, text string) []end {
+	known := make([]literal, len(literals))
+	for id, l := range literals {
+		known[id].text = l
+	}
+	a.before = leading{}
+	a.back(known)
 	var all []end
 	for pos, state := a.next([]byte(text), 0, 0); pos >= 0; pos, state = a.next([]byte(text), pos, state) {
-		for _, id := range a.ends(state) {
-			l := literal{text: literals[id]}
-			if _, ok := l.start([]byte(text), pos); ok {
+		for _, id := range a.found(nil, []byte(text), pos, state) {
+			if _, ok := known[id].start([]byte(text), pos); ok {
 				all = append(all, end{literals[id], pos})
 			}
 		}

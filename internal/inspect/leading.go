@@ -24,6 +24,9 @@ type leading struct {
 type root struct {
 	node int32
 	size int16
+	// last and before are the last bytes of the end; before is 0 where there is none, or a space. Signs share classes, so
+	// that a run of them would be the end of all literals that end with any.
+	last, before byte
 	// open is that some of the literals may go on behind their end.
 	open bool
 	// spaced is the end itself if there is a space in it.
@@ -63,7 +66,10 @@ func (a *automaton) back(literals []literal) {
 		open[tail] = open[tail] || !literals[id].right
 		r, ok := byTail[tail]
 		if !ok {
-			r = root{node: int32(len(nodes)), size: int16(len(tail))}
+			r = root{node: int32(len(nodes)), size: int16(len(tail)), last: tail[len(tail)-1]}
+			if n := len(tail) - 2; n >= 0 && tail[n] != ' ' {
+				r.before = tail[n]
+			}
 			if strings.IndexByte(tail, ' ') >= 0 {
 				r.spaced = tail
 			}
@@ -119,10 +125,14 @@ next:
 func (a *automaton) found(dst []uint16, text []byte, end int, state uint16) []uint16 {
 	b, i := &a.before, state-a.accept
 	inside := end < len(text) && wordBytes[text[end]]
+	last, before := lowerCase[text[end-1]], byte(0)
+	if end > 1 {
+		before = lowerCase[text[end-2]]
+	}
 	roots := b.roots[b.of[i]:b.of[i+1]]
 	for i := range roots {
 		r := &roots[i]
-		if inside && !r.open {
+		if inside && !r.open || r.last != last || r.before != 0 && r.before != before {
 			continue
 		}
 		at := end - int(r.size)

@@ -58,6 +58,11 @@ func Units() []Unit {
 		{"tags", "\U000E0041"},
 		{"expanding", "\uFDFA"},
 		{"quotes", "\"'`"},
+		{"backslashes", "\\"},
+		{"rulers", "-"},
+		{"steps-up", "../"},
+		{"references-almost", "&#"},
+		{"settings-of-settings", "key="},
 		{"spaces", "ignore                                   "},
 	}
 }
