@@ -204,7 +204,7 @@ func (c *scan) concealed(v *view) {
 	k := &c.skeleton
 	k.closeOverride()
 	whole := span{0, v.limit}
-	c.spelled(k, &view{index: v.index, limit: v.limit})
+	c.spelled(k, &view{index: v.index, limit: v.limit}, maxDepth-1)
 	if k.mixed > maxMixed {
 		c.signal(signalMixedScript, v.index, whole, ViewCanonical)
 	}
@@ -228,8 +228,9 @@ func endsFirst(b []byte) bool {
 	return len(b) > 1 && (b[0] == '.' || b[0] == '!' || b[0] == '?') && b[1] >= utf8.RuneSelf
 }
 
-// spelled judges what the invisible characters of k spell, where k is a form of v, and reports that they do.
-func (c *scan) spelled(k *skeleton, v *view) {
+// spelled judges what the invisible characters of k spell, where k is a form of v, and reports that they do. depth is how
+// many readings away from the text that is; the memory of k is that of another depth.
+func (c *scan) spelled(k *skeleton, v *view, depth int) {
 	if k.hidesPayload() {
 		whole := span{source(v.anchors, k.payloadAt, v.limit), source(v.anchors, k.payloadTo, v.limit)}
 		if v.whole != nil {
@@ -239,7 +240,7 @@ func (c *scan) spelled(k *skeleton, v *view) {
 		if c.take(len(k.payload)) {
 			payload := view{name: ViewHidden, bytes: k.payload, index: v.index, whole: &whole, limit: v.limit}
 			c.match(&payload)
-			c.views(&payload, maxDepth-1)
+			c.views(&payload, depth)
 		}
 	}
 	if k.inWord > maxInWord {

@@ -133,7 +133,7 @@ func (c *scan) decoded(v *view, l *level, depth int) {
 	if child == nil {
 		return
 	}
-	c.spelled(&l.form.skeleton, v)
+	c.spelled(&l.form.skeleton, v, depth+1)
 	c.views(child, depth+1)
 }
 
@@ -196,6 +196,6 @@ func (c *scan) whole(v *view, l *level, run span, name string, depth int) {
 	}
 	l.view = view{name: name, bytes: l.form.text, index: v.index, whole: whole, limit: v.limit}
 	c.match(&l.view)
-	c.spelled(&l.form.skeleton, &l.view)
+	c.spelled(&l.form.skeleton, &l.view, depth+1)
 	c.views(&l.view, depth+1)
 }

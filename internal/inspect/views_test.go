@@ -267,3 +267,16 @@ func firstRune(s string) string {
 	}
 	return ""
 }
+
+// What a decoded text hides is read beside it, and takes nothing from what is read after it.
+func TestHiddenTextLeavesLaterCodesToBeRead(t *testing.T) {
+	t.Parallel()
+	s := builtin(t)
+	encoded := func(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+	tags := strings.Map(func(r rune) rune { return 0xE0000 + r }, strings.Repeat("aGVsbG8gd29ybGQgYWJj x ", 40))
+	text := encoded("note " + encoded("hello world "+tags+" bye") + " then " + encoded("please "+order+" now") + " end")
+	found := s.Scan(one(text), Options{Direction: Request})
+	if !slices.ContainsFunc(found, func(f Finding) bool { return f.View == ViewBase64 && f.Action == Block }) {
+		t.Errorf("the order behind the hidden text is not among %+v", found)
+	}
+}
