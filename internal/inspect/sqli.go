@@ -42,7 +42,7 @@ var (
 	// sqlUnion is a second query.
 	sqlUnion = regexp.MustCompile(`(?i)\bunion\b`)
 	// sqlStrong is what needs no parser: waits and constant columns in front of a comment, and conditions of numbers.
-	sqlStrong = regexp.MustCompile(`(?i)['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]*?\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=]+\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
+	sqlStrong = regexp.MustCompile(`(?i)['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]*?\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=,]+\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
 	// sqlRest makes the rest of a statement a comment.
 	sqlRest = regexp.MustCompile(`(?:--[\s+-]*|#\s*|/\*\s*)$`)
 	// sqlTail is a value that ends by turning the rest of a statement into a comment.
@@ -50,7 +50,7 @@ var (
 	// shellWords are those of command lines, whose quotation marks and operators look like SQL.
 	shellWords = regexp.MustCompile(`\$\(|\b(?:sed|awk|grep|printf|xargs|perl)\b| -e `)
 	// sqlOperators is a quotation of operators alone: what is left of a comparison of two strings.
-	sqlOperators = regexp.MustCompile(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
+	sqlOperators = regexp.MustCompile(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|is\s+[\d.]+\s*=|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
 	// sqlCompared is a comparison, a call or a variable: what a condition has and a list of words has not.
 	sqlCompared = regexp.MustCompile(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
 	// sqlLink joins a condition to the one before.
@@ -63,7 +63,7 @@ var (
 	// sqlCut is a value that ends its place and makes the rest of the statement a comment.
 	sqlCut = regexp.MustCompile(`^(?:[\w@.-]{1,32}['"]|['"]\s?\))\s?\){0,3}\s?;?\s?(?:--(?:\s*(?:$|[+"',;]|(?:and|or|in|to)\b)|\s-)|(?:#|/\*)\s*(?:$|["',;]|(?:and|or|in|to)\b))`)
 	// sqlRemark is a number with a comment behind it that swallows the rest of a statement.
-	sqlRemark = regexp.MustCompile(`^\s*-?\d{1,12}['")\s]*(?:[-+*/]\s*\d+\s*)?(?:--\s*(?:$|\w)|/\*|#\s*$|;\s*--)`)
+	sqlRemark = regexp.MustCompile(`^\s*-?\d{1,12}['")\s]*(?:(?:[-+*/]|[!<>]=?|<>)\s*\d+\s*)?(?:--\s*(?:$|[+\w])|/\*|#\s*$|;\s*--)`)
 )
 
 // sqlGrammar are words that SQL does not have.
@@ -92,14 +92,23 @@ var sqlHints = func() map[string]bool {
 // marks of one.
 func verifySQLValue(b []byte, _ span) bool {
 	text := bytes.TrimLeft(bytes.TrimRight(bytes.TrimSpace(b), ";"), `\`)
+	if leaves(text) {
+		return true
+	}
+	other := respelled(text)
+	return other != nil && leaves(other)
+}
+
+// leaves reports whether a value as it is spelled leaves its place.
+func leaves(text []byte) bool {
 	switch {
 	case sqlHead.Match(text) && balanced(text):
-		return sqlBroken.Match(text)
+		return sqlBroken.Match(text) || sqlProbe.Match(text)
 	case jsonOrCode(text), shellWords.Match(text), !utf8.Valid(text), bytes.Count(text, []byte("\n")) > sqlLines && !sqlUnion.Match(text):
 		return false
 	case bytes.HasPrefix(text, []byte("/*")) && bytes.HasSuffix(text, []byte("*/")) && !bytes.Contains(text, []byte("/*!")):
 		return false
-	case sqlTail.Match(text), sqlAlways.Match(text):
+	case sqlTail.Match(text), sqlAlways.Match(text), severed(text):
 		return true
 	case plausible(string(text)):
 		return true
@@ -118,7 +127,7 @@ func verifySQLValue(b []byte, _ span) bool {
 // jsonOrCode reports whether b is a document or an expression of code, the parts of which are judged where they stand.
 func jsonOrCode(b []byte) bool {
 	return bytes.HasPrefix(b, []byte(`{"`)) || bytes.HasPrefix(b, []byte(`[{`)) || bytes.HasPrefix(b, []byte(`["`)) ||
-		bytes.Contains(b, []byte("===")) || bytes.Contains(b, []byte("=> "))
+		bytes.Contains(b, []byte("===")) || bytes.Contains(b, []byte("=> ")) && !bytes.Contains(b, []byte("<=>"))
 }
 
 // plausible asks the parser and checks its answer: shapes that search terms, measures and shell words share need a
@@ -128,7 +137,7 @@ func plausible(s string) bool {
 	if !found {
 		return false
 	}
-	if sqlGroup.MatchString(s) {
+	if sqlGroup.MatchString(s) || sqlSecond.MatchString(s) {
 		return true
 	}
 	if shape[0] == 's' && strings.ContainsAny(strings.TrimSpace(s[:strings.IndexAny(s+"'", "'\"")]), " (") {
@@ -137,7 +146,7 @@ func plausible(s string) bool {
 	}
 	switch shape {
 	case "sos", "so", "sosos", "sosn", "son;n", "s&s", "s&sos":
-		return sqlOperators.MatchString(s) || shape[1] == '&' && sqlCompared.MatchString(s)
+		return sqlOperators.MatchString(s) || shape[1] == '&' && (sqlCompared.MatchString(s) || sqlSevered.MatchString(s))
 	case "1c", "nc", "sc", "1;c":
 		return sqlRemark.MatchString(s)
 	}
@@ -150,7 +159,7 @@ func plausible(s string) bool {
 	case shape[0] == 's' && strings.Contains(shape, "U"):
 		return true
 	case shape[0] == 's':
-		return sqlCompared.MatchString(s) || sqlOperators.MatchString(s)
+		return sqlCompared.MatchString(s) || sqlOperators.MatchString(s) || sqlSevered.MatchString(s)
 	case shape[0] == 'n', len(shape) == 3 && shape[1] == '&':
 		return sqlCompared.MatchString(s)
 	}
