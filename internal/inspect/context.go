@@ -62,6 +62,8 @@ func (c *scan) excepted(r *rule, b []byte, at span, head int) bool {
 		return true
 	case r.except&exceptStatement != 0 && c.cued(b, at.start-statementReach, at.start, cueStatement):
 		return true
+	case r.except&exceptStudied != 0 && c.studied(b, at):
+		return true
 	}
 	if r.except&(exceptDiscussed|exceptQuestion|exceptDescribed) == 0 || c.commanded(b, head) {
 		return false
@@ -88,6 +90,17 @@ func (c *scan) quoted(b []byte, at span) bool {
 	}
 	return c.cued(b, q.start-cueReach, q.start, cueMention) || c.cued(b, q.end, q.end+cueReach, cueMention) ||
 		c.cued(b, q.start-cueReach, q.start, cueDiscussion) || c.cued(b, q.end, q.end+cueReach, cueDiscussion)
+}
+
+// studied reports whether the match ends in a quotation or in code of a text on attacks. Neither is enough for a payload:
+// who sends one can put it in quotation marks, ask about it or call it an attack, and it would still arrive. An apostrophe
+// quotes nothing here, since payloads begin with one.
+func (c *scan) studied(b []byte, at span) bool {
+	q, ok := quotation(b, span{at.end - 1, at.end})
+	if !ok || b[q.start] == '\'' || structural(b, q.start) || c.obeyed(b, q) {
+		return false
+	}
+	return c.cued(b, q.start-cueReach, q.start, cueDiscussion) || c.cued(b, q.end, q.end+cueReach, cueDiscussion)
 }
 
 // obeyed reports whether the text asks, right behind the quotation, for what it says.

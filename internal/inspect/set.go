@@ -112,6 +112,7 @@ const (
 	exceptNegated
 	exceptStatement
 	exceptDescribed
+	exceptStudied
 )
 
 var exceptions = map[string]exception{
@@ -121,6 +122,7 @@ var exceptions = map[string]exception{
 	"negated":   exceptNegated,
 	"statement": exceptStatement,
 	"described": exceptDescribed,
+	"studied":   exceptStudied,
 }
 
 // The cue groups that the exceptions read; rule files fill them as lists of these names. A rule's own unless words

@@ -20,11 +20,14 @@ const (
 	// sqlGlance is how far behind the match a sign of a condition stands at most.
 	sqlGlance = 24
 	// sqlLines is how many line breaks a value has at most: code has more.
-	sqlLines = 4
+	sqlLines = 12
 )
 
 // sqlCalls is what injections call and values do not name: waits, reads of files, other machines.
 const sqlCalls = `(?:^|[^.\w])(?:(?:pg_)?sleep|benchmark|randomblob|load_file|extractvalue|updatexml|xmltype|xp_\w+|utl_\w+\.\w+|dbms_\w+\.\w+)\s*\(\s*[\w'"(@-]|\bwaitfor\s+delay\s*'|\binto\s+(?:out|dump)file\s*'|\bxp_cmdshell\b|@@version\b|\bexec\s*\(\s*@|information_schema\.`
+
+// sqlBetween is what stands between two strings that are compared: operators and numbers, and no name.
+const sqlBetween = `(?:(?:[-<>=!|&^+/%*~()\s]|[\d.]+|\b(?:is|not|null|true|false|unknown|distinct|from|sounds|r?like|ilike|regexp|glob|binary|mod|div|x?or|and|escape|similar\s+to|collate\s+\w+)\b)+)`
 
 var (
 	// sqlHead is how a whole statement begins. The traffic of database agents begins so, and what injects does not:
@@ -50,7 +53,7 @@ var (
 	// shellWords are those of command lines, whose quotation marks and operators look like SQL.
 	shellWords = regexp.MustCompile(`\$\(|\b(?:sed|awk|grep|printf|xargs|perl)\b| -e `)
 	// sqlOperators is a quotation of operators alone: what is left of a comparison of two strings.
-	sqlOperators = regexp.MustCompile(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|is\s+[\d.]+\s*=|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
+	sqlOperators = regexp.MustCompile(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*` + sqlBetween + `'\s*\w{0,8}\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
 	// sqlCompared is a comparison, a call or a variable: what a condition has and a list of words has not.
 	sqlCompared = regexp.MustCompile(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
 	// sqlLink joins a condition to the one before.
@@ -147,6 +150,8 @@ func plausible(s string) bool {
 	switch shape {
 	case "sos", "so", "sosos", "sosn", "son;n", "s&s", "s&sos":
 		return sqlOperators.MatchString(s) || shape[1] == '&' && (sqlCompared.MatchString(s) || sqlSevered.MatchString(s))
+	case "sks":
+		return true
 	case "1c", "nc", "sc", "1;c":
 		return sqlRemark.MatchString(s)
 	}
