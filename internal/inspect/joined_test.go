@@ -97,7 +97,7 @@ func TestCutsHideNothing(t *testing.T) {
 func TestPayloadsCutInPartsAreLocated(t *testing.T) {
 	t.Parallel()
 	texts := []a2a.Text{
-		{Value: "the key is AKIAQ3EG", Kind: a2a.KindText},
+		{Value: "sign it as AKIAQ3EG", Kind: a2a.KindText},
 		{Value: "text/plain", Kind: a2a.KindMedia},
 		{Value: "photo.png", Kind: a2a.KindName},
 		{Value: "RZXYT7WNP2LK, keep it", Kind: a2a.KindText},

@@ -275,7 +275,7 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 		}
 	}
 	whole := at
-	if v.index < 0 {
+	if v.index < 0 && r.verify.whole == nil {
 		var ok bool
 		if whole, ok = c.shared(v, r, literals, at); !ok {
 			return
@@ -290,8 +290,11 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 			return
 		}
 		if r.verify.whole != nil {
-			at = r.verify.whole(v.bytes, at)
-			whole = at
+			var ok bool
+			if whole, ok = c.lies(v, r, literals, at); !ok {
+				return
+			}
+			at.end = max(at.end, whole.end)
 		}
 	}
 	if r.except != 0 && (!c.spend(priceException) || c.excepted(r, v.bytes, at, head)) {
@@ -303,6 +306,20 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 	p.seen = 0
 	p.clear = at.end
 	c.report(v, r, whole)
+}
+
+// lies returns where what the verifier found lies. In the joined view that, or what led to it, has to lie in several texts
+// in which the rule looks: the rest was found in the texts themselves.
+func (c *scan) lies(v *view, r *rule, literals, at span) (span, bool) {
+	whole := r.verify.whole(v.bytes, at)
+	if v.index >= 0 {
+		return whole, true
+	}
+	if v.whole == nil && v.name == ViewJoined && !c.seams.crosses(c.origin(v, at)) {
+		at = c.verifiedOver(v, r, at)
+	}
+	origin := c.origin(v, span{min(literals.start, at.start, whole.start), max(literals.end, at.end, whole.end)})
+	return whole, c.seams.crosses(origin) && c.allowed(r, origin)
 }
 
 // reach returns what the expression of a rule sees of a match.
