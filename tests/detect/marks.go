@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/tests/detect/evasion"
 )
 
@@ -114,7 +115,7 @@ func lose(f filter, samples []sample, before []bool, t evasion.Transform) loss {
 	l := loss{Name: t.Name, Hides: t.Hides, Control: t.Control}
 	for i := range samples {
 		s := &samples[i]
-		if s.key || before[i] != s.attack || t.Control && !s.attack || s.attack && !t.Keeps(s.class, s.text) {
+		if s.key || s.place != a2a.KindText || before[i] != s.attack || t.Control && !s.attack || s.attack && !t.Keeps(s.class, s.text) {
 			continue
 		}
 		parts := t.Apply(s.text, uint64(s.line))
