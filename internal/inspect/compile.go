@@ -83,7 +83,10 @@ func (b *book) compile() *Set {
 	if s.words, s.cues = b.automaton(words), b.automaton(cues); s.words != nil {
 		s.words.back(words.literals)
 	}
-	s.literals, s.uses, s.cueLiterals, s.cueUses = words.literals, words.uses, cues.literals, cues.groups
+	s.literals, s.cueLiterals, s.cueUses = words.literals, cues.literals, cues.groups
+	for d := range s.uses {
+		s.uses[d] = newUses(words.uses[d])
+	}
 	s.hash = b.hash()
 	var err error
 	if s.vocabulary, err = newVocabulary(s); err != nil {

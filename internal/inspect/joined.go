@@ -20,6 +20,17 @@ type seam struct {
 
 func (s *seam) end() int { return s.at + s.length }
 
+// bits are the places of the texts: a rule that looks in none of them finds nothing that lies over their borders.
+func (s seams) bits() uint32 {
+	all := uint32(0)
+	for i := range s {
+		if s[i].index != priorText {
+			all |= bit(s[i].place)
+		}
+	}
+	return all
+}
+
 // seams are those of one joined view, in the order of its bytes.
 type seams []seam
 
@@ -137,9 +148,9 @@ func (c *scan) straddled() bool {
 			if pos <= at {
 				continue
 			}
-			c.ids = words.found(c.ids[:0], c.raw, pos, state)
-			for _, id := range c.ids {
-				if start, ok := c.set.literals[id].start(c.raw, pos); ok && start < at && len(c.set.uses[c.direction&3][id]) > 0 {
+			c.seen = words.found(c.seen[:0], c.raw, pos, state, true)
+			for j := range c.seen {
+				if c.seen[j].start < at && len(c.set.uses[c.direction&3].of(c.seen[j].id)) > 0 {
 					return true
 				}
 			}

@@ -16,21 +16,29 @@ type leading struct {
 	nodes []stem
 	edges []int32
 	ends  []uint16
-	// length is that of each literal.
-	length []uint8
+	// literals are all literals, and plain those that are all letters and spaces, which classes tell apart in ASCII.
+	literals []literal
+	plain    []bool
 }
 
 // root is an end of literals, size bytes long, and the node where the way back from it begins.
 type root struct {
 	node int32
-	size int16
-	// last and before are the last bytes of the end; before is 0 where there is none, or a space. Signs share classes, so
-	// that a run of them would be the end of all literals that end with any.
-	last, before byte
+	size uint8
+	// last is its last byte.
+	last byte
 	// open is that some of the literals may go on behind their end.
 	open bool
-	// spaced is the end itself if there is a space in it.
-	spaced string
+	// uneven is the end itself if there is a space in it, or a byte that shares its class with others.
+	uneven string
+}
+
+// occurrence is a literal and where it stands in a view. token is how many words there are up to its end, or less than
+// zero where nobody has counted.
+type occurrence struct {
+	start, end int
+	token      int32
+	id         uint16
 }
 
 // stem is a node of the trie: it has an edge for each class in the set, in their order from first on, and the literals
@@ -55,23 +63,20 @@ type branch struct {
 // back builds the way back for all accepting states.
 func (a *automaton) back(literals []literal) {
 	b := &a.before
-	b.length = make([]uint8, len(literals))
+	b.literals, b.plain = literals, make([]bool, len(literals))
 	var nodes []branch
 	byTail := map[string]root{}
 	open := map[string]bool{}
 	for id := range literals {
 		l := literals[id].text
-		b.length[id] = uint8(len(l))
+		b.plain[id] = strings.IndexFunc(l, func(r rune) bool { return r != ' ' && (r < 'a' || r > 'z') }) < 0
 		tail := ending(l, a.tail)
 		open[tail] = open[tail] || !literals[id].right
 		r, ok := byTail[tail]
 		if !ok {
-			r = root{node: int32(len(nodes)), size: int16(len(tail)), last: tail[len(tail)-1]}
-			if n := len(tail) - 2; n >= 0 && tail[n] != ' ' {
-				r.before = tail[n]
-			}
-			if strings.IndexByte(tail, ' ') >= 0 {
-				r.spaced = tail
+			r = root{node: int32(len(nodes)), size: uint8(len(tail)), last: tail[len(tail)-1]}
+			if strings.IndexFunc(tail, func(r rune) bool { return r < 'a' || r > 'z' }) >= 0 {
+				r.uneven = tail
 			}
 			nodes, byTail[tail] = append(nodes, branch{}), r
 		}
@@ -120,28 +125,39 @@ next:
 	return nodes
 }
 
-// found appends the literals that end at end, where the automaton is in state, longest first, as far as the classes of
-// bytes tell, and leaves out what a word goes on behind.
-func (a *automaton) found(dst []uint16, text []byte, end int, state uint16) []uint16 {
+// found appends the literals that end at end, where the automaton is in state, longest first. even says that the text
+// is ASCII.
+func (a *automaton) found(dst []occurrence, text []byte, end int, state uint16, even bool) []occurrence {
 	b, i := &a.before, state-a.accept
 	inside := end < len(text) && wordBytes[text[end]]
-	last, before := lowerCase[text[end-1]], byte(0)
-	if end > 1 {
-		before = lowerCase[text[end-2]]
-	}
+	last, first := lowerCase[text[end-1]], len(dst)
 	roots := b.roots[b.of[i]:b.of[i+1]]
 	for i := range roots {
 		r := &roots[i]
-		if inside && !r.open || r.last != last || r.before != 0 && r.before != before {
+		if r.last != last || inside && !r.open {
 			continue
 		}
 		at := end - int(r.size)
-		if r.spaced != "" {
-			at = stepBack(text, end, r.spaced)
+		if r.uneven != "" {
+			if at = stepBack(text, end, r.uneven); at < 0 {
+				continue
+			}
 		}
 		for n := &b.nodes[r.node]; ; {
 			for _, id := range b.ends[n.begin:n.end] {
-				dst = b.insert(dst, id)
+				l := &b.literals[id]
+				if l.right && inside || l.left && at > 0 && wordBytes[text[at-1]] {
+					continue
+				}
+				if !even || !b.plain[id] {
+					if _, ok := l.start(text, end); !ok {
+						continue
+					}
+				}
+				dst = append(dst, occurrence{at, end, -1, id})
+				for i := len(dst) - 1; i > first && len(b.literals[dst[i-1].id].text) < len(l.text); i-- {
+					dst[i-1], dst[i] = dst[i], dst[i-1]
+				}
 			}
 			if at <= 0 {
 				break
@@ -161,21 +177,24 @@ func (a *automaton) found(dst []uint16, text []byte, end int, state uint16) []ui
 	return dst
 }
 
-// insert keeps longer literals in front.
-func (b *leading) insert(dst []uint16, id uint16) []uint16 {
-	dst = append(dst, id)
-	for i := len(dst) - 1; i > 0 && b.length[dst[i-1]] < b.length[id]; i-- {
-		dst[i-1], dst[i] = dst[i], dst[i-1]
-	}
-	return dst
-}
-
-// stepBack returns where a piece of a literal that ends at end begins, a space of it standing for all white space there.
+// stepBack returns where a piece of a literal that may end at end begins, a space of it standing for all white space
+// there, or -1 if it is not there.
 func stepBack(text []byte, end int, piece string) int {
 	at := end
-	for i := len(piece) - 1; i >= 0 && at > 0; i-- {
-		at--
-		for piece[i] == ' ' && at > 0 && white(text[at-1]) {
+	for i := len(piece) - 1; i >= 0; i-- {
+		if at--; at < 0 {
+			return -1
+		}
+		if c := piece[i]; c != ' ' {
+			if lowerCase[text[at]] != c {
+				return -1
+			}
+			continue
+		}
+		if !white(text[at]) {
+			return -1
+		}
+		for at > 0 && white(text[at-1]) {
 			at--
 		}
 	}

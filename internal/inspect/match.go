@@ -85,9 +85,9 @@ func (c *scan) match(v *view) {
 	if c.windows != nil {
 		c.collect(v)
 	}
-	c.count, c.bits, c.asks = cursor{}, ^uint32(0), traitJoined
+	c.count, c.bits, c.asks = cursor{}, c.seams.bits(), traitJoined
 	if v.index >= 0 {
-		c.bits, c.asks = 1<<(c.place&(1<<placeDirection-1)), 0
+		c.bits, c.asks = bit(c.place), 0
 	}
 	if v.name == ViewJoined && !c.tightly {
 		c.asks |= traitProse
@@ -95,35 +95,7 @@ func (c *scan) match(v *view) {
 	if v.words {
 		c.asks |= traitWords
 	}
-	words := c.set.words
-	state := uint16(0)
-	for from := 0; from < len(v.bytes); from += laneBlock {
-		state = words.read(&c.lanes, v.bytes, from, min(len(v.bytes), from+laneBlock), state)
-		for lane := range laneCount {
-			for _, h := range c.lanes.of(lane) {
-				c.ids = words.found(c.ids[:0], v.bytes, int(h.pos), h.state)
-				c.literals(v, c.ids, int(h.pos))
-			}
-		}
-	}
-}
-
-// literals has the rules look at the literals that may end at pos.
-func (c *scan) literals(v *view, ids []uint16, pos int) {
-	uses := c.set.uses[c.direction&3]
-	for _, id := range ids {
-		of := uses[id]
-		if len(of) == 0 {
-			continue
-		}
-		start, ok := c.set.literals[id].start(v.bytes, pos)
-		if !ok {
-			continue
-		}
-		for _, u := range of {
-			c.advance(v, u, mark{start: start, end: pos})
-		}
-	}
+	c.read(v)
 }
 
 // start returns where the literal that may end at end begins, and whether it is there and words end where they must.
@@ -180,15 +152,8 @@ var lowerCase = func() (l [256]byte) {
 func white(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
 
 // advance notes that a group of a rule was seen and, where that completes the rule, has the match examined.
-func (c *scan) advance(v *view, u use, m mark) {
+func (c *scan) advance(v *view, u use, o *occurrence) {
 	g := &c.set.gates[u.rule]
-	if g.places[c.direction&3]&c.bits == 0 || g.most > 0 && len(v.bytes) > int(g.most) {
-		return
-	}
-	if lacks := c.asks &^ g.reads; lacks != 0 {
-		c.payloads = c.payloads || lacks == traitProse
-		return
-	}
 	p := &c.progress[u.rule]
 	if p.epoch != c.epoch {
 		*p = progress{epoch: c.epoch}
@@ -197,10 +162,13 @@ func (c *scan) advance(v *view, u use, m mark) {
 		return
 	}
 	if g.groups == 1 {
-		c.examine(v, u.rule, span{m.start, m.end}, m.start)
+		c.examine(v, u.rule, span{o.start, o.end}, o.start)
 		return
 	}
-	m.token = c.count.to(v.bytes, m.end)
+	if o.token < 0 {
+		o.token = c.count.to(v.bytes, o.end)
+	}
+	m := mark{o.start, o.end, o.token}
 	marks := c.marks[g.mark:][:g.groups]
 	if g.ordered {
 		if !chain(marks, p, u.group, m, g.distance) {

@@ -31,9 +31,12 @@ func place(d Direction, t *a2a.Text) uint8 {
 	return p
 }
 
+// bit is that of a place in the sets of its direction.
+func bit(place uint8) uint32 { return 1 << (place & (1<<placeDirection - 1)) }
+
 // of reports whether the place is in the set.
 func (s *places) of(place uint8) bool {
-	return s[place>>placeDirection&3]>>(place&(1<<placeDirection-1))&1 != 0
+	return s[place>>placeDirection&3]&bit(place) != 0
 }
 
 // speaks reports whether the set has any place of the direction.
@@ -84,12 +87,12 @@ func spread(sides uint8, kinds uint16, values, keys bool) places {
 			if sides>>side&1 == 0 || kinds>>kind&1 == 0 {
 				continue
 			}
-			bit := place(side, &a2a.Text{Kind: kind}) & (1<<placeDirection - 1)
+			at := place(side, &a2a.Text{Kind: kind})
 			if values {
-				s[side] |= 1 << bit
+				s[side] |= bit(at)
 			}
 			if keys {
-				s[side] |= 1 << (bit | placeKey)
+				s[side] |= bit(at | placeKey)
 			}
 		}
 	}

@@ -23,22 +23,6 @@ const (
 	priceEntity    = 2
 )
 
-// mark is the latest place where a group of a rule was seen. In a rule with a fixed order it is the latest chain
-// that ends in the group, from the start of its first word.
-type mark struct {
-	start, end int
-	token      int32
-}
-
-// progress is how far a rule has come in the view that carries the number epoch.
-type progress struct {
-	epoch uint32
-	seen  uint8
-	found uint8
-	// clear is the end of the last finding: one place is reported once.
-	clear int
-}
-
 // scan is the memory of one Scan. Its buffers are reused and hold texts only while it runs.
 type scan struct {
 	set       *Set
@@ -48,7 +32,6 @@ type scan struct {
 	bits     uint32
 	asks     trait
 	count    cursor
-	ids      []uint16 // of the literals that end in one place
 	windows  *windows // nil collects none
 	fuel     int
 	starved  bool // the bound on work cut the search short
@@ -56,6 +39,7 @@ type scan struct {
 	epoch    uint32
 	marks    []mark
 	progress []progress
+	pending
 	findings []Finding
 
 	raw, mirror, joint []byte
@@ -76,7 +60,7 @@ type scan struct {
 func newScan(s *Set) *scan {
 	p := basicPlane()
 	c := &scan{
-		set: s, marks: make([]mark, s.marks), progress: make([]progress, len(s.rules)),
+		set: s, marks: make([]mark, s.marks), progress: make([]progress, len(s.rules)), pending: newPending(s),
 		skeleton: skeleton{plane: p},
 	}
 	for i := range c.levels {
@@ -102,6 +86,7 @@ func (c *scan) end() []Finding {
 	trim(&c.mirror, 1)
 	trim(&c.swaps, 16)
 	trim(&c.letters, 16)
+	trim(&c.seen, 24)
 	c.skeleton.trim()
 	for i := range c.levels {
 		c.levels[i].trim()

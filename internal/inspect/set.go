@@ -14,7 +14,7 @@ type Set struct {
 	// literals and uses are indexed by the ids that words yields. The uses are those of rules that look in texts of the
 	// direction.
 	literals []literal
-	uses     [Card + 1][][]use
+	uses     [Card + 1]uses
 	words    *automaton
 	// cueLiterals and cueUses are indexed by the ids that cues yields: literals that excuse a match.
 	cueLiterals []literal
