@@ -25,10 +25,8 @@ func run(a *automaton, literals []string, text string) []end {
 	a.back(known)
 	var all []end
 	for pos, state := a.next([]byte(text), 0, 0); pos >= 0; pos, state = a.next([]byte(text), pos, state) {
-		for _, id := range a.found(nil, []byte(text), pos, state) {
-			if _, ok := known[id].start([]byte(text), pos); ok {
-				all = append(all, end{literals[id], pos})
-			}
+		for _, o := range a.found(nil, []byte(text), pos, state, false) {
+			all = append(all, end{literals[o.id], o.end})
 		}
 	}
 	return all

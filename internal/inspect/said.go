@@ -7,11 +7,12 @@ import (
 )
 
 // said reports whether a text is part of what its writer says: no name of a member, no address, identifier, credential or
-// file content, and no value that only labels a part.
+// file content, and no value that only labels a part. The text of a part that is the name of a format or a UUID says
+// nothing either, and must not set apart what stands around it.
 func said(t *a2a.Text) bool {
 	switch t.Kind {
 	case a2a.KindText:
-		return !t.Key && t.Value != ""
+		return !t.Key && t.Value != "" && !mute(t.Value)
 	case a2a.KindFree, a2a.KindName:
 		return !t.Key && !label(t.Value)
 	}
@@ -41,4 +42,22 @@ func mediaFamily(s string) bool {
 		return true
 	}
 	return false
+}
+
+// mute reports whether a value is a media type that is common, or a UUID: no word of a sentence can be spelled like that.
+func mute(value string) bool {
+	switch value {
+	case "text/plain", "text/html", "text/markdown", "text/csv", "application/json", "application/xml", "application/pdf",
+		"application/octet-stream", "image/png", "image/jpeg", "image/gif", "image/webp":
+		return true
+	}
+	if len(value) != len("00000000-0000-0000-0000-000000000000") {
+		return false
+	}
+	for i := range len(value) {
+		if dash := i == 8 || i == 13 || i == 18 || i == 23; dash != (value[i] == '-') || !dash && unhex(value[i]) < 0 {
+			return false
+		}
+	}
+	return true
 }

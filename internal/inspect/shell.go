@@ -103,6 +103,9 @@ func goesOnInShell(text []byte) bool {
 				continue
 			}
 		case '`', '$':
+			if bytes.HasPrefix(text[i:], []byte("```")) {
+				return false // a fence: what stands in it is code that the text shows
+			}
 			if c == '$' && (from == len(text) || text[from] != '(') || !leavable(text[:i]) || assignment.Match(text[:i]) {
 				continue // no substitution, or one that a script assigns
 			}

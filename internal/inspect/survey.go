@@ -209,6 +209,7 @@ func (y *surveying) equal(i int) {
 		y.quoted = true
 	case quotedByte(y.b, i) >= 0:
 		y.quotes++
+		y.quoted = y.quoted || quotedForSure(y.b, i)
 	}
 }
 

@@ -284,6 +284,13 @@ func quotedByte(b []byte, i int) int {
 	return digits(b[i+1:i+3], 16)
 }
 
+// quotedForSure reports whether the escape at b[i] is one of a mail whatever else stands in the text: an equals sign, which
+// mails never leave as it is, or a character of several bytes.
+func quotedForSure(b []byte, i int) bool {
+	first := quotedByte(b, i)
+	return first == '=' || first >= 0xC2 && i+3 < len(b) && quotedByte(b, i+3) >= 0x80
+}
+
 // unquote writes v with the escapes of quoted-printable resolved.
 func unquote(v *view, w *rewriting) {
 	w.begin(v.bytes)

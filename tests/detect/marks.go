@@ -110,12 +110,19 @@ func (f filter) stopped(samples []sample) []bool {
 	return all
 }
 
+// takes reports whether a sample is still what it was when it is wrapped or, if it is benign, cut up.
+func (s *sample) takes(t evasion.Transform) bool {
+	named := s.place != a2a.KindText && s.place != a2a.KindFree
+	exact := s.class == "sql" || s.class == "shell" || s.class == "code" || s.class == "path"
+	return !(named && (t.Wraps || t.Cuts)) && !(exact && t.Cuts)
+}
+
 // lose measures one transform on all samples that it means, of which before says whether they are stopped as they are.
 func lose(f filter, samples []sample, before []bool, t evasion.Transform) loss {
 	l := loss{Name: t.Name, Hides: t.Hides, Control: t.Control}
 	for i := range samples {
 		s := &samples[i]
-		if s.key || s.place != a2a.KindText || before[i] != s.attack || t.Control && !s.attack || s.attack && !t.Keeps(s.class, s.text) {
+		if s.key || s.place != a2a.KindText || before[i] != s.attack || t.Control && !s.attack || s.attack && !t.Keeps(s.class, s.text) || !s.takes(t) {
 			continue
 		}
 		parts := t.Apply(s.text, uint64(s.line))

@@ -11,6 +11,9 @@ var partTransforms = []Transform{
 	{Name: "word-in-two-parts", Apply: latin(splitWord)},
 	{Name: "parts-and-ids", Apply: between("text/plain", "7d0f2c51-4f1b-4a53-9c3c-0f6f3f0a9a11")},
 	{Name: "payload-in-two-parts", Apply: halved, keeps: payload},
+}
+
+var paddingTransforms = []Transform{
 	{Name: "padding-before", Apply: padded(true, false), keeps: everything},
 	{Name: "padding-around", Apply: padded(true, true), keeps: everything},
 	{Name: "padding-behind", Apply: padded(false, true), keeps: everything},

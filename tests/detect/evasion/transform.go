@@ -20,7 +20,12 @@ type Transform struct {
 	Hides bool
 	// Control says that an attack is none any more.
 	Control bool
-	keeps   scope
+	// Wraps says that text is put into another: a name or an address is none any more then.
+	Wraps bool
+	// Cuts says that several texts are made of one, as for Wraps. Nobody cuts up an honest statement or command line, and
+	// pieces of one can be attacks.
+	Cuts  bool
+	keeps scope
 }
 
 // scope says for which texts an attack is still one after a transform.
@@ -62,14 +67,32 @@ func (t Transform) Keeps(class, text string) bool {
 
 // Transforms returns all transforms, those of letters first and the controls last.
 func Transforms() []Transform {
-	return slices.Concat(letterTransforms, hiddenTransforms, spacingTransforms, wordTransforms, encodedTransforms, nestedTransforms, partTransforms, combined, controls)
+	return slices.Concat(letterTransforms, hiddenTransforms, spacingTransforms, wordTransforms, encodedTransforms, wrapping(nestedTransforms), cutting(partTransforms), wrapping(paddingTransforms), combined, controls)
+}
+
+// wrapping marks transforms that put a text into another.
+func wrapping(transforms []Transform) []Transform {
+	marked := slices.Clone(transforms)
+	for i := range marked {
+		marked[i].Wraps = true
+	}
+	return marked
+}
+
+// cutting marks transforms that make several texts of one.
+func cutting(transforms []Transform) []Transform {
+	marked := slices.Clone(transforms)
+	for i := range marked {
+		marked[i].Cuts = true
+	}
+	return marked
 }
 
 // combined are disguises of which one alone would be seen through.
 var combined = []Transform{
 	{Name: "cyrillic-and-zero-width", Apply: then(latin(replacing(cyrillic)), within("\u200b")), Hides: true},
 	{Name: "leet-and-mixed-case", Apply: then(latin(replacing(leet)), mixedCase)},
-	{Name: "accents-in-two-parts", Apply: then(latin(marking(1, "\u0301\u0308")), split(2)), Hides: true},
+	{Name: "accents-in-two-parts", Apply: then(latin(marking(1, "\u0301\u0308")), split(2)), Hides: true, Cuts: true},
 	{Name: "full-width-in-base64", Apply: then(mapRunes(fullWidth), bytewise(base64.StdEncoding.EncodeToString)), Hides: true},
 	{Name: "base64-twice", Apply: then(bytewise(base64.StdEncoding.EncodeToString), bytewise(base64.StdEncoding.EncodeToString)), keeps: everything},
 	{Name: "base64-in-json", Apply: then(bytewise(base64.StdEncoding.EncodeToString), single(func(text string) string { return object("data", text) })), keeps: everything},
