@@ -56,13 +56,16 @@ func (c *scan) excused(r *rule, b []byte, at span) bool {
 // its first group stands: the verb that is negated or commanded.
 func (c *scan) excepted(r *rule, b []byte, at span, head int) bool {
 	switch {
-	case r.except&exceptQuoted != 0 && c.quoted(b, at):
+	case r.except&exceptQuoted != 0 && (c.quoted(b, at) || c.exhibited(b, at)):
 		return true
 	case r.except&exceptNegated != 0 && c.cued(b, clauseStart(b, head, negationReach), head, cueNegation):
 		return true
 	case r.except&exceptStatement != 0 && c.cued(b, at.start-statementReach, at.start, cueStatement):
 		return true
 	case r.except&exceptStudied != 0 && c.studied(b, at):
+		return true
+	}
+	if r.except&exceptDescribed != 0 && c.enumerated(b, head) {
 		return true
 	}
 	if r.except&(exceptDiscussed|exceptQuestion|exceptDescribed) == 0 || c.commanded(b, head) {

@@ -136,6 +136,8 @@ const (
 	cueStatement
 	cueObedience
 	cueDemand
+	cueExhibit
+	cueActor
 	cueGroups
 )
 
@@ -148,4 +150,6 @@ var cueLists = [cueGroups]string{
 	cueStatement:     "cue-statement",
 	cueObedience:     "cue-obedience",
 	cueDemand:        "cue-demand",
+	cueExhibit:       "cue-exhibit",
+	cueActor:         "cue-actor",
 }
