@@ -9,6 +9,8 @@ const (
 	leadReach = 240
 	// maxItems is how many lines of a list or table may stand between an item and the line that leads in.
 	maxItems = 16
+	// actorReach is how far into a sentence its subject may stand.
+	actorReach = 72
 	// priceExhibit is the price of the search for an exhibit, in units of fuel.
 	priceExhibit = 24
 )
@@ -151,6 +153,6 @@ func item(line []byte) bool {
 // hostile code are the subject of the sentence, and nothing in it speaks to the reader.
 func (c *scan) enumerated(b []byte, head int) bool {
 	s := sentence(b, span{head, head})
-	actor := c.cue(b, s.start, head, cueActor)
+	actor := c.cue(b, s.start, min(head, s.start+actorReach), cueActor)
 	return actor >= 0 && !c.cued(b, s.start, head, cueDemand) && !c.commanded(b, actor)
 }
