@@ -95,15 +95,17 @@ func (c *scan) quoted(b []byte, at span) bool {
 		c.cued(b, q.start-cueReach, q.start, cueDiscussion) || c.cued(b, q.end, q.end+cueReach, cueDiscussion)
 }
 
-// studied reports whether the match ends in a quotation or in code of a text on attacks. Neither is enough for a payload:
-// who sends one can put it in quotation marks, ask about it or call it an attack, and it would still arrive. An apostrophe
-// quotes nothing here, since payloads begin with one.
+// studied reports whether a payload stands in a text on attacks: in a quotation, in code or in a question, and with words
+// next to it that only such texts have. Neither is enough alone: who sends a payload can put it in quotation marks, ask
+// about it or call it an attack, and it would still arrive. An apostrophe quotes nothing here, since payloads begin with one.
 func (c *scan) studied(b []byte, at span) bool {
-	q, ok := quotation(b, span{at.end - 1, at.end})
-	if !ok || b[q.start] == '\'' || structural(b, q.start) || c.obeyed(b, q) {
-		return false
+	if q, ok := quotation(b, span{at.end - 1, at.end}); ok && b[q.start] != '\'' {
+		return !structural(b, q.start) && !c.obeyed(b, q) &&
+			(c.cued(b, q.start-cueReach, q.start, cueStudy) || c.cued(b, q.end, q.end+cueReach, cueStudy))
 	}
-	return c.cued(b, q.start-cueReach, q.start, cueDiscussion) || c.cued(b, q.end, q.end+cueReach, cueDiscussion)
+	s := sentence(b, at)
+	return s.end < len(b) && b[s.end] == '?' && c.cued(b, s.start, min(s.start+openingReach, at.start), cueInterrogative) &&
+		(c.cued(b, s.start, at.start, cueStudy) || c.cued(b, at.end, s.end, cueStudy))
 }
 
 // obeyed reports whether the text asks, right behind the quotation, for what it says.

@@ -138,6 +138,7 @@ const (
 	cueDemand
 	cueExhibit
 	cueActor
+	cueStudy
 	cueGroups
 )
 
@@ -152,4 +153,5 @@ var cueLists = [cueGroups]string{
 	cueDemand:        "cue-demand",
 	cueExhibit:       "cue-exhibit",
 	cueActor:         "cue-actor",
+	cueStudy:         "cue-study",
 }
