@@ -324,7 +324,8 @@ func wholeLinked(b []byte, at span) span {
 // verifyCollector holds for an address of a service that shows its user what others send there, if it carries anything.
 func verifyCollector(b []byte, at span) bool {
 	l := collector(b, at)
-	return l.host != nil && (bytes.IndexByte(l.rest, '=') >= 0 || placeIn(l.rest) != nil || l.weigh() != loadNothing)
+	_, query, _ := bytes.Cut(l.rest, []byte("?"))
+	return l.host != nil && (bytes.IndexByte(query, '=') > 0 || placeIn(l.rest) != nil || l.weigh() != loadNothing)
 }
 
 // collector reads the address around the name of a host.
