@@ -13,7 +13,7 @@ func TestDemo(t *testing.T) {
 	if code := p.ProcessState.ExitCode(); code != 0 {
 		t.Fatalf("exit code %d\n%s", code, p.output.String())
 	}
-	if !strings.Contains(p.output.String(), "14 of 14 steps as expected") {
+	if !strings.Contains(p.output.String(), "15 of 15 steps as expected") {
 		t.Errorf("output:\n%s", p.output.String())
 	}
 }
