@@ -15,7 +15,7 @@ type verifier struct {
 }
 
 var verifiers = map[string]verifier{
-	"sqli":          {holds: verifySQL, price: 40, gate: gateSQL},
+	"sqli":          {holds: verifySQL, price: 160, gate: gateSQL},
 	"sqli-value":    {holds: verifySQLValue, price: 24, gate: gateSQLValue},
 	"command":       {holds: verifyCommand, price: 24, gate: gateCommand},
 	"command-value": {holds: verifyCommandValue, price: 24},
