@@ -5,11 +5,9 @@ package ruledir
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"path"
 	"sync/atomic"
 	"time"
 
@@ -53,9 +51,9 @@ type force struct {
 // Open loads the rules. Unlike later, rules that cannot be loaded are an error then.
 func Open(config Config) (*Rules, error) {
 	r := &Rules{config: config}
-	sum, err := r.sum()
+	sum, files, err := r.sum()
 	if err == nil {
-		err = r.load()
+		err = r.load(files)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("loading content rules: %w", err)
@@ -112,7 +110,7 @@ func (r *Rules) Follow(ctx context.Context, ticks <-chan time.Time) {
 // Look puts the rules of the files in force if the files have changed, and look now as they did at the last look: files
 // that are being written are left alone until they are not. What cannot be read counts as a change too, and is refused.
 func (r *Rules) Look() {
-	sum, err := r.sum()
+	sum, files, err := r.sum()
 	if err != nil {
 		// Why it cannot be read takes the place of what stands there, so that it is told once and not at every look.
 		sum = sha256.Sum256([]byte(err.Error()))
@@ -123,7 +121,7 @@ func (r *Rules) Look() {
 		return
 	}
 	if err == nil {
-		err = r.load()
+		err = r.load(files)
 	}
 	r.judged = sum
 	r.stale.Store(err != nil)
@@ -135,10 +133,10 @@ func (r *Rules) Look() {
 	r.config.Logger.Info("content rules have changed", slog.String("rules", r.Set().Hash()))
 }
 
-func (r *Rules) load() error {
+func (r *Rules) load(files snapshot) error {
 	layers := []fs.FS{inspect.Builtin()}
 	if r.config.Layer != nil {
-		layers = append(layers, r.config.Layer)
+		layers = append(layers, files)
 	}
 	set, err := inspect.Load(layers...)
 	if err != nil {
@@ -158,34 +156,19 @@ func (r *Rules) load() error {
 	return nil
 }
 
-// maxFiles bounds what is read at each look, in bytes.
-const maxFiles = 64 << 20
-
-var errTooLarge = errors.New("the rule files are larger than 64 MiB together")
-
-// sum returns the hash of all rule files, names and contents.
-func (r *Rules) sum() (sum [sha256.Size]byte, err error) {
+// sum returns the hash of all rule files, names and contents, with the files as they were then.
+func (r *Rules) sum() (sum [sha256.Size]byte, files snapshot, err error) {
 	if r.config.Layer == nil {
-		return sum, nil
+		return sum, files, nil
 	}
-	entries, err := fs.ReadDir(r.config.Layer, ".")
-	if err != nil {
-		return sum, fmt.Errorf("listing rule files: %w", err)
+	if files, err = take(r.config.Layer); err != nil {
+		return sum, files, err
 	}
-	hash, total := sha256.New(), 0
-	for _, entry := range entries {
-		if path.Ext(entry.Name()) != ".yaml" {
-			continue
-		}
-		data, err := fs.ReadFile(r.config.Layer, entry.Name())
-		if err != nil {
-			return sum, fmt.Errorf("reading %s: %w", entry.Name(), err)
-		}
-		if total += len(data); total > maxFiles {
-			return sum, errTooLarge
-		}
+	hash := sha256.New()
+	for _, entry := range files.entries {
+		data := files.files[entry.Name()]
 		fmt.Fprintf(hash, "%q %d\n", entry.Name(), len(data))
 		hash.Write(data)
 	}
-	return [sha256.Size]byte(hash.Sum(nil)), nil
+	return [sha256.Size]byte(hash.Sum(nil)), files, nil
 }

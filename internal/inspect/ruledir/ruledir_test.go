@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -122,6 +124,68 @@ func TestUnreadableDirectoryLeavesThoseBefore(t *testing.T) {
 	}
 	if got := r.Stats(); !r.finds("a grey heron") || !got.Stale || got.Refusals != 1 {
 		t.Errorf("without the directory stats are %+v", got)
+	}
+}
+
+// swapped is a directory whose file is another one each time that it is read.
+type swapped struct {
+	fstest.MapFS
+	reads *int
+}
+
+func (s swapped) Open(name string) (fs.File, error) {
+	if name != "birds.yaml" {
+		return s.MapFS.Open(name)
+	}
+	*s.reads++
+	if *s.reads%2 == 1 {
+		return fstest.MapFS{name: {Data: []byte(heron)}}.Open(name)
+	}
+	return fstest.MapFS{name: {Data: []byte(strings.ReplaceAll(heron, "grey heron", "white stork"))}}.Open(name)
+}
+
+func (s swapped) Stat(name string) (fs.FileInfo, error) { return s.MapFS.Stat(name) }
+
+// What is loaded is what was looked at: a file that is replaced between the two would never be loaded again.
+func TestFilesAreReadOnce(t *testing.T) {
+	t.Parallel()
+	reads := 0
+	r := open(t, swapped{fstest.MapFS{"birds.yaml": {Data: []byte(heron)}}, &reads}, nil)
+	if reads != 1 || !r.finds("a grey heron") || r.finds("a white stork") {
+		t.Errorf("the file was read %d times; what is in force finds herons: %t", reads, r.finds("a grey heron"))
+	}
+}
+
+// A file without end or of any size is not read, and leaves the rules before.
+func TestFilesThatAreNone(t *testing.T) {
+	t.Parallel()
+	for name, lay := range map[string]func(path string) error{
+		"pipe":      func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"device":    func(path string) error { return os.Symlink("/dev/zero", path) },
+		"directory": func(path string) error { return os.Mkdir(path, 0o700) },
+		"loop":      func(path string) error { return os.Symlink(filepath.Base(path), path) },
+		"nowhere":   func(path string) error { return os.Symlink("nothing", path) },
+		"huge": func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) // with nothing on the disk
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "birds.yaml"), []byte(heron), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := open(t, os.DirFS(dir), nil)
+			if err := lay(filepath.Join(dir, "more.yaml")); err != nil {
+				t.Skip(err)
+			}
+			for range 3 {
+				r.Look()
+			}
+			if got := r.Stats(); !r.finds("a grey heron") || !got.Stale || got.Refusals != 1 {
+				t.Errorf("stats are %+v", got)
+			}
+		})
 	}
 }
 
