@@ -21,7 +21,7 @@ func Redacted(texts []a2a.Text, findings []Finding) (map[int]string, bool) {
 		for i := f.Text; i <= f.Last; i++ {
 			c := cut{0, len(texts[i].Value), f.Class}
 			switch between := i > f.Text && i < f.Last; {
-			case between && (texts[i].Key || label(texts[i].Value)):
+			case between && !said(&texts[i]):
 				continue // such texts take no part in what others say together
 			case i == f.Text:
 				c.start, c.end = f.Start, f.End

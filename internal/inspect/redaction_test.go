@@ -31,6 +31,12 @@ func TestRedacted(t *testing.T) {
 			[]Finding{{Class: "secret", Text: 0, Start: 4, End: 6, Last: 4, LastEnd: 2}},
 			map[int]string{0: "say [redacted:secret]", 3: "[redacted:secret]", 4: "[redacted:secret]!"},
 		},
+		{
+			"over-two-messages",
+			[]a2a.Text{{Value: "say ab"}, {Value: "m2", Kind: a2a.KindID}, {Value: "https://a.example", Kind: a2a.KindURL}, {Value: "cd!"}},
+			[]Finding{{Class: "secret", Text: 0, Start: 4, End: 6, Last: 3, LastEnd: 2}},
+			map[int]string{0: "say [redacted:secret]", 3: "[redacted:secret]!"},
+		},
 		{"a-key", []a2a.Text{{Value: "abc", Key: true}}, []Finding{at(0, 0, 3)}, nil},
 		{"no-place", one("abc"), []Finding{{Text: -1, Last: -1}}, nil},
 		{"past-the-end", one("abc"), []Finding{at(0, 0, 4)}, nil},
