@@ -66,6 +66,8 @@ type world struct {
 	shared  bool // limits are counted across processes, which looks after them every 100 ms of the test's clock
 	rings   limit.Table
 	content governance.ContentMode
+	// treatments are the operator's, in front of the shipped ones.
+	treatments inspect.Treatments
 
 	ids      identifiers
 	replicas []*replica

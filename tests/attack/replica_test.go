@@ -20,6 +20,7 @@ import (
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/held"
 	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/inspect"
 	"ringfence.dev/ringfence/internal/killswitch"
 	"ringfence.dev/ringfence/internal/limit"
 	"ringfence.dev/ringfence/internal/lineage"
@@ -73,6 +74,7 @@ type replica struct {
 	mu      sync.Mutex
 	dead    bool
 	records []audit.Record
+	signals []trust.Signal
 }
 
 // start begins a process of the mesh. It is there for the whole test unless it is killed.
@@ -176,7 +178,7 @@ func (r *replica) config() governance.Config {
 		Mesh: r.mesh, Policy: r.policy(), Replay: r.guard, Tokens: r.tokens, Unknown: r.documents.Miss,
 		Links: delegation.NewVerifier(1000), Lineage: r.lineage, Meter: limit.NewMeter(time.Now()),
 		Budgets: r.budgets, Approvals: r.approvals, Shelf: r.shelf,
-		Observe: func(o trust.Outcome) { r.trust.Observe(trust.Classify(o)...) },
+		Observe: r.observe,
 		Scanner: rules, Tasks: r.tasks, Now: time.Now,
 		NewID:  func() string { return fmt.Sprintf("d-%08d", r.w.ids.next()) },
 		Record: r.record,
@@ -188,6 +190,7 @@ func (r *replica) policy() governance.Policy {
 		Domain: meshtest.Domain, Limits: a2a.DefaultLimits(), AnswerLimits: a2a.DefaultLimits(), AnswersHeld: 1 << 30,
 		Required: governance.DefaultRings(), UnknownTasks: governance.AskAgent, Missing: r.w.missing, Stale: r.w.stale,
 		RingLimits: r.w.rings, Parties: policy.AllParties, Content: r.w.content, AnswerContent: r.w.content,
+		Treatments: append(r.w.treatments[:len(r.w.treatments):len(r.w.treatments)], inspect.DefaultTreatments()...),
 	}
 	for _, text := range r.w.hops {
 		pattern, err := identity.ParseWorkloadPattern(text)
@@ -281,6 +284,15 @@ func (r *replica) kill() {
 	r.switches.Close()
 	r.documents.Close()
 	r.agents.Close()
+}
+
+// observe tells the ledger what decisions say of agents.
+func (r *replica) observe(o trust.Outcome) {
+	signals := trust.Classify(o)
+	r.mu.Lock()
+	r.signals = append(r.signals, signals...)
+	r.mu.Unlock()
+	r.trust.Observe(signals...)
 }
 
 func (r *replica) record(record audit.Record) {
