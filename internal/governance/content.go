@@ -120,13 +120,14 @@ func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if !ok {
 		return unrepeatable(v)
 	}
-	maps.Copy(values, echoed)
-	switch {
-	case len(values) == 0 || x.redactAnswer(body, answer, values):
-		return v
-	case len(cuts) > 0:
+	if len(cuts) > 0 && !x.redactAnswer(body, answer, values) {
 		return unredactable(v, cuts)
 	}
+	maps.Copy(values, echoed)
+	if len(echoed) == 0 || x.redactAnswer(body, answer, values) {
+		return v
+	}
+	x.Redacted = nil
 	return unrepeatable(v)
 }
 

@@ -178,6 +178,10 @@ func TestAnswersAreRedacted(t *testing.T) {
 				f.policy.Treatments = inspect.Treatments{{Rings: []agent.Ring{agent.User}, Directions: []inspect.Direction{inspect.Request}, Action: inspect.Flag}}
 			}, get, 0, "", result(said("ROLE_USER", attack)), result(said("ROLE_USER", attack)), "",
 		},
+		{
+			"as-an-id-of-the-user-beside-what-the-agent-says", nil, get, 0, "",
+			result(`{"id":"mine","history":[{"messageId":"hunter2","role":"ROLE_USER","parts":[{"text":"a"}]},{"messageId":"b","role":"ROLE_AGENT","parts":[{"text":"hunter2"}]}]}`), "", "answer-unredactable",
+		},
 		{"as-a-key-of-the-user", nil, get, 0, "", result(`{"id":"mine","history":[{"messageId":"a","role":"ROLE_USER","parts":[{"data":{"hunter2":1}}]}]}`), "", "answer-unredactable"},
 	}
 	for _, c := range cases {
