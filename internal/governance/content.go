@@ -45,6 +45,12 @@ func (s contentStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if v.Decision != Allow || len(cuts) == 0 {
 		return v
 	}
+	if x.standIn != nil && x.standIn.task != "" {
+		// It had to be taken out before people were asked: other rules are in force now.
+		w := deny(Invalid, GatewaySide, "task-waiting", "the message that was approved cannot be sent as it is any more; send it again, and people are asked about what is left of it")
+		w.Evidence = v.Evidence
+		return w
+	}
 	values, ok := s.redacted(r, cuts)
 	if !ok || !x.redact(values) {
 		return unredactable(v, cuts)

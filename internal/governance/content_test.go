@@ -14,6 +14,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/inspect"
 	"ringfence.dev/ringfence/internal/meshtest"
@@ -103,6 +104,23 @@ func TestRequestsAreRedacted(t *testing.T) {
 				t.Errorf("later stages see %q to %s", x.Request.Body, x.Request.Path)
 			}
 		})
+	}
+}
+
+// What people have approved is not changed any more. The sender is not to blame that rules are others now.
+func TestApprovedMessagesAreNotRedacted(t *testing.T) {
+	t.Parallel()
+	w := newWaiting(t, "/agents/weather", meshtest.Send("it is hunter2, ok"))
+	w.people.answer.State, w.people.answer.Granted = approval.Granted, true
+	w.scanner = meshtest.Phrases{"hunter2": "secret"}
+	w.policy.Treatments = inspect.Treatments{{Classes: []string{"secret"}, Action: inspect.Redact}}
+	get := rpc("GetTask", `{"id":"`+w.task+`"}`)
+	if x := w.call(t, http.MethodPost, "/agents/weather", get); x.Verdict.Reason != "task-waiting" || x.Verdict.Decision != Deny {
+		t.Errorf("verdict %+v", x.Verdict)
+	}
+	w.scanner = meshtest.Phrases{}
+	if x := w.call(t, http.MethodPost, "/agents/weather", get); x.Verdict.Decision != Allow {
+		t.Errorf("under the old rules: verdict %+v", x.Verdict)
 	}
 }
 
