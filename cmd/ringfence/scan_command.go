@@ -149,7 +149,7 @@ func (f *scanFlags) scanText(judge scanJudge, side scanSide, text string, out io
 	texts := []a2a.Text{{Value: text, Kind: a2a.KindText}}
 	v := judge.judge(texts, side)
 	return f.answer(v, out, func() ([]byte, error) {
-		left, ok := v.redacted(texts)
+		left, ok := judge.redacted(&v, texts, side)
 		if !ok {
 			return nil, a2a.ErrUnredactable
 		}
@@ -164,7 +164,15 @@ func (f *scanFlags) scanDocument(judge scanJudge, side scanSide, data []byte, ou
 	}
 	v := doc.judge(judge, side)
 	return f.answer(v, out, func() ([]byte, error) {
-		words, ok := inspect.Redacted(doc.texts, v.cuts)
+		if v.action != inspect.Redact {
+			return doc.redact(nil)
+		}
+		words, ok := inspect.Cleaned(doc.texts, v.cuts, func(left []a2a.Text) ([]inspect.Finding, bool) {
+			rest := doc
+			rest.texts = left
+			w := rest.judge(judge, side)
+			return w.left()
+		})
 		if !ok {
 			return nil, a2a.ErrUnredactable
 		}

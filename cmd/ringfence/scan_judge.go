@@ -149,13 +149,19 @@ func (v *scanVerdict) blocking() string {
 	return ""
 }
 
-// redacted returns what is left of one text. It reports false if what was found can only be blocked.
-func (v *scanVerdict) redacted(texts []a2a.Text) (string, bool) {
-	values, ok := inspect.Redacted(texts, v.cuts)
-	if value, cut := values[0]; cut {
-		return value, ok
+// left returns what is to be taken out of texts beside what was, and whether they may pass apart from that.
+func (v *scanVerdict) left() ([]inspect.Finding, bool) { return v.cuts, v.action != inspect.Block }
+
+// redacted returns what is left of a text of which v is the verdict. It reports false if what was found can only be blocked.
+func (j scanJudge) redacted(v *scanVerdict, texts []a2a.Text, side scanSide) (string, bool) {
+	if v.action != inspect.Redact {
+		return texts[0].Value, v.action != inspect.Block
 	}
-	return texts[0].Value, ok
+	values, ok := inspect.Cleaned(texts, v.cuts, func(left []a2a.Text) ([]inspect.Finding, bool) {
+		w := j.judge(left, side)
+		return w.left()
+	})
+	return values[0], ok
 }
 
 // print writes the findings as a table.

@@ -133,8 +133,10 @@ func (s *lineScan) write(w *bufio.Writer, long bool) error {
 		s.tally.texts++
 		s.tally.verdicts[v.action]++
 		v.ID = line.ID
-		if left, ok := v.redacted(s.texts[:]); ok && s.redacted && v.action == inspect.Redact {
-			v.Redacted = &left
+		if s.redacted && v.action == inspect.Redact {
+			if left, ok := s.judge.redacted(&v, s.texts[:], side); ok {
+				v.Redacted = &left
+			}
 		}
 		answer = &v
 	}

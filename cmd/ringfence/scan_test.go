@@ -122,6 +122,9 @@ func TestScanLinesInOrder(t *testing.T) {
 			t.Errorf("line %d: %.200s, want %s", i+1, line, want[i])
 		}
 	}
+	if out, _ := scanned(t, strings.NewReader(`{"kind":"response","text":"`+strings.Repeat("wibblekey7 ", 20)+`"}`), true); !strings.HasSuffix(out, `"redacted":"`+strings.Repeat("[redacted:secret] ", 20)+"\"}\n") {
+		t.Errorf("redacted to the last: %s", out)
+	}
 	if !strings.HasSuffix(lines[2], `"redacted":"[redacted:secret] is it"}`) {
 		t.Errorf("redacted: %s", lines[2])
 	}
@@ -225,6 +228,8 @@ verdict: block
 		{"fail-on-block", "murmur softly", []string{"--fail-on", "block", "--redacted"}, "murmur softly", 0},
 		{"fail-on-flag", "murmur softly", []string{"--fail-on", "flag", "--redacted"}, "murmur softly", 1},
 		{"redacted", "it is wibblekey7.\n", []string{"--redacted", "--kind", "response"}, "it is [redacted:secret].\n", 0},
+		{"redacted-to-the-last", strings.Repeat("it is wibblekey7. ", 20), []string{"--redacted", "--kind", "response"}, strings.Repeat("it is [redacted:secret]. ", 20), 0},
+		{"redacted-to-the-last-string", `["` + strings.Repeat("wibblekey7 ", 20) + `"]`, []string{"--redacted", "--json", "--kind", "response"}, `["` + strings.Repeat("[redacted:secret] ", 20) + `"]`, 0},
 		{"blocked-is-not-printed", "it is wibblekey7.\n", []string{"--redacted"}, "", 1},
 		{"lines", "{\"text\":\"hello\"}\nnothing\n", []string{"--jsonl"}, "{\"verdict\":\"allow\",\"findings\":[]}\n{\"error\":\"no JSON: invalid character 'o' in literal null (expecting 'u')\"}\n", 2},
 		{"lines-that-fail", `{"text":"wibblekey7"}`, []string{"--jsonl", "--fail-on", "block", "--kind", "card"}, `{"verdict":"block","findings":[{"rule":"wibble","class":"secret","severity":"critical","action":"block","span":[0,10],"view":"text"}]}` + "\n", 1},

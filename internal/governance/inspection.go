@@ -1,7 +1,6 @@
 package governance
 
 import (
-	"maps"
 	"slices"
 
 	"ringfence.dev/ringfence/internal/a2a"
@@ -122,16 +121,11 @@ func unredactable(v Verdict, cuts []inspect.Finding) Verdict {
 	return w
 }
 
-// redactions bounds how often a text is looked at again after something was taken out of it. What is left of a match may
-// still be one.
-const redactions = 4
-
 // redacted returns what the texts say without what was found, by their indices. It reports false when that cannot be told,
 // or when what is left would not be let through either.
 func (i inspection) redacted(r reading, cuts []inspect.Finding) (map[int]string, bool) {
-	values := map[int]string{}
 	if len(cuts) == 0 {
-		return values, true
+		return map[int]string{}, true
 	}
 	ok := true
 	if len(r.packed) > 0 {
@@ -139,21 +133,10 @@ func (i inspection) redacted(r reading, cuts []inspect.Finding) (map[int]string,
 			return nil, false
 		}
 	}
-	for range redactions {
-		without, ok := inspect.Redacted(r.texts, cuts)
-		if !ok {
-			return nil, false
-		}
-		maps.Copy(values, without)
-		r.texts = replaced(r.texts, without)
-		if cuts, ok = i.cuts(r); !ok {
-			return nil, false
-		}
-		if len(cuts) == 0 {
-			return values, true
-		}
-	}
-	return nil, false
+	return inspect.Cleaned(r.texts, cuts, func(left []a2a.Text) ([]inspect.Finding, bool) {
+		r.texts = left
+		return i.cuts(r)
+	})
 }
 
 // cuts returns what has to be taken out of the texts. It reports false for something that is not let through at all.

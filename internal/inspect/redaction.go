@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,6 +40,34 @@ func Redacted(texts []a2a.Text, findings []Finding) (map[int]string, bool) {
 		values[i] = without(texts[i].Value, list)
 	}
 	return values, true
+}
+
+// passes bounds how often texts are looked at again after something was taken out of them: a scan tells a rule's first
+// findings of a text, and what is left of a match may still be one.
+const passes = 4
+
+// Cleaned is Redacted until nothing more has to be taken out: again returns what still has to be of the texts that are
+// left, and whether these may pass apart from that. It reports false where they may not, or where there is no end.
+func Cleaned(texts []a2a.Text, cuts []Finding, again func(left []a2a.Text) ([]Finding, bool)) (map[int]string, bool) {
+	values := map[int]string{}
+	for range passes {
+		without, ok := Redacted(texts, cuts)
+		if !ok {
+			return nil, false
+		}
+		maps.Copy(values, without)
+		texts = slices.Clone(texts)
+		for i, value := range without {
+			texts[i].Value = value
+		}
+		if cuts, ok = again(texts); !ok {
+			return nil, false
+		}
+		if len(cuts) == 0 {
+			return values, true
+		}
+	}
+	return nil, false
 }
 
 // cut is a stretch of a text that is taken out, and what was found there.
