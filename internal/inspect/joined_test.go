@@ -243,3 +243,21 @@ func TestTailAllocatesItsResultAlone(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// A message of many texts leaves nothing behind that later messages pay for.
+func TestManyTextsLeaveNoSeams(t *testing.T) {
+	t.Parallel()
+	texts := make([]a2a.Text, keepBytes/4)
+	for i := range texts {
+		texts[i] = a2a.Text{Value: "x", Kind: a2a.KindText}
+	}
+	c := newScan(builtin(t))
+	c.begin(texts, Options{})
+	c.joined(texts, Options{})
+	if len(c.seams) != len(texts) {
+		t.Fatalf("%d seams", len(c.seams))
+	}
+	if c.end(); cap(c.seams) > 0 {
+		t.Errorf("room for %d seams is kept", cap(c.seams))
+	}
+}

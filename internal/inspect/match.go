@@ -85,9 +85,9 @@ func (c *scan) match(v *view) {
 	if c.windows != nil {
 		c.collect(v)
 	}
-	c.count, c.bits, c.asks = cursor{}, c.seams.bits(), traitJoined
-	if v.index >= 0 {
-		c.bits, c.asks = bit(c.place), 0
+	c.count, c.bits, c.asks = cursor{}, bit(c.place), 0
+	if v.index < 0 {
+		c.bits, c.asks = c.seams.bits(), traitJoined
 	}
 	if v.name == ViewJoined && !c.tightly {
 		c.asks |= traitProse

@@ -87,6 +87,7 @@ func (c *scan) end() []Finding {
 	trim(&c.swaps, 16)
 	trim(&c.letters, 16)
 	trim(&c.seen, 24)
+	trim((*[]seam)(&c.seams), 48)
 	c.skeleton.trim()
 	for i := range c.levels {
 		c.levels[i].trim()
