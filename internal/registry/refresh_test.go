@@ -543,3 +543,32 @@ func TestRefreshOfSignedCards(t *testing.T) {
 		t.Error("a key set that cannot be had changes the record")
 	}
 }
+
+// What the content rules say of a card is asked when it is registered and whenever it has changed.
+func TestCardsOfUnwelcomeContent(t *testing.T) {
+	t.Parallel()
+	s := &server{}
+	rules := func(config *registry.Config) {
+		config.Content = func(card []byte) string {
+			if strings.Contains(string(card), "storms") {
+				return "holds content that is not let through"
+			}
+			return ""
+		}
+	}
+	r := following(t, newBucket(t), s, rules)
+	s.serve(skilled, `"2"`)
+	if got := refresh(t, r, registry.CardRefused); got.Pending != nil || string(got.Card.Raw) != original {
+		t.Errorf("an unwelcome card leaves %+v", got)
+	}
+	_, _, err := r.RefreshCard(t.Context(), "weather")
+	if want := []string{"cardUrl: leads to a card that holds content that is not let through"}; !cmp.Equal(want, problems(err)) {
+		t.Errorf("refreshed: %v", problems(err))
+	}
+	g := registration("other")
+	g.Card = []byte(skilled)
+	_, err = r.Register(t.Context(), g)
+	if want := []string{"card: holds content that is not let through"}; !cmp.Equal(want, problems(err)) {
+		t.Errorf("registered: %v", problems(err))
+	}
+}
