@@ -86,7 +86,11 @@ func (a *answer) pass(part governance.Part, end bool) (answers replies, last boo
 	}
 	if !a.released {
 		a.released = true
-		answers = append(answers, continueAnswer())
+		fields := continueAnswer()
+		if part.Changed {
+			fields.GetResponseHeaders().Response = &extprocv3.CommonResponse{HeaderMutation: &extprocv3.HeaderMutation{RemoveHeaders: unsigned}}
+		}
+		answers = append(answers, fields)
 	}
 	end = end || part.Passing == governance.Stop
 	for body := part.Body; ; {

@@ -10,8 +10,8 @@ import (
 	"ringfence.dev/ringfence/internal/governance"
 )
 
-// unsigned are the fields of a request that speak of the body, the path or the verb which its sender signed. Those of a
-// request that took its place were not.
+// unsigned are the fields of a message that speak of the body, the path or the verb which its sender signed. Those of a
+// message that took its place were not.
 var unsigned = []string{"content-digest", "signature", "signature-input"}
 
 // replaced returns the answer by which another request goes to the agent, in the place of the message of Envoy that was

@@ -42,6 +42,8 @@ type Part struct {
 	Passing Passing
 	// Body takes the place of the chunk. It is empty when all of the chunk has to wait, and may hold what waited.
 	Body []byte
+	// Changed says of a whole answer that it is not the agent's to the letter: what its fields say of the body is not so.
+	Changed bool
 }
 
 // answerForm is how an answer is cut into what is judged at once. The zero value is one whole body.
@@ -192,11 +194,11 @@ func (r *Relay) nextWhole(ctx context.Context, chunk []byte, end bool) Part {
 		body = append(r.held, chunk...)
 	}
 	r.held, r.over = nil, true
-	if len(body) > 0 {
-		if !r.judge(ctx, body) {
-			return r.refuse(r.x.Verdict, r.x.Verdict.Factor)
-		}
-		body = r.x.passes(body)
+	if len(body) > 0 && !r.judge(ctx, body) {
+		return r.refuse(r.x.Verdict, r.x.Verdict.Factor)
+	}
+	if instead := r.x.passes(nil); len(body) > 0 && instead != nil {
+		return Part{Passing: Pass, Body: instead, Changed: true}
 	}
 	return Part{Passing: Pass, Body: body}
 }
