@@ -21,6 +21,10 @@ var (
 	sqlDangling = regexp.MustCompile(`(?i)^['")\s;|+-]*(?:union(?:\s+(?:all|distinct))?\s+select[\s(]*|order\s+by\s+\d{1,2}\s*|(?:or|and|\|\||&&)\s+\(?(?:true|false|0|1)\)?\s*|utl_\w+\.\w+\s*|print\s+@@\w+\s*|exec(?:ute)?\s*\(\s*@\w+\s*\)\s*|\(\s*select\s+top\s+\d+\s*|(?:or|and)\s+\(?exists\)?\s*|(?:or|and)\s*['"][\s'"*]*|declare\s+@\w+\s+n?varchar\s*\(\s*\d+\s*\)\s+select\s+@\w+\s*=\s*(?:0x[\da-f]+[\s.]*)?)$`)
 	// sqlVerb is a quotation mark that ends a value, and a statement that changes something behind it.
 	sqlVerb = regexp.MustCompile(`(?i)^[\w@.\\-]{0,40}['"][)\s]*;?\s*(?:grant\s+\w+(?:\s+\w+)?\s+to\s+\w|insert\s+into\s+\w+\s*[(\sv]|create\s+(?:user|login|role|table)\s+\w|desc(?:ribe)?\s+\w+\s*;|begin\s+shutdown|drop\s+(?:table|user|database)\s+\w)`)
+	// sqlLeft is a quotation mark right behind a value, or right before the condition that follows a value left out, and
+	// sqlSentence the end of a sentence behind a value.
+	sqlLeft     = regexp.MustCompile(`(?i)^[\w@.\\-]{0,40}['"][)\s]*(?:[-+*/%&|^~=<>!;]|x?or\b|and\b|is\b|not|union|collate|like|r?like|glob|in\b|sounds|group\b|order\b|having\b|into\b|div\b|mod\b)`)
+	sqlSentence = regexp.MustCompile(`(?i)\s+(?:and|to|in|for|on|please|then|with)\s+[a-z]+(?:\s+[a-z]+)*[.!?]?\s*$|,\s+\w+\s*[=:]\s*\w+[.\s]*$|[.!?]\s*$|,?\s+(?:please|thanks)[.!?]?\s*$`)
 	// sqlLoose are the signs that a text is spelled for a filter that looks for spaces and whole words.
 	sqlLoose = regexp.MustCompile(`(?i)/\*|["']{3,}|"".*""|\bunion\b[^\n]*#|\b(?:union|select|x?or|and|from)[+\x00\x{FFFD}]|[+\x00\x{FFFD}](?:union|select|x?or|and|from)\b`)
 	// sqlComment and sqlSpace are what a database reads as a space, sqlMarked what it reads as words and filters do not.
@@ -34,6 +38,18 @@ var (
 // texts.
 func severed(text []byte) bool {
 	return sqlDangling.Match(text) || quotes(text) && (sqlVerb.Match(text) || sqlEnded.Match(text))
+}
+
+// ends reports whether tail, which begins with the value that is left, is an injection up to the words of the sentence
+// that the value stands in.
+func ends(tail []byte) bool {
+	if !sqlLeft.Match(tail) {
+		return false
+	}
+	if at := sqlSentence.FindIndex(tail); at != nil {
+		tail = tail[:at[0]]
+	}
+	return !grammatical(tail, 1) && leaves(bytes.TrimSpace(tail))
 }
 
 // quotes reports whether b has a quotation mark.

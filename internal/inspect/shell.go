@@ -54,7 +54,7 @@ var tools = func() map[string]bool {
 
 var (
 	// shellArguments are a command without any, or with some that are no words.
-	shellArguments = regexp.MustCompile("^[\\w/.]+\\s*(?:$|[;&`'\"),}<|\\\\]|\\.\\s)|^[\\w/.]+\\s+(?:-\\w|[/~$%*\"'.]\\S|https?:|\\d+(?:\\.\\d|\\s*(?:$|[;&`'\"),]|and\\b))|\\S*[./\\\\:]\\w)|^\\w+\\(")
+	shellArguments = regexp.MustCompile("^[\\w/.]+\\s*(?:$|[;&`'\"),}<|\\\\]|\\.\\s)|^[\\w/.]+\\s+(?:-\\w|[/~$%*\"'.]\\S|https?:|\\d+(?:\\.\\d|\\s*(?:$|[;&`'\"),]|(?:and|to|in|on|for|then|please)\\b))|\\S*[./\\\\:]\\w)|^\\w+\\(")
 	// shellAlone are programs whose names are no words of English.
 	shellAlone = regexp.MustCompile(`(?i)^[\w/.]*\b(?:whoami|ifconfig|ipconfig|netstat|systeminfo|sysinfo|printenv|uname|phpinfo|tasklist)\b`)
 	// shellSpace is what stands for a space in a command line without one.
@@ -63,6 +63,11 @@ var (
 	shellNothing = regexp.MustCompile("``|''|\"\"|\\$\\(\\)|\\$[@*]|\\$\\{[@*]\\}|([A-Za-z/?])\\$[a-zA-Z]\\b|([A-Za-z])[\\\\^]([A-Za-z])")
 	// shellCertain needs no look at what stands around it.
 	shellCertain = regexp.MustCompile(`(?i)<\?(?:php|=)\s*@?(?:system|exec|passthru|shell_exec|eval|assert|popen)\s*\(|<\?(?:php|=)?[^\n]{0,40}\$_(?:get|post|request|cookie)\[|\(\)\s*\{\s*:\s*;?\s*\}\s*;|<!--\s*#exec\s+cmd|\{\$\{?\w+\(|\$\{@?print\(|;\s*\{\s*\$_(?:get|post|request)|\$\{@?system\(|(?:^|[;|&` + "`" + `(\s])\{[a-z]{2,8},[-/~.$][^}\s]*\}`)
+	// shellPath is a program that is named by its path, and shellNested a substitution inside another.
+	shellPath   = regexp.MustCompile(`^/(?:usr/(?:local/)?)?s?bin/\w`)
+	shellNested = regexp.MustCompile("^\\$\\(\\s*`\\s*[a-z][^`\n]{0,80}`\\s*\\)|^;?`[a-z]{2,8}<<<")
+	// shellJoined are programs whose names are no words, in front of a sentence that goes on.
+	shellJoined = regexp.MustCompile(`(?i)^(?:dir|pwd|ls|whoami|uname|ifconfig|ipconfig|netstat|printenv|wget|curl|nslookup|ps|chmod)\s+(?:and|to|in|on|for|then|please)\b`)
 	// shellPair are commands of two words.
 	shellPair = regexp.MustCompile(`(?i)^(?:net\s+(?:user|view|localgroup|start|stop|share|use)|reg\s+(?:add|save|query|delete)|type\s+[c-z]:|netsh\s+\w*firewall|find\s+/|sudo\s+\w+|ps\s+(?:aux|-?ef)|perl\s+-|python\d?\s+-)`)
 	// assignment is how a script gives a variable a value.
@@ -154,9 +159,12 @@ func allDigits(b []byte) bool {
 
 // hostile reports whether b begins with a command. certain says that only a command can stand there.
 func hostile(b []byte, certain bool) bool {
+	size := len(b)
 	for _, dir := range []string{"/usr", "/local", "/sbin", "/bin", "usr/bin", "bin", "/"} {
 		b = bytes.TrimPrefix(b, []byte(dir))
 	}
+	// A path to a program is no word of prose.
+	certain = certain || len(b) != size
 	var low [16]byte
 	n := 0
 	for ; n < len(b) && n < len(low) && (letter(b[n]) || digit(b[n]) || b[n] == '_'); n++ {
@@ -251,6 +259,9 @@ func verifyCommand(b []byte, at span) bool {
 			return false // a row of a table
 		}
 	case '`', '$':
+		if shellNested.Match(b[sep:end]) {
+			return true
+		}
 		if sep == 0 || !word(b[sep-1]) && b[sep-1] != '.' {
 			return false // code that the text speaks about, or a script
 		}
@@ -259,6 +270,13 @@ func verifyCommand(b []byte, at span) bool {
 		return false
 	}
 	rest := bytes.TrimLeft(unhidden(b[sep:end]), ";|&`$( \t")
+	if shellPath.Match(rest) && hostile(rest, true) {
+		return true
+	}
+	joins := sep > 0 && (b[sep] == '|' || b[sep] == '&' && sep+1 < len(b) && b[sep+1] == '&')
+	if joins && shellJoined.Match(rest) && hostile(rest, true) {
+		return true
+	}
 	return shellAlone.Match(rest) || hostile(rest, false) && (shellArguments.Match(rest) || shellPair.Match(rest))
 }
 
@@ -288,7 +306,7 @@ func scripted(b []byte) bool {
 	if n := len(b) - shellNear; n > 0 {
 		b = b[n:]
 	}
-	if bytes.IndexAny(b, "(){}`#>") >= 0 || bytes.Contains(b, []byte(" -")) {
+	if bytes.IndexAny(b, "({}`#>") >= 0 || bytes.Contains(b, []byte(" -")) {
 		return true
 	}
 	if program(bytes.TrimLeft(b, " \t$")) || program(b[bytes.LastIndexAny(b, "\"'")+1:]) {

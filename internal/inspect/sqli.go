@@ -45,7 +45,7 @@ var (
 	// sqlUnion is a second query.
 	sqlUnion = regexp.MustCompile(`(?i)\bunion\b`)
 	// sqlStrong is what needs no parser: waits and constant columns in front of a comment, and conditions of numbers.
-	sqlStrong = regexp.MustCompile(`(?i)['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]*?\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=,]+\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
+	sqlStrong = regexp.MustCompile(`(?i)\bbenchmark\s*\(\s*\d{5,}\s*,\s*(?:md5|sha1?|encode|rand)\s*\(|\bselect\s+(?:pg_)?sleep\s*\([-\s"'(]*\d[^\n]{0,24}\)|['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]*?\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=,]+\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
 	// sqlRest makes the rest of a statement a comment.
 	sqlRest = regexp.MustCompile(`(?:--[\s+-]*|#\s*|/\*\s*)$`)
 	// sqlTail is a value that ends by turning the rest of a statement into a comment.
@@ -188,7 +188,7 @@ func verifySQL(b []byte, at span) bool {
 		to = at.end + i
 	}
 	from := valueBefore(b, at.start)
-	return goesOn(b[from:to], b[at.start:to]) && !inStatement(b[max(0, from-4*sqlReach):from])
+	return (goesOn(b[from:to], b[at.start:to]) || (from == 0 || b[from-1] != '\n') && ends(b[from:to])) && !inStatement(b[max(0, from-4*sqlReach):from])
 }
 
 // gateSQL turns away what an injection does not look like at a glance: a match over several lines, a quotation mark that
