@@ -13,40 +13,40 @@ type leading struct {
 	// roots[of[i]:of[i+1]] are the ends of literals that the i-th accepting state stands for.
 	roots []root
 	of    []uint32
-	nodes []stem
-	edges []int32
-	ends  []uint16
-	// literals are all literals, and plain those that are all letters and spaces, which classes tell apart in ASCII.
+	stems []stem
+	ends  []ended
+	// uneven are ends of literals in which there is a space or a byte that shares its class with others, from 1 on.
+	uneven   []string
 	literals []literal
-	plain    []bool
 }
 
-// root is an end of literals, size bytes long, and the node where the way back from it begins.
+// root is an end of literals, size bytes long, from which the way back begins.
 type root struct {
-	node int32
+	stem
 	size uint8
 	// last is its last byte.
 	last byte
 	// open is that some of the literals may go on behind their end.
-	open bool
-	// uneven is the end itself if there is a space in it, or a byte that shares its class with others.
-	uneven string
+	open   bool
+	uneven uint16
 }
 
-// occurrence is a literal and where it stands in a view. token is how many words there are up to its end, or less than
-// zero where nobody has counted.
-type occurrence struct {
-	start, end int
-	token      int32
-	id         uint16
-}
-
-// stem is a node of the trie: it has an edge for each class in the set, in their order from first on, and the literals
-// that begin there are ends[begin:end].
+// stem is a node of the trie: it has a child for each class in the set, in their order from first on, and so many literals
+// begin there, the first of them at ends[at].
 type stem struct {
-	classes    uint32
-	first      int32
-	begin, end int32
+	classes  uint32
+	first    int32
+	at       int32
+	literals uint16
+}
+
+// ended is a literal that ends a way, with what decides about it.
+type ended struct {
+	id          uint16
+	size        uint8
+	left, right bool
+	// plain is that the literal is letters and spaces alone, which their classes tell apart in ASCII.
+	plain bool
 }
 
 type edge struct {
@@ -60,50 +60,77 @@ type branch struct {
 	ends  []uint16
 }
 
+// occurrence is a literal and where it stands in a view. token is how many words there are up to its end, or less than
+// zero where nobody has counted.
+type occurrence struct {
+	start, end int
+	token      int32
+	id         uint16
+	size       uint8 // of the literal
+}
+
 // back builds the way back for all accepting states.
 func (a *automaton) back(literals []literal) {
 	b := &a.before
-	b.literals, b.plain = literals, make([]bool, len(literals))
+	b.literals, b.uneven = literals, []string{""}
 	var nodes []branch
-	byTail := map[string]root{}
+	ways := map[string]int32{}
 	open := map[string]bool{}
 	for id := range literals {
 		l := literals[id].text
-		b.plain[id] = strings.IndexFunc(l, func(r rune) bool { return r != ' ' && (r < 'a' || r > 'z') }) < 0
 		tail := ending(l, a.tail)
 		open[tail] = open[tail] || !literals[id].right
-		r, ok := byTail[tail]
+		way, ok := ways[tail]
 		if !ok {
-			r = root{node: int32(len(nodes)), size: uint8(len(tail)), last: tail[len(tail)-1]}
-			if strings.IndexFunc(tail, func(r rune) bool { return r < 'a' || r > 'z' }) >= 0 {
-				r.uneven = tail
-			}
-			nodes, byTail[tail] = append(nodes, branch{}), r
+			way = int32(len(nodes))
+			nodes, ways[tail] = append(nodes, branch{}), way
 		}
-		nodes = grow(nodes, r.node, l[:len(l)-len(tail)], uint16(id))
+		nodes = grow(nodes, way, l[:len(l)-len(tail)], uint16(id))
 	}
-	for i := range nodes {
-		n := &nodes[i]
-		slices.SortFunc(n.edges, func(a, b edge) int { return int(a.class) - int(b.class) })
-		at := stem{first: int32(len(b.edges)), begin: int32(len(b.ends)), end: int32(len(b.ends) + len(n.ends))}
-		for _, e := range n.edges {
-			at.classes |= 1 << e.class
-			b.edges = append(b.edges, e.to)
-		}
-		b.nodes, b.ends = append(b.nodes, at), append(b.ends, n.ends...)
-	}
+	roots := map[string]root{}
 	for i := range len(a.first) - 1 {
 		b.of = append(b.of, uint32(len(b.roots)))
-		seen := map[int32]bool{}
+		seen := map[string]bool{}
 		for _, id := range a.outputs[a.first[i]:a.first[i+1]] {
-			if r := byTail[ending(literals[id].text, a.tail)]; !seen[r.node] {
-				seen[r.node] = true
-				r.open = open[ending(literals[id].text, a.tail)]
-				b.roots = append(b.roots, r)
+			tail := ending(literals[id].text, a.tail)
+			if seen[tail] {
+				continue
 			}
+			seen[tail] = true
+			r, ok := roots[tail]
+			if !ok {
+				r = root{stem: b.lay(nodes, ways[tail]), size: uint8(len(tail)), last: tail[len(tail)-1], open: open[tail]}
+				if !lettered(tail) || strings.IndexByte(tail, ' ') >= 0 {
+					r.uneven, b.uneven = uint16(len(b.uneven)), append(b.uneven, tail)
+				}
+				roots[tail] = r
+			}
+			b.roots = append(b.roots, r)
 		}
 	}
 	b.of = append(b.of, uint32(len(b.roots)))
+}
+
+// lettered reports whether the text is letters and spaces alone.
+func lettered(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r != ' ' && (r < 'a' || r > 'z') }) < 0
+}
+
+// lay lays out a node and all that grows from it. A way without forks lies in one piece.
+func (b *leading) lay(nodes []branch, at int32) stem {
+	n := &nodes[at]
+	slices.SortFunc(n.edges, func(a, b edge) int { return int(a.class) - int(b.class) })
+	s := stem{first: int32(len(b.stems)), at: int32(len(b.ends)), literals: uint16(len(n.ends))}
+	for _, id := range n.ends {
+		l := &b.literals[id]
+		b.ends = append(b.ends, ended{id, uint8(len(l.text)), l.left, l.right, lettered(l.text)})
+	}
+	b.stems = append(b.stems, make([]stem, len(n.edges))...)
+	for i, e := range n.edges {
+		s.classes |= 1 << e.class
+		b.stems[int(s.first)+i] = b.lay(nodes, e.to)
+	}
+	return s
 }
 
 // grow adds the bytes of lead, from the last to the first, behind the node at, and the literal at the end.
@@ -138,26 +165,14 @@ func (a *automaton) found(dst []occurrence, text []byte, end int, state uint16, 
 			continue
 		}
 		at := end - int(r.size)
-		if r.uneven != "" {
-			if at = stepBack(text, end, r.uneven); at < 0 {
+		if r.uneven != 0 {
+			if at = stepBack(text, end, b.uneven[r.uneven]); at < 0 {
 				continue
 			}
 		}
-		for n := &b.nodes[r.node]; ; {
-			for _, id := range b.ends[n.begin:n.end] {
-				l := &b.literals[id]
-				if l.right && inside || l.left && at > 0 && wordBytes[text[at-1]] {
-					continue
-				}
-				if !even || !b.plain[id] {
-					if _, ok := l.start(text, end); !ok {
-						continue
-					}
-				}
-				dst = append(dst, occurrence{at, end, -1, id})
-				for i := len(dst) - 1; i > first && len(b.literals[dst[i-1].id].text) < len(l.text); i-- {
-					dst[i-1], dst[i] = dst[i], dst[i-1]
-				}
+		for n := &r.stem; ; {
+			if n.literals > 0 {
+				dst = b.begin(dst, first, n, text, span{at, end}, even)
 			}
 			if at <= 0 {
 				break
@@ -166,12 +181,36 @@ func (a *automaton) found(dst []occurrence, text []byte, end int, state uint16, 
 			if n.classes>>class&1 == 0 {
 				break
 			}
-			n = &b.nodes[b.edges[int(n.first)+bits.OnesCount32(n.classes&(1<<class-1))]]
+			n = &b.stems[int(n.first)+bits.OnesCount32(n.classes&(1<<class-1))]
 			if at--; class == classSpace {
 				for at > 0 && white(text[at-1]) {
 					at--
 				}
 			}
+		}
+	}
+	return dst
+}
+
+// begin appends the literals that begin at a node, which stand at a range of the text if words end where they must, to
+// those from first on.
+func (b *leading) begin(dst []occurrence, first int, n *stem, text []byte, at span, even bool) []occurrence {
+	inside := at.end < len(text) && wordBytes[text[at.end]]
+	behind := at.start > 0 && wordBytes[text[at.start-1]]
+	ends := b.ends[n.at:][:n.literals]
+	for i := range ends {
+		e := &ends[i]
+		if e.right && inside || e.left && behind {
+			continue
+		}
+		if !even || !e.plain {
+			if _, ok := b.literals[e.id].start(text, at.end); !ok {
+				continue
+			}
+		}
+		dst = append(dst, occurrence{at.start, at.end, -1, e.id, e.size})
+		for i := len(dst) - 1; i > first && dst[i-1].size < e.size; i-- {
+			dst[i-1], dst[i] = dst[i], dst[i-1]
 		}
 	}
 	return dst

@@ -56,21 +56,22 @@ type wanted struct {
 func newPending(s *Set) pending {
 	most := 0
 	for d := range s.uses {
-		most = max(most, len(s.uses[d].lists))
+		most = max(most, len(s.uses[d].from))
 	}
 	return pending{wanted: make([]wanted, len(s.rules)), noted: make([]uint32, most), active: make([]uint32, most)}
 }
 
 // uses is what the literals count for.
 type uses struct {
-	// roles is that of each literal: those of one role count for the same. lists are the uses of each role.
+	// roles is that of each literal: those of one role count for the same. all[from[i]:from[i+1]] are the uses of the role i.
 	roles []uint16
-	lists [][]use
+	from  []uint32
+	all   []use
 }
 
 // newUses gives literals that count for the same one role.
 func newUses(of [][]use) uses {
-	u := uses{roles: make([]uint16, len(of))}
+	u := uses{roles: make([]uint16, len(of)), from: []uint32{0}}
 	known := map[string]uint16{}
 	for id, list := range of {
 		name := make([]byte, 0, 3*len(list))
@@ -79,9 +80,10 @@ func newUses(of [][]use) uses {
 		}
 		role, ok := known[string(name)]
 		if !ok {
-			role = uint16(len(u.lists))
+			role = uint16(len(known))
 			known[string(name)] = role
-			u.lists = append(u.lists, list)
+			u.all = append(u.all, list...)
+			u.from = append(u.from, uint32(len(u.all)))
 		}
 		u.roles[id] = role
 	}
@@ -89,7 +91,9 @@ func newUses(of [][]use) uses {
 }
 
 // of returns for what a literal counts.
-func (u *uses) of(id uint16) []use { return u.lists[u.roles[id]] }
+func (u *uses) of(id uint16) []use { return u.list(u.roles[id]) }
+
+func (u *uses) list(role uint16) []use { return u.all[u.from[role]:u.from[role+1]] }
 
 // read runs the automaton over the view and has the rules look at what it finds.
 func (c *scan) read(v *view) {
@@ -123,7 +127,7 @@ func (c *scan) settle(v *view, more bool) {
 			if c.active[role] != c.batch {
 				continue
 			}
-			for _, u := range uses.lists[role] {
+			for _, u := range uses.list(role) {
 				if c.wanted[u.rule].groups != 0 || i < c.kept && c.looked(u.rule, i) {
 					continue
 				}
@@ -153,7 +157,7 @@ func (c *scan) note(v *view) bool {
 		}
 		c.noted[role] = c.batch
 		c.roles = append(c.roles, role)
-		for _, u := range uses.lists[role] {
+		for _, u := range uses.list(role) {
 			w := &c.wanted[u.rule]
 			if w.batch != c.batch {
 				*w = wanted{c.batch, c.wants(v, u.rule)}
@@ -173,7 +177,7 @@ func (c *scan) note(v *view) bool {
 		return false
 	}
 	for _, role := range c.roles {
-		for _, u := range uses.lists[role] {
+		for _, u := range uses.list(role) {
 			if c.wanted[u.rule].groups == 0 {
 				c.active[role] = c.batch
 				break
