@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 )
 
@@ -29,11 +28,11 @@ var pathPercent = strings.NewReplacer("%2e", ".", "%2f", "/", "%5c", "/", `\`, "
 
 var (
 	// pathOdd are separators and dots that no program writes between two steps.
-	pathOdd = regexp.MustCompile(`\.\./{2,}\.\.|(?:^|/)(?:\.{4}/+){2}|\.\./+\./+\.\.|(?:\./){4}|/\./\.\./\./|\.{9,}/`)
+	pathOdd = newPattern(`\.\./{2,}\.\.|(?:^|/)(?:\.{4}/+){2}|\.\./+\./+\.\.|(?:\./){4}|/\./\.\./\./|\.{9,}/`)
 	// pathTarget are files that hold secrets of a machine or that attacks read to show that they can.
-	pathTarget = regexp.MustCompile(`(?:^|/)(?:etc/+(?:passwd|shadow|hosts|group|issue|sudoers|ssh|fstab|crontab|my\.cnf|apache2?|httpd|nginx|php)|proc/+(?:self|\d+|version|cmdline)|windows/|winnt/|boot\.ini|win\.ini|\.ssh|\.aws|id_rsa|\.env(?:[.\s]|$)|\.htpasswd|\.htaccess|wp-config|web\.config|\.git/config|passwd|shadow$|secrets?(?:[./]|$)|credentials|\.kube|\.bash_history|\.history|var/log|inetpub|httpd\.conf|php\.ini|root/\.|_?config\.(?:php|js|asp|inc))`)
+	pathTarget = newPattern(`(?:^|/)(?:etc/+(?:passwd|shadow|hosts|group|issue|sudoers|ssh|fstab|crontab|my\.cnf|apache2?|httpd|nginx|php)|proc/+(?:self|\d+|version|cmdline)|windows/|winnt/|boot\.ini|win\.ini|\.ssh|\.aws|id_rsa|\.env(?:[.\s]|$)|\.htpasswd|\.htaccess|wp-config|web\.config|\.git/config|passwd|shadow$|secrets?(?:[./]|$)|credentials|\.kube|\.bash_history|\.history|var/log|inetpub|httpd\.conf|php\.ini|root/\.|_?config\.(?:php|js|asp|inc))`)
 	// pathModule is how code names another file of its project.
-	pathModule = regexp.MustCompile(`(?i)(?:import|require|from|include|extends|src|href|path|\]\(|url\(|@)[\s"'(=:]*$`)
+	pathModule = newPattern(`(?i)(?:import|require|from|include|extends|src|href|path|\]\(|url\(|@)[\s"'(=:]*$`)
 )
 
 // verifyClimb decides whether the path around the match climbs out of the place it is meant for: disguised, or to a file

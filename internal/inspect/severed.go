@@ -8,28 +8,28 @@ import (
 
 var (
 	// sqlSecond is a second query behind a first, with columns that are constants or come from somewhere.
-	sqlSecond = regexp.MustCompile(`(?i)\bunion\s+(?:(?:all|distinct)\s+)?select\s+(?:\d|null\b|['"@]|[\w.*,\s()]+\sfrom\s)`)
+	sqlSecond = newPattern(`(?i)\bunion\s+(?:(?:all|distinct)\s+)?select\s+(?:\d|null\b|['"@]|[\w.*,\s()]+\sfrom\s)`)
 	// sqlProbe is a statement that no question to a database comes to: it waits, reads a file or a list of passwords, or
 	// has a second query of constants behind a first without a table.
-	sqlProbe = regexp.MustCompile(`(?i)^\(?\s*select\s+(?:(?:pg_)?(?:sleep|benchmark|load_file)\s*\([^;]*\)\s*;?$|[^\s]{0,8}union\s+select\s+[\d,\s]+$|[^;]*\bfrom\s+(?:mysql\.user|pg_shadow|pg_authid|sys\.user\$)[\s;]*$|[^;]*\binto\s+(?:out|dump)file\s+')|^exec(?:ute)?\s*\(\s*@\w`)
+	sqlProbe = newPattern(`(?i)^\(?\s*select\s+(?:(?:pg_)?(?:sleep|benchmark|load_file)\s*\([^;]*\)\s*;?$|[^\s]{0,8}union\s+select\s+[\d,\s]+$|[^;]*\bfrom\s+(?:mysql\.user|pg_shadow|pg_authid|sys\.user\$)[\s;]*$|[^;]*\binto\s+(?:out|dump)file\s+')|^exec(?:ute)?\s*\(\s*@\w`)
 	// sqlSevered is a value that leaves its place and is joined to a condition which needs no comparison.
-	sqlSevered = regexp.MustCompile(`(?i)^(?:[\w@][\w@.\\"-]{0,30}|\\)?['"]+[)\s]*(?:x?or|and|\|\||&&)[\s(]*(?:not\s+)?(?:['"]\w{0,12}["'\s]*$|current_\w+|[a-z]\w*\s+is\s+(?:not\s+)?(?:null\b|\d)|\d+\s*[&|^*]|-?\d+\s+x?or\b|true\b|false\b|\w+\s*\([\w,.\s$'":\\]*\)|\w+\s+(?:not\s*null|like|glob|ilike|regexp|similar\s+to|in)\b)`)
+	sqlSevered = newPattern(`(?i)^(?:[\w@][\w@.\\"-]{0,30}|\\)?['"]+[)\s]*(?:x?or|and|\|\||&&)[\s(]*(?:not\s+)?(?:['"]\w{0,12}["'\s]*$|current_\w+|[a-z]\w*\s+is\s+(?:not\s+)?(?:null\b|\d)|\d+\s*[&|^*]|-?\d+\s+x?or\b|true\b|false\b|\w+\s*\([\w,.\s$'":\\]*\)|\w+\s+(?:not\s*null|like|glob|ilike|regexp|similar\s+to|in)\b)`)
 	// sqlEnded is a value that leaves its place, goes on with an operator or a clause and makes the rest a comment.
-	sqlEnded = regexp.MustCompile(`(?i)^(?:[\w@.%\\-]{0,40})['"][)\s]*(?:[-+*/%&|^~=<>!;,]|(?:x?or|and|is|not|notnull|isnull|collate|like|r?like|glob|in|sounds|union|group|order|having|limit|own3d|into|procedure)\b)[^\n]{0,160}(?:--[\s+-]*|#\s*|/\*\s*)$`)
+	sqlEnded = newPattern(`(?i)^(?:[\w@.%\\-]{0,40})['"][)\s]*(?:[-+*/%&|^~=<>!;,]|(?:x?or|and|is|not|notnull|isnull|collate|like|r?like|glob|in|sounds|union|group|order|having|limit|own3d|into|procedure)\b)[^\n]{0,160}(?:--[\s+-]*|#\s*|/\*\s*)$`)
 	// sqlDangling is what is left of a probe that a tool puts together: the number of columns, the beginning of a second
 	// query, a condition that always holds.
-	sqlDangling = regexp.MustCompile(`(?i)^['")\s;|+-]*(?:union(?:\s+(?:all|distinct))?\s+select[\s(]*|order\s+by\s+\d{1,2}\s*|(?:or|and|\|\||&&)\s+\(?(?:true|false|0|1)\)?\s*|utl_\w+\.\w+\s*|print\s+@@\w+\s*|exec(?:ute)?\s*\(\s*@\w+\s*\)\s*|\(\s*select\s+top\s+\d+\s*|(?:or|and)\s+\(?exists\)?\s*|(?:or|and)\s*['"][\s'"*]*|declare\s+@\w+\s+n?varchar\s*\(\s*\d+\s*\)\s+select\s+@\w+\s*=\s*(?:0x[\da-f]+[\s.]*)?)$`)
+	sqlDangling = newPattern(`(?i)^['")\s;|+-]*(?:union(?:\s+(?:all|distinct))?\s+select[\s(]*|order\s+by\s+\d{1,2}\s*|(?:or|and|\|\||&&)\s+\(?(?:true|false|0|1)\)?\s*|utl_\w+\.\w+\s*|print\s+@@\w+\s*|exec(?:ute)?\s*\(\s*@\w+\s*\)\s*|\(\s*select\s+top\s+\d+\s*|(?:or|and)\s+\(?exists\)?\s*|(?:or|and)\s*['"][\s'"*]*|declare\s+@\w+\s+n?varchar\s*\(\s*\d+\s*\)\s+select\s+@\w+\s*=\s*(?:0x[\da-f]+[\s.]*)?)$`)
 	// sqlVerb is a quotation mark that ends a value, and a statement that changes something behind it.
-	sqlVerb = regexp.MustCompile(`(?i)^[\w@.\\-]{0,40}['"][)\s]*;?\s*(?:grant\s+\w+(?:\s+\w+)?\s+to\s+\w|insert\s+into\s+\w+\s*[(\sv]|create\s+(?:user|login|role|table)\s+\w|desc(?:ribe)?\s+\w+\s*;|begin\s+shutdown|drop\s+(?:table|user|database)\s+\w)`)
+	sqlVerb = newPattern(`(?i)^[\w@.\\-]{0,40}['"][)\s]*;?\s*(?:grant\s+\w+(?:\s+\w+)?\s+to\s+\w|insert\s+into\s+\w+\s*[(\sv]|create\s+(?:user|login|role|table)\s+\w|desc(?:ribe)?\s+\w+\s*;|begin\s+shutdown|drop\s+(?:table|user|database)\s+\w)`)
 	// sqlLeft is a quotation mark right behind a value, or right before the condition that follows a value left out, and
 	// sqlSentence the end of a sentence behind a value.
 	sqlLeft     = regexp.MustCompile(`(?i)^[\w@.\\-]{0,40}['"][)\s]*(?:[-+*/%&|^~=<>!;]|x?or\b|and\b|is\b|not|union|collate|like|r?like|glob|in\b|sounds|group\b|order\b|having\b|into\b|div\b|mod\b)`)
 	sqlSentence = regexp.MustCompile(`(?i)\s+(?:and|to|in|for|on|please|then|with)\s+[a-z]+(?:\s+[a-z]+)*[.!?]?\s*$|,\s+\w+\s*[=:]\s*\w+[.\s]*$|[.!?]\s*$|,?\s+(?:please|thanks)[.!?]?\s*$`)
 	// sqlLoose are the signs that a text is spelled for a filter that looks for spaces and whole words.
-	sqlLoose = regexp.MustCompile(`(?i)/\*|["']{3,}|"".*""|\bunion\b[^\n]*#|\b(?:union|select|x?or|and|from)[+\x00\x{FFFD}]|[+\x00\x{FFFD}](?:union|select|x?or|and|from)\b`)
+	sqlLoose = newPattern(`(?i)/\*|["']{3,}|"".*""|\bunion\b[^\n]*#|\b(?:union|select|x?or|and|from)[+\x00\x{FFFD}]|[+\x00\x{FFFD}](?:union|select|x?or|and|from)\b`)
 	// sqlComment and sqlSpace are what a database reads as a space, sqlMarked what it reads as words and filters do not.
-	sqlMarked   = regexp.MustCompile(`/?\*!\d*|\*/`)
-	sqlComment  = regexp.MustCompile(`/\*[^*]*\*/|#[^\n]*\n`)
+	sqlMarked   = newPattern(`/?\*!\d*|\*/`)
+	sqlComment  = newPattern(`/\*[^*]*\*/|#[^\n]*\n`)
 	sqlSpace    = regexp.MustCompile(`[+\x00\x{FFFD}\s]+`)
 	sqlRepeated = regexp.MustCompile(`"{2,}|'{3,}`)
 )

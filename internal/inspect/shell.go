@@ -56,26 +56,26 @@ var (
 	// shellArguments are a command without any, or with some that are no words.
 	shellArguments = regexp.MustCompile("^[\\w/.]+\\s*(?:$|[;&`'\"),}<|\\\\]|\\.\\s)|^[\\w/.]+\\s+(?:-\\w|[/~$%*\"'.]\\S|https?:|\\d+(?:\\.\\d|\\s*(?:$|[;&`'\"),]|(?:and|to|in|on|for|then|please)\\b))|\\S*[./\\\\:]\\w)|^\\w+\\(")
 	// shellAlone are programs whose names are no words of English.
-	shellAlone = regexp.MustCompile(`(?i)^[\w/.]*\b(?:whoami|ifconfig|ipconfig|netstat|systeminfo|sysinfo|printenv|uname|phpinfo|tasklist)\b`)
+	shellAlone = newPattern(`(?i)^[\w/.]*\b(?:whoami|ifconfig|ipconfig|netstat|systeminfo|sysinfo|printenv|uname|phpinfo|tasklist)\b`)
 	// shellSpace is what stands for a space in a command line without one.
-	shellSpace = regexp.MustCompile(`\$\{IFS[^}]{0,12}\}|\$IFS(?:\$\d)?|\\x20|\\t`)
+	shellSpace = newPattern(`\$\{IFS[^}]{0,12}\}|\$IFS(?:\$\d)?|\\x20|\\t`)
 	// shellNothing are characters that a shell takes out of a word.
-	shellNothing = regexp.MustCompile("``|''|\"\"|\\$\\(\\)|\\$[@*]|\\$\\{[@*]\\}|([A-Za-z/?])\\$[a-zA-Z]\\b|([A-Za-z])[\\\\^]([A-Za-z])")
+	shellNothing = newPattern("``|''|\"\"|\\$\\(\\)|\\$[@*]|\\$\\{[@*]\\}|([A-Za-z/?])\\$[a-zA-Z]\\b|([A-Za-z])[\\\\^]([A-Za-z])")
 	// shellCertain needs no look at what stands around it.
-	shellCertain = regexp.MustCompile(`(?i)<\?(?:php|=)\s*@?(?:system|exec|passthru|shell_exec|eval|assert|popen)\s*\(|<\?(?:php|=)?[^\n]{0,40}\$_(?:get|post|request|cookie)\[|\(\)\s*\{\s*:\s*;?\s*\}\s*;|<!--\s*#exec\s+cmd|\{\$\{?\w+\(|\$\{@?print\(|;\s*\{\s*\$_(?:get|post|request)|\$\{@?system\(|(?:^|[;|&` + "`" + `(\s])\{[a-z]{2,8},[-/~.$][^}\s]*\}`)
+	shellCertain = newPattern(`(?i)<\?(?:php|=)\s*@?(?:system|exec|passthru|shell_exec|eval|assert|popen)\s*\(|<\?(?:php|=)?[^\n]{0,40}\$_(?:get|post|request|cookie)\[|\(\)\s*\{\s*:\s*;?\s*\}\s*;|<!--\s*#exec\s+cmd|\{\$\{?\w+\(|\$\{@?print\(|;\s*\{\s*\$_(?:get|post|request)|\$\{@?system\(|(?:^|[;|&` + "`" + `(\s])\{[a-z]{2,8},[-/~.$][^}\s]*\}`)
 	// shellPath is a program that is named by its path, and shellNested a substitution inside another.
 	shellPath   = regexp.MustCompile(`^/(?:usr/(?:local/)?)?s?bin/\w`)
 	shellNested = regexp.MustCompile("^\\$\\(\\s*`\\s*[a-z][^`\n]{0,80}`\\s*\\)|^;?`[a-z]{2,8}<<<")
 	// shellJoined are programs whose names are no words, in front of a sentence that goes on.
 	shellJoined = regexp.MustCompile(`(?i)^(?:dir|pwd|ls|whoami|uname|ifconfig|ipconfig|netstat|printenv|wget|curl|nslookup|ps|chmod)\s+(?:and|to|in|on|for|then|please)\b`)
 	// shellPair are commands of two words.
-	shellPair = regexp.MustCompile(`(?i)^(?:net\s+(?:user|view|localgroup|start|stop|share|use)|reg\s+(?:add|save|query|delete)|type\s+[c-z]:|netsh\s+\w*firewall|find\s+/|sudo\s+\w+|ps\s+(?:aux|-?ef)|perl\s+-|python\d?\s+-)`)
+	shellPair = newPattern(`(?i)^(?:net\s+(?:user|view|localgroup|start|stop|share|use)|reg\s+(?:add|save|query|delete)|type\s+[c-z]:|netsh\s+\w*firewall|find\s+/|sudo\s+\w+|ps\s+(?:aux|-?ef)|perl\s+-|python\d?\s+-)`)
 	// assignment is how a script gives a variable a value.
-	assignment = regexp.MustCompile(`^\w+=[\w"'(+-]*$`)
+	assignment = newPattern(`^\w+=[\w"'(+-]*$`)
 	// shellWild is a path with wildcards in it.
-	shellWild = regexp.MustCompile(`/[\w?*\[\]]*[?*\[][\w?*\[\]]*/[\w?*\[\]]+(?:/[\w?*\[\]]+)*|/\w+/[\w?*\[\]]*[?*\[][\w?*\[\]]*(?:/[\w?*\[\]]+)*`)
+	shellWild = newPattern(`/[\w?*\[\]]*[?*\[][\w?*\[\]]*/[\w?*\[\]]+(?:/[\w?*\[\]]+)*|/\w+/[\w?*\[\]]*[?*\[][\w?*\[\]]*(?:/[\w?*\[\]]+)*`)
 	// shellCall is a call of another language that hands its argument to a shell, as a whole value.
-	shellCall = regexp.MustCompile(`(?i)^[\s"';)+|&]*(?:(?:system|exec|eval|passthru|shell_exec|popen|assert)\s*\(\s*["'](?:whoami|id|ls|pwd|dir|sleep|cat|ping|curl|wget|uname|nc|echo|type|net|ps|rm)\b|php(?:info|version)\(\))`)
+	shellCall = newPattern(`(?i)^[\s"';)+|&]*(?:(?:system|exec|eval|passthru|shell_exec|popen|assert)\s*\(\s*["'](?:whoami|id|ls|pwd|dir|sleep|cat|ping|curl|wget|uname|nc|echo|type|net|ps|rm)\b|php(?:info|version)\(\))`)
 )
 
 // hidden paths that wildcards are written for.

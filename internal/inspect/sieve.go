@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"unicode"
@@ -15,7 +16,7 @@ const (
 )
 
 // sieve tells windows in which an expression cannot match, at a small part of what the expression costs. It is the
-// expression with every border and anchor taken as met, as a table over classes of bytes: it never says no where the
+// expression with every border taken as met, as a table over classes of bytes: it never says no where the
 // expression says yes. It is immutable.
 type sieve struct {
 	class [256]uint8
@@ -23,6 +24,8 @@ type sieve struct {
 	// begin is the table while the expression may still begin at the next byte, and go on the one afterwards. Both
 	// have a row of width entries for each state.
 	begin, goOn []uint16
+	// anchored is that the expression begins nowhere but at the start of a text.
+	anchored bool
 }
 
 // The states that every sieve has.
@@ -46,6 +49,9 @@ func (s *sieve) may(b []byte, lead int) bool {
 		if state = s.begin[int(state)*s.width+int(s.class[b[i]])]; state == sieveHit {
 			return true
 		}
+		if s.anchored && state == sieveDead {
+			return false
+		}
 	}
 	// A row of begin leads to the ways that are open behind a byte, the one that begins there among them.
 	for ; i < len(b) && state != sieveDead; i++ {
@@ -56,10 +62,41 @@ func (s *sieve) may(b []byte, lead int) bool {
 	return false
 }
 
+// pattern is an expression that is asked behind its sieve.
+type pattern struct {
+	*regexp.Regexp
+	sieve *sieve
+}
+
+// newPattern compiles an expression of a verifier.
+func newPattern(expression string) pattern {
+	return pattern{regexp.MustCompile(expression), newSieve(expression)}
+}
+
+// Match reports whether the expression matches anywhere in b.
+func (p pattern) Match(b []byte) bool { return p.sieve.may(b, -1) && p.Regexp.Match(b) }
+
+// FindAllIndex is that of the expression.
+func (p pattern) FindAllIndex(b []byte, n int) [][]int {
+	if !p.sieve.may(b, -1) {
+		return nil
+	}
+	return p.Regexp.FindAllIndex(b, n)
+}
+
+// ReplaceAll is that of the expression, but returns b itself where there is nothing to replace.
+func (p pattern) ReplaceAll(b, replacement []byte) []byte {
+	if !p.sieve.may(b, -1) {
+		return b
+	}
+	return p.Regexp.ReplaceAll(b, replacement)
+}
+
 // sifter builds a sieve by the construction of subsets.
 type sifter struct {
 	program *syntax.Prog
-	start   []uint16
+	start   []uint16 // at the start of a text
+	again   []uint16 // behind it
 	symbols []rune   // one for each class
 	takes   [][]bool // by class and step
 	after   [][]uint16
@@ -84,10 +121,11 @@ func newSieve(expression string) *sieve {
 	}
 	f := &sifter{program: program, numbers: map[string]uint16{}}
 	var hit bool
-	if f.start, hit = f.closure(uint32(program.Start)); hit {
+	if f.start, hit = f.closure(uint32(program.Start), true); hit {
 		return nil
 	}
-	s := &sieve{}
+	f.again, _ = f.closure(uint32(program.Start), false)
+	s := &sieve{anchored: len(f.again) == 0}
 	f.classify(s)
 	f.sets = [][]uint16{sieveHit: nil, sieveDead: {}, sieveStart: f.start}
 	f.numbers[key(nil)], f.numbers[key(f.start)] = sieveDead, sieveStart
@@ -118,7 +156,7 @@ func (f *sifter) classify(s *sieve) {
 	f.after, f.ends = make([][]uint16, len(f.program.Inst)), make([]bool, len(f.program.Inst))
 	for i := range f.program.Inst {
 		if inst := &f.program.Inst[i]; takes(inst, 0) || len(inst.Rune) > 0 {
-			f.after[i], f.ends[i] = f.closure(inst.Out)
+			f.after[i], f.ends[i] = f.closure(inst.Out, false)
 		}
 	}
 	classes := map[string]uint8{}
@@ -161,7 +199,7 @@ func (f *sifter) step(set []uint16, class int, begins bool) uint16 {
 		}
 	}
 	if begins {
-		next = append(next, f.start...)
+		next = append(next, f.again...)
 	}
 	slices.Sort(next)
 	next = slices.Compact(next)
@@ -179,8 +217,8 @@ func (f *sifter) step(set []uint16, class int, begins bool) uint16 {
 }
 
 // closure returns the steps that read a character and are reached from pc without reading one, and whether the end of
-// the expression is.
-func (f *sifter) closure(pc uint32) (set []uint16, ends bool) {
+// the expression is. first says that no character was read before.
+func (f *sifter) closure(pc uint32, first bool) (set []uint16, ends bool) {
 	seen := make([]bool, len(f.program.Inst))
 	stack := []uint32{pc}
 	for len(stack) > 0 {
@@ -195,7 +233,11 @@ func (f *sifter) closure(pc uint32) (set []uint16, ends bool) {
 			return set, true
 		case syntax.InstAlt, syntax.InstAltMatch:
 			stack = append(stack, inst.Out, inst.Arg)
-		case syntax.InstCapture, syntax.InstNop, syntax.InstEmptyWidth:
+		case syntax.InstEmptyWidth:
+			if first || syntax.EmptyOp(inst.Arg)&syntax.EmptyBeginText == 0 {
+				stack = append(stack, inst.Out)
+			}
+		case syntax.InstCapture, syntax.InstNop:
 			stack = append(stack, inst.Out)
 		case syntax.InstFail:
 		default:

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"regexp"
 	"regexp/syntax"
@@ -33,7 +34,10 @@ func TestSieveHoldsBack(t *testing.T) {
 		{"high", `é+x`, "ééx", -1, true},
 		{"negated-class-of-characters", `a[^b]c`, "a日c", -1, true},
 		{"border-counts-as-met", `\bab\b`, "xaby", -1, true},
-		{"anchor-counts-as-met", `^ab$`, "xaby", -1, true},
+		{"end-counts-as-met", `^ab$`, "aby", -1, true},
+		{"start", `^ab|cd`, "xabxc", -1, false},
+		{"behind-the-start", `^ab|cd`, "xabxcd", -1, true},
+		{"start-of-a-line", `(?m)^ab`, "x\nab", -1, true},
 		{"within-lead", `ab`, "xxab", 2, true},
 		{"behind-lead", `ab`, "xxxab", 2, false},
 		{"lead-counts-characters", `ab`, "ééab", 2, true},
@@ -94,6 +98,37 @@ func TestSievesOfShippedRulesAreSound(t *testing.T) {
 	}
 	if held*10 < asked*8 {
 		t.Errorf("sieves hold back %d of %d windows", held, asked)
+	}
+}
+
+// The patterns of verifiers match what their expressions match, on values that are cut from attacks.
+func TestPatternsMatchWhatTheirExpressionsMatch(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(9, 10))
+	corpus := attacks(t)
+	patterns := []pattern{
+		shellSpace, shellNothing, shellCertain, shellCall, shellWild, shellAlone, scriptActs, sqlAlways, sqlStrong, sqlTail, sqlClause, sqlSevered,
+		sqlEnded, pathOdd, pathTarget,
+	}
+	matched := 0
+	for range 20_000 {
+		text := corpus[r.IntN(len(corpus))].text
+		from := r.IntN(len(text))
+		value := []byte(text[from:min(len(text), from+r.IntN(100))])
+		for _, p := range patterns {
+			if p.Regexp.Match(value) {
+				matched++
+			}
+			if p.Match(value) != p.Regexp.Match(value) {
+				t.Fatalf("%q matches %q, and its sieve holds it back", p, value)
+			}
+			if got, want := p.ReplaceAll(value, []byte("_")), p.Regexp.ReplaceAll(value, []byte("_")); !bytes.Equal(got, want) {
+				t.Fatalf("ReplaceAll(%q) of %q = %q, want %q", value, p, got, want)
+			}
+		}
+	}
+	if matched < 100 {
+		t.Errorf("only %d matches were tried", matched)
 	}
 }
 

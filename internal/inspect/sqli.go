@@ -32,41 +32,41 @@ const sqlBetween = `(?:(?:[-<>=!|&^+/%*~()\s]|[\d.]+|\b(?:is|not|null|true|false
 var (
 	// sqlHead is how a whole statement begins. The traffic of database agents begins so, and what injects does not:
 	// it goes on where a value stands.
-	sqlHead = regexp.MustCompile(`(?i)^(?:--[^\n]*\n|/\*.*?\*/|\s)*(?:select|insert|update|delete|create|with|explain|drop|alter|declare|exec(?:ute)?|begin|grant|revoke|merge|replace|show|describe|truncate|call|set|use|pragma|vacuum|analyze|copy|values|start|commit|lock)\s`)
+	sqlHead = newPattern(`(?i)^(?:--[^\n]*\n|/\*.*?\*/|\s)*(?:select|insert|update|delete|create|with|explain|drop|alter|declare|exec(?:ute)?|begin|grant|revoke|merge|replace|show|describe|truncate|call|set|use|pragma|vacuum|analyze|copy|values|start|commit|lock)\s`)
 	// sqlOpen is how a text begins that goes on behind a value which is not there.
-	sqlOpen = regexp.MustCompile(`(?i)^\s*(?:\d+["'\s)]*;|["']?[),;\s]*(?:x?or|and|union|order\s+by|group\s+by|having|limit|waitfor|procedure|rlike|between|as|where)\b|["'\s]*[),;]|["'\s]*(?:\|\||&&|/\*))`)
+	sqlOpen = newPattern(`(?i)^\s*(?:\d+["'\s)]*;|["']?[),;\s]*(?:x?or|and|union|order\s+by|group\s+by|having|limit|waitfor|procedure|rlike|between|as|where)\b|["'\s]*[),;]|["'\s]*(?:\|\||&&|/\*))`)
 	// sqlAlways is a condition of constants behind such a beginning: it holds whatever it is joined with.
-	sqlAlways = regexp.MustCompile(`(?i)^["'\s)]*(?:x?or|and|\|\||&&)[\s("'+]*(?:not\s+)?(?:(\d{1,6})["']*\s*(?:=|<=?|>=?|<>|!=|like)\s*["']*\d|([a-z])\s*=\s*[a-z]\s*(?:$|--|#|/\*)|'([^']{0,8})'\s*(?:=|like)\s*'|"[^"]{0,8}"\s*(?:=|like)\s*"|(?:true|1|''|isnull\(1/0\))\s*(?:--|#|/\*))`)
-	sqlCall   = regexp.MustCompile(`(?i)` + sqlCalls)
+	sqlAlways = newPattern(`(?i)^["'\s)]*(?:x?or|and|\|\||&&)[\s("'+]*(?:not\s+)?(?:(\d{1,6})["']*\s*(?:=|<=?|>=?|<>|!=|like)\s*["']*\d|([a-z])\s*=\s*[a-z]\s*(?:$|--|#|/\*)|'([^']{0,8})'\s*(?:=|like)\s*'|"[^"]{0,8}"\s*(?:=|like)\s*"|(?:true|1|''|isnull\(1/0\))\s*(?:--|#|/\*))`)
+	sqlCall   = newPattern(`(?i)` + sqlCalls)
 	// sqlBroken is a statement that breaks off where its condition should be.
-	sqlBroken = regexp.MustCompile(`(?i)^select\s[^;]*[(@'][^;]*\bfrom\s+\w+\s+where\s*$`)
+	sqlBroken = newPattern(`(?i)^select\s[^;]*[(@'][^;]*\bfrom\s+\w+\s+where\s*$`)
 	// sqlGroup is an expression in brackets that makes the rest of a statement a comment.
-	sqlGroup = regexp.MustCompile(`^\s*\([^\n]*\)\s*(?:--|/\*)\s*$`)
+	sqlGroup = newPattern(`^\s*\([^\n]*\)\s*(?:--|/\*)\s*$`)
 	// sqlUnion is a second query.
-	sqlUnion = regexp.MustCompile(`(?i)\bunion\b`)
+	sqlUnion = newPattern(`(?i)\bunion\b`)
 	// sqlStrong is what needs no parser: waits and constant columns in front of a comment, and conditions of numbers.
-	sqlStrong = regexp.MustCompile(`(?i)\bbenchmark\s*\(\s*\d{5,}\s*,\s*(?:md5|sha1?|encode|rand)\s*\(|\bselect\s+(?:pg_)?sleep\s*\([-\s"'(]*\d[^\n]{0,24}\)|['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]*?\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=,]+\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
+	sqlStrong = newPattern(`(?i)\bbenchmark\s*\(\s*\d{5,}\s*,\s*(?:md5|sha1?|encode|rand)\s*\(|\bselect\s+(?:pg_)?sleep\s*\([-\s"'(]*\d[^\n]{0,24}\)|['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]*?\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=,]+\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
 	// sqlRest makes the rest of a statement a comment.
-	sqlRest = regexp.MustCompile(`(?:--[\s+-]*|#\s*|/\*\s*)$`)
+	sqlRest = newPattern(`(?:--[\s+-]*|#\s*|/\*\s*)$`)
 	// sqlTail is a value that ends by turning the rest of a statement into a comment.
-	sqlTail = regexp.MustCompile(`^@{1,2}\w+\s*(?:--|/\*)\s*$|^[\w@.<>%-]{0,40}["'][)\s]*;?\s*(?:--\s*[-+]?["'\s]*|--\s*sp_password|#\s*["']?|/\*\s*)$`)
+	sqlTail = newPattern(`^@{1,2}\w+\s*(?:--|/\*)\s*$|^[\w@.<>%-]{0,40}["'][)\s]*;?\s*(?:--\s*[-+]?["'\s]*|--\s*sp_password|#\s*["']?|/\*\s*)$`)
 	// shellWords are those of command lines, whose quotation marks and operators look like SQL.
-	shellWords = regexp.MustCompile(`\$\(|\b(?:sed|awk|grep|printf|xargs|perl)\b| -e `)
+	shellWords = newPattern(`\$\(|\b(?:sed|awk|grep|printf|xargs|perl)\b| -e `)
 	// sqlOperators is a quotation of operators alone: what is left of a comparison of two strings.
-	sqlOperators = regexp.MustCompile(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*` + sqlBetween + `'\s*\w{0,8}\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
+	sqlOperators = newPattern(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*` + sqlBetween + `'\s*\w{0,8}\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
 	// sqlCompared is a comparison, a call or a variable: what a condition has and a list of words has not.
-	sqlCompared = regexp.MustCompile(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
+	sqlCompared = newPattern(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
 	// sqlLink joins a condition to the one before.
 	sqlLink = regexp.MustCompile(`(?i)['"\s)]*(?:\bx?or\b|\band\b|\|\||&&)`)
 	// sqlClause is a statement of which a clause stands before an injection, or what looks like one.
-	sqlClause = regexp.MustCompile(`(?i)\(\s*select\s+[\w., *]+$|\b(?:select\s+[^;]*?\bfrom|insert\s+into\s+\S+|update\s+\S+\s+set|delete\s+from|where\s+[\w.]+\s*[=<>!]|create\s+\w+\s+\S+\s*\(|alter\s+table)\b`)
+	sqlClause = newPattern(`(?i)\(\s*select\s+[\w., *]+$|\b(?:select\s+[^;]*?\bfrom|insert\s+into\s+\S+|update\s+\S+\s+set|delete\s+from|where\s+[\w.]+\s*[=<>!]|create\s+\w+\s+\S+\s*\(|alter\s+table)\b`)
 	// sqlGoesOn is what follows a value only where it has left its place: a second query, a call, a comment, a second
 	// statement.
 	sqlGoesOn = regexp.MustCompile(`(?i)\bunion\b[\s(/*!+\w-]*?select\b(?:[\s(/*!+]|all|distinct)*(?:\d|null|['"@*-]|[\w.]+\s*(?:[,(]|from\b|--|/\*|#))|(?:['");,=|&+-]|\bor\b|\band\b|\bby\b)[^\n]*?(?:` + sqlCalls + `)|['"][)\s]*(?:\|\||&&|\+|;|\bx?or\b|\band\b|\bhaving\b|\border\s+by\b|\bgroup\s+by\b|\bunion\b|\blike\b|\brlike\b|\bin\b|\bbetween\b)[^\n]*?(?:--(?:\s|$|[-+a-z'"])|#\s*(?:$|["',;}])|/\*|['"]\s*=|=\s*['"]|\(\s*select)|['"\d)]\s*;\s*(?:(?:drop|alter|create|truncate)\s+(?:table|database|schema|user|view|index|login|role|function|procedure|trigger)\b|delete\s+from\s+\w|insert\s+into\s+\w|update\s+\w+\s+set\b|exec(?:ute)?(?:\s+\w|\s*\()|shutdown\s*(?:;|--|$|with)|declare\s+@|grant\s+\w+\s+(?:on|to)\b|waitfor\s+delay|select\s+[^\n]*?(?:from|\())|(?:\d|['"])[)\s]*(?:order|group)\s+by\s+[\d, ]+(?:--|#|/\*)|\b(?:and|or)\b\s*\(\s*select\b|\b(?:and|or)\b[^\n]*?(?:substr|ascii|version\s*\(|@@)`)
 	// sqlCut is a value that ends its place and makes the rest of the statement a comment.
-	sqlCut = regexp.MustCompile(`^(?:[\w@.-]{1,32}['"]|['"]\s?\))\s?\){0,3}\s?;?\s?(?:--(?:\s*(?:$|[+"',;]|(?:and|or|in|to)\b)|\s-)|(?:#|/\*)\s*(?:$|["',;]|(?:and|or|in|to)\b))`)
+	sqlCut = newPattern(`^(?:[\w@.-]{1,32}['"]|['"]\s?\))\s?\){0,3}\s?;?\s?(?:--(?:\s*(?:$|[+"',;]|(?:and|or|in|to)\b)|\s-)|(?:#|/\*)\s*(?:$|["',;]|(?:and|or|in|to)\b))`)
 	// sqlRemark is a number with a comment behind it that swallows the rest of a statement.
-	sqlRemark = regexp.MustCompile(`^\s*-?\d{1,12}['")\s]*(?:(?:[-+*/]|[!<>]=?|<>)\s*\d+\s*)?(?:--\s*(?:$|[+\w])|/\*|#\s*$|;\s*--)`)
+	sqlRemark = newPattern(`^\s*-?\d{1,12}['")\s]*(?:(?:[-+*/]|[!<>]=?|<>)\s*\d+\s*)?(?:--\s*(?:$|[+\w])|/\*|#\s*$|;\s*--)`)
 )
 
 // sqlGrammar are words that SQL does not have.
