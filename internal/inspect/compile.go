@@ -177,6 +177,9 @@ func (b *book) rule(d draft) rule {
 	if d.prose || r.verify.holds == nil && r.most == 0 {
 		r.reads |= traitWords
 	}
+	if r.verify.value || r.most > 0 {
+		r.reads |= traitValue
+	}
 	if len(d.hits) == 0 && d.signal != "budget" || len(d.misses) == 0 {
 		b.report(d.position, "rule %q needs tests: hits and misses", d.id)
 	}

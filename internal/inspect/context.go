@@ -186,8 +186,15 @@ func quotation(b []byte, at span) (span, bool) {
 	if i := bytes.Index(behind, blank); i >= 0 {
 		behind = behind[:i]
 	}
+	if container(b) {
+		if start, ok := opening(before, '"', true); ok {
+			if end := closing(behind, '"'); end >= 0 {
+				return span{from + start, at.end + end}, true
+			}
+		}
+	}
 	for _, mark := range []byte("\"`'") {
-		if start, ok := opening(before, mark); ok {
+		if start, ok := opening(before, mark, false); ok {
 			if end := closing(behind, mark); end >= 0 {
 				return span{from + start, at.end + end}, true
 			}
@@ -201,11 +208,12 @@ var (
 	blank = []byte("\n\n")
 )
 
-// opening returns where the last mark that is still open begins. An apostrophe inside a word is none.
-func opening(b []byte, mark byte) (int, bool) {
+// opening returns where the last mark that is still open begins. An apostrophe inside a word is none, and neither is a mark
+// that members of an object have, if these are told apart.
+func opening(b []byte, mark byte, members bool) (int, bool) {
 	open, at := false, 0
 	for i, c := range b {
-		if c != mark || mark == '\'' && i > 0 && word(b[i-1]) && !open {
+		if c != mark || members && delimiting(b, i) || mark == '\'' && i > 0 && word(b[i-1]) && !open {
 			continue
 		}
 		if mark == '\'' && open && i+1 < len(b) && word(b[i+1]) {
@@ -214,6 +222,31 @@ func opening(b []byte, mark byte) (int, bool) {
 		open, at = !open, i
 	}
 	return at, open
+}
+
+// delimiting reports whether the quotation mark at b[i] begins or ends a name or value of JSON, in a string or not.
+func delimiting(b []byte, i int) bool {
+	before := i - 1
+	for before >= 0 && b[before] == '\\' {
+		before--
+	}
+	if before < 0 {
+		return true
+	}
+	switch b[before] {
+	case '{', '[', ':', ',':
+		return true
+	}
+	if i+1 == len(b) {
+		return false
+	}
+	switch b[i+1] {
+	case ':', '}', ']':
+		return true
+	case ',':
+		return i+2 < len(b) && b[i+2] == '"'
+	}
+	return false
 }
 
 // closing returns where mark closes, or -1.

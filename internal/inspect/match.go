@@ -82,7 +82,7 @@ func (c *scan) match(v *view) {
 		clear(c.progress)
 		c.epoch = 1
 	}
-	if c.windows != nil {
+	if c.windows != nil && !v.inner {
 		c.collect(v)
 	}
 	c.count, c.bits, c.asks = cursor{}, bit(c.place), 0
@@ -94,6 +94,9 @@ func (c *scan) match(v *view) {
 	}
 	if v.words {
 		c.asks |= traitWords
+	}
+	if v.inner {
+		c.asks |= traitValue
 	}
 	c.read(v)
 }
@@ -341,8 +344,8 @@ func (c *scan) report(v *view, r *rule, at span) {
 	}
 	f := c.placed(v, at)
 	f.Rule, f.Class, f.Severity, f.Action = r.id, r.class, r.severity, r.action
-	if v.index < 0 && slices.Contains(c.findings, f) {
-		return // found with a space between, and with nothing
+	if (v.index < 0 || v.inner) && slices.Contains(c.findings, f) {
+		return // found with a space between, and with nothing; or in a text, and in a value of it
 	}
 	c.findings = append(c.findings, f)
 }

@@ -116,6 +116,7 @@ func (l *level) trim() {
 	trim(&l.form.changes, 16)
 	trim(&l.decoded, 1)
 	trim(&l.anchors, 8)
+	trim(&l.shifted, 16)
 	trim(&l.survey.runs, 8)
 	trim(&l.survey.suspects, 8)
 	trim(&l.survey.leets, 4)

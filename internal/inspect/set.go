@@ -62,6 +62,8 @@ const (
 	traitJoined
 	// traitWords is that the rule reads words put apart that ran together, or put together that stood apart.
 	traitWords
+	// traitValue is that the rule judges values, and so also those that stand in other texts.
+	traitValue
 )
 
 // rule is one rule, compiled.

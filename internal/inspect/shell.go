@@ -87,7 +87,14 @@ func verifyCommandValue(b []byte, _ span) bool {
 	if shellCertain.Match(text) || shellCall.Match(text) || wild(text) {
 		return true
 	}
-	if bytes.HasPrefix(text, []byte("```")) || bytes.HasPrefix(text, []byte("#!")) || bytes.Count(text, []byte("\n")) > shellLines || bytes.Count(text, []byte(" | ")) > shellPipes-1 {
+	if from := bytes.Index(text, fence); from >= 0 && bytes.LastIndex(text, fence) > from {
+		// What stands between fences is code that the text shows.
+		text = bytes.TrimSpace(text[:from])
+	}
+	if container(text) {
+		return false // its values are judged one by one
+	}
+	if bytes.HasPrefix(text, fence) || bytes.HasPrefix(text, []byte("#!")) || bytes.Count(text, []byte("\n")) > shellLines || bytes.Count(text, []byte(" | ")) > shellPipes-1 {
 		return false
 	}
 	plain := unhidden(text)
@@ -104,13 +111,13 @@ func goesOnInShell(text []byte) bool {
 		from := i + 1
 		switch c := text[i]; c {
 		case ';', '|', '&', '\n':
+			if c == '|' && i > 1 && text[i-1] == ' ' && text[i-2] == ':' && from < len(text) && text[from] == '\n' {
+				return false // a block of YAML
+			}
 			if !leavable(bytes.TrimSpace(text[:i])) || i == 1 && letter(text[0]) && from < len(text) && text[from] == ' ' {
 				continue
 			}
 		case '`', '$':
-			if bytes.HasPrefix(text[i:], []byte("```")) {
-				return false // a fence: what stands in it is code that the text shows
-			}
 			if c == '$' && (from == len(text) || text[from] != '(') || !leavable(text[:i]) || assignment.Match(text[:i]) {
 				continue // no substitution, or one that a script assigns
 			}

@@ -12,16 +12,18 @@ type verifier struct {
 	// whole says where what was found lies, if that is not the match: it goes on behind the match, or is what a name stands
 	// in front of. It is asked only where holds says yes.
 	whole func(b []byte, at span) span
+	// value says that it judges the value that a text is, rather than words in it.
+	value bool
 }
 
 var verifiers = map[string]verifier{
-	"sqli":          {holds: verifySQL, price: 160, gate: gateSQL},
-	"sqli-value":    {holds: verifySQLValue, price: 24, gate: gateSQLValue},
-	"command":       {holds: verifyCommand, price: 24, gate: gateCommand},
-	"command-value": {holds: verifyCommandValue, price: 24},
-	"script":        {holds: verifyScript, price: 24, gate: gateSQLValue},
-	"climb":         {holds: verifyClimb, price: 12, gate: gateClimb},
-	"bare":          {holds: verifyBare, price: 1},
+	"sqli":          {holds: verifySQL, value: true, price: 160, gate: gateSQL},
+	"sqli-value":    {holds: verifySQLValue, value: true, price: 24, gate: gateSQLValue},
+	"command":       {holds: verifyCommand, value: true, price: 24, gate: gateCommand},
+	"command-value": {holds: verifyCommandValue, value: true, price: 24},
+	"script":        {holds: verifyScript, value: true, price: 24, gate: gateSQLValue},
+	"climb":         {holds: verifyClimb, value: true, price: 12, gate: gateClimb},
+	"bare":          {holds: verifyBare, value: true, price: 1},
 	"issued":        {holds: verifyIssued, price: 2, whole: wholeToken},
 	"checksum":      {holds: verifyChecksum, price: 1, whole: wholeToken},
 	"entropy":       {holds: verifyEntropy, price: 2},

@@ -24,6 +24,9 @@ type view struct {
 	changes []change
 	// words says that the view puts words right, so that only rules about prose mean anything in it.
 	words bool
+	// inner says that the view is a value in a text, so that only rules about values mean anything in it that they did not
+	// mean before.
+	inner bool
 }
 
 // touched reports whether a match touches a stretch that the view reads in another way than its parent.
@@ -64,6 +67,8 @@ type level struct {
 	form    rewriting
 	decoded []byte
 	anchors []anchor
+	// shifted are the anchors of the value under judgement.
+	shifted []anchor
 	// view is the one under judgement, and whole the range of the text that it was decoded from.
 	view  view
 	whole span
@@ -96,6 +101,9 @@ func (c *scan) views(v *view, depth int) {
 	if len(l.survey.suspects) > 0 || len(l.survey.leets) > 0 {
 		c.respell(v, l)
 	}
+	if v.changes == nil {
+		c.inner(v, depth)
+	}
 }
 
 // take claims room for a view of n bytes and reports whether there was enough.
@@ -121,7 +129,7 @@ func (c *scan) rewritten(v *view, l *level, words bool) *view {
 	}
 	l.view = view{
 		name: v.name, bytes: w.text, anchors: anchors, index: v.index, whole: v.whole, limit: v.limit,
-		changes: w.changes, words: words,
+		changes: w.changes, words: words, inner: v.inner,
 	}
 	c.match(&l.view)
 	return &l.view

@@ -110,11 +110,10 @@ func (f filter) stopped(samples []sample) []bool {
 	return all
 }
 
-// takes reports whether a sample is still what it was when it is wrapped or, if it is benign, cut up.
+// takes reports whether a sample is still what it was when it is cut up: of statements and command lines nobody sends
+// pieces, and they can be attacks.
 func (s *sample) takes(t evasion.Transform) bool {
-	named := s.place != a2a.KindText && s.place != a2a.KindFree
-	exact := s.class == "sql" || s.class == "shell" || s.class == "code" || s.class == "path"
-	return !(named && (t.Wraps || t.Cuts)) && !(exact && t.Cuts)
+	return !t.Cuts || s.class != "sql" && s.class != "shell" && s.class != "code" && s.class != "path"
 }
 
 // lose measures one transform on all samples that it means, of which before says whether they are stopped as they are.

@@ -20,10 +20,7 @@ type Transform struct {
 	Hides bool
 	// Control says that an attack is none any more.
 	Control bool
-	// Wraps says that text is put into another: a name or an address is none any more then.
-	Wraps bool
-	// Cuts says that several texts are made of one, as for Wraps. Nobody cuts up an honest statement or command line, and
-	// pieces of one can be attacks.
+	// Cuts says that several texts are made of one.
 	Cuts  bool
 	keeps scope
 }
@@ -67,16 +64,7 @@ func (t Transform) Keeps(class, text string) bool {
 
 // Transforms returns all transforms, those of letters first and the controls last.
 func Transforms() []Transform {
-	return slices.Concat(letterTransforms, hiddenTransforms, spacingTransforms, wordTransforms, encodedTransforms, wrapping(nestedTransforms), cutting(partTransforms), wrapping(paddingTransforms), combined, controls)
-}
-
-// wrapping marks transforms that put a text into another.
-func wrapping(transforms []Transform) []Transform {
-	marked := slices.Clone(transforms)
-	for i := range marked {
-		marked[i].Wraps = true
-	}
-	return marked
+	return slices.Concat(letterTransforms, hiddenTransforms, spacingTransforms, wordTransforms, encodedTransforms, nestedTransforms, cutting(partTransforms), paddingTransforms, combined, controls)
 }
 
 // cutting marks transforms that make several texts of one.
