@@ -220,6 +220,12 @@ func (c *scan) concealed(v *view) {
 	if endsFirst(v.bytes) {
 		c.mirrored(v, span{0, len(v.bytes)}, ViewReversed)
 	}
+	if wordEndsFirst(v.bytes) {
+		l := &c.levels[0]
+		l.form.begin(v.bytes)
+		c.turnWords(v, &l.form, span{0, len(v.bytes)})
+		c.rewritten(v, l, true)
+	}
 }
 
 // endsFirst reports whether b begins with the end of a sentence in another script than Latin, as when it is written
@@ -227,6 +233,9 @@ func (c *scan) concealed(v *view) {
 func endsFirst(b []byte) bool {
 	return len(b) > 1 && (b[0] == '.' || b[0] == '!' || b[0] == '?') && b[1] >= utf8.RuneSelf
 }
+
+// wordEndsFirst reports whether the last word of b begins with the end of a sentence, as when each is written backwards.
+func wordEndsFirst(b []byte) bool { return endsFirst(b[bytes.LastIndexByte(b, ' ')+1:]) }
 
 // spelled judges what the invisible characters of k spell, where k is a form of v, and reports that they do. depth is how
 // many readings away from the text that is; the memory of k is that of another depth.

@@ -1,6 +1,9 @@
 package inspect
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // swap is a place where a word of the rules stands in another spelling, and what it stands for, if its letters do not say.
 type swap struct {
@@ -151,7 +154,7 @@ func (c *scan) rotated(v *view, l *level) {
 		w.stretch(at)
 		for i := at.start; i < at.end; i++ {
 			read := v.bytes[i]
-			if !c.accented(v, i) {
+			if !accented(v, i) {
 				read = rotated(read)
 			}
 			w.literal(read, span{i, i + 1}, ViewRot13)
@@ -160,41 +163,42 @@ func (c *scan) rotated(v *view, l *level) {
 	c.rewritten(v, l, true)
 }
 
-// accented reports whether the letter of v at i is no ASCII letter in the text: such are not rotated.
-func (c *scan) accented(v *view, i int) bool {
-	if v.name != ViewCanonical {
-		return false
-	}
-	at := source(v.anchors, i, v.limit)
-	return at < len(c.raw) && c.raw[at] >= utf8.RuneSelf
+// accented reports whether the letter of v at i is no ASCII letter where v was folded from: such are not rotated.
+func accented(v *view, i int) bool {
+	at := source(v.folds, i, len(v.folded))
+	return at < len(v.folded) && v.folded[at] >= utf8.RuneSelf
 }
 
 // backwards judges v with each word around a reversed one reversed, and with the whole stretch read from its end.
 func (c *scan) backwards(v *view, l *level) {
 	w := &l.form
 	w.begin(v.bytes)
-	c.around(v, spelledReversed, func(at span) {
-		w.stretch(at)
-		for i := at.start; i < at.end; {
-			end := i
-			for end < at.end && v.bytes[end] != ' ' {
-				end++
-			}
-			if end == i {
-				w.literal(v.bytes[i], span{i, i + 1}, ViewReversed)
-				i++
-				continue
-			}
-			c.mirror = turnedWord(c.mirror[:0], v.bytes[i:end])
-			replace(w, c.mirror, span{i, end}, ViewReversed)
-			i = end
-		}
-	})
+	c.around(v, spelledReversed, func(at span) { c.turnWords(v, w, at) })
 	c.rewritten(v, l, true)
 	c.around(v, spelledReversed, func(at span) { c.mirrored(v, at, ViewReversed) })
 }
 
-// turnedWord appends w read from its end. Signs before it stood behind it, and signs behind it stay there.
+// turnWords writes the stretch at at of v with each word in it read from its end.
+func (c *scan) turnWords(v *view, w *rewriting, at span) {
+	w.stretch(at)
+	for i := at.start; i < at.end; {
+		end := i
+		for end < at.end && v.bytes[end] != ' ' {
+			end++
+		}
+		if end == i {
+			w.literal(v.bytes[i], span{i, i + 1}, ViewReversed)
+			i++
+			continue
+		}
+		c.mirror = turnedWord(c.mirror[:0], v.bytes[i:end])
+		replace(w, c.mirror, span{i, end}, ViewReversed)
+		i = end
+	}
+}
+
+// turnedWord appends w read from its end. Signs before it stood behind it, and signs behind it stay there, but for those
+// that open something.
 func turnedWord(dst, w []byte) []byte {
 	start, end := 0, len(w)
 	for start < end && !word(w[start]) {
@@ -202,6 +206,9 @@ func turnedWord(dst, w []byte) []byte {
 	}
 	for end > start && !word(w[end-1]) {
 		end--
+	}
+	if bytes.IndexAny(w[end:], "[{(<") >= 0 {
+		return reversed(dst, w)
 	}
 	return append(append(reversed(dst, w[start:end]), w[:start]...), w[end:]...)
 }

@@ -129,6 +129,7 @@ func (c *scan) text(index int, value string) {
 	if !isASCII(value) {
 		c.skeleton.write(c.raw)
 		v.name, v.bytes, v.anchors = ViewCanonical, c.skeleton.text, c.skeleton.anchors
+		v.folded, v.folds = c.raw, v.anchors
 		c.concealed(&v)
 	}
 	c.match(&v)

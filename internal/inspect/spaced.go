@@ -63,12 +63,19 @@ func (c *scan) respace(v *view, l *level) {
 }
 
 // marked writes a space for the sign at b[i], if words are set apart there by signs instead: by the underscores of a name
-// that is a whole sentence, or by the marks of emphasis that end with one word and begin with the next.
+// that is a whole sentence, by line breaks, or by the marks of emphasis that end with one word and begin with the next.
 func (c *scan) marked(w *rewriting, v *view, i int) int {
 	b := v.bytes
 	switch b[i] {
 	case '_':
 		if i == 0 || i+1 == len(b) || !joint(b[i-1]) || !joint(b[i+1]) || !v.touched(span{i, i + 1}) || !sentenceOf(b, i) {
+			return 0
+		}
+		w.to(i)
+		w.literal(' ', span{i, i + 1}, ViewSpaced)
+		return 1
+	case '\n':
+		if !wordsALine(b, i) || !v.touched(span{i, i + 1}) {
 			return 0
 		}
 		w.to(i)
@@ -84,6 +91,19 @@ func (c *scan) marked(w *rewriting, v *view, i int) int {
 		return end - i
 	}
 	return 0
+}
+
+// wordsALine reports whether the line break at b[i] stands between two lines that have one word each.
+func wordsALine(b []byte, i int) bool {
+	before := b[max(0, i-maxWord-1):i]
+	if at := bytes.LastIndexByte(before, '\n'); at >= 0 {
+		before = before[at+1:]
+	}
+	behind := b[i+1 : min(len(b), i+maxWord+2)]
+	if at := bytes.IndexByte(behind, '\n'); at >= 0 {
+		behind = behind[:at]
+	}
+	return oneWord(before) && oneWord(behind)
 }
 
 // joint reports whether c can stand next to an underscore that is a space.

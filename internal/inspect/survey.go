@@ -1,6 +1,9 @@
 package inspect
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // The kinds of bytes that the survey tells apart.
 const (
@@ -62,6 +65,7 @@ const (
 	minPairs   = 6  // pairs of hex digits in a row
 	minQuoted  = 3  // escapes of quoted-printable
 	minMarks   = 3  // words in a row that carry emphasis one by one
+	minLines   = 4  // words in a row that have a line of their own each
 )
 
 // survey says which further views a text deserves.
@@ -88,6 +92,8 @@ type surveying struct {
 	run, singles, pairs, quotes, pluses, token int
 	// joints is how many underscores were read without a space, and marks how many marks of emphasis between words.
 	joints, marks int
+	// lines is how many lines in a row had one word each, and line where the one that is read begins.
+	lines, line int
 }
 
 // read looks at each byte of b once. It may say yes where a closer look finds nothing, never the other way.
@@ -145,6 +151,9 @@ func (y *surveying) other(i int) {
 		y.endRun(i)
 		if y.b[i] <= ' ' {
 			y.joints = 0
+			if y.b[i] == '\n' {
+				y.endLine(i)
+			}
 		}
 		return
 	}
@@ -194,6 +203,23 @@ func (y *surveying) mark(i int) {
 			y.compact = true
 		}
 	}
+}
+
+// endLine counts the line that ends before i, if it is one word alone.
+func (y *surveying) endLine(i int) {
+	if oneWord(y.b[y.line:i]) {
+		if y.lines++; y.lines >= minLines {
+			y.compact = true
+		}
+	} else {
+		y.lines = 0
+	}
+	y.line = i + 1
+}
+
+// oneWord reports whether a line is no more than one short word and its signs.
+func oneWord(line []byte) bool {
+	return len(line) > 0 && len(line) <= maxWord && bytes.IndexByte(line, ' ') < 0
 }
 
 // leet notes a digit or sign next to a letter. Behind one, some signs just end a sentence.

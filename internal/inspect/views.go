@@ -16,6 +16,9 @@ type view struct {
 	anchors []anchor
 	// index is the text, or -1 for the joined view, which has segments instead.
 	index int
+	// folded is the text that the bytes are the canonical form of, if they are, and folds leads from them to it.
+	folded []byte
+	folds  []anchor
 	// whole is the span that every finding gets, for views decoded from one.
 	whole *span
 	limit int
@@ -131,6 +134,9 @@ func (c *scan) rewritten(v *view, l *level, words bool) *view {
 		name: v.name, bytes: w.text, anchors: anchors, index: v.index, whole: v.whole, limit: v.limit,
 		changes: w.changes, words: words, inner: v.inner,
 	}
+	if v.whole == nil {
+		l.view.folded, l.view.folds = v.folded, anchors
+	}
 	c.match(&l.view)
 	return &l.view
 }
@@ -202,7 +208,9 @@ func (c *scan) whole(v *view, l *level, run span, name string, depth int) {
 	if !c.take(len(l.form.text)) {
 		return
 	}
-	l.view = view{name: name, bytes: l.form.text, index: v.index, whole: whole, limit: v.limit}
+	l.view = view{
+		name: name, bytes: l.form.text, folded: l.decoded, folds: l.form.anchors, index: v.index, whole: whole, limit: v.limit,
+	}
 	c.match(&l.view)
 	c.spelled(&l.form.skeleton, &l.view, depth+1)
 	c.views(&l.view, depth+1)

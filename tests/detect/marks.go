@@ -110,10 +110,9 @@ func (f filter) stopped(samples []sample) []bool {
 	return all
 }
 
-// takes reports whether a sample is still what it was when it is cut up: of statements and command lines nobody sends
-// pieces, and they can be attacks.
+// takes reports whether a benign sample can still be one of an honest sender when it is transformed.
 func (s *sample) takes(t evasion.Transform) bool {
-	return !t.Cuts || s.class != "sql" && s.class != "shell" && s.class != "code" && s.class != "path"
+	return s.attack || !t.Breaks || s.class != "sql" && s.class != "shell" && s.class != "code" && s.class != "path"
 }
 
 // lose measures one transform on all samples that it means, of which before says whether they are stopped as they are.

@@ -21,7 +21,7 @@ var encodedTransforms = []Transform{
 	{Name: "hex-pairs", Apply: each("%02x", " "), keeps: everything},
 	{Name: "url", Apply: single(percent), keeps: everything},
 	{Name: "url-everything", Apply: each("%%%02X", ""), keeps: everything},
-	{Name: "double-url", Apply: single(func(text string) string { return percent(percent(text)) }), keeps: everything},
+	{Name: "double-url", Apply: single(func(text string) string { return percent(percent(text)) }), Breaks: true, keeps: everything},
 	{Name: "base64-of-url", Apply: single(func(text string) string { return base64.StdEncoding.EncodeToString([]byte(percent(text))) }), keeps: everything},
 	{Name: "base64-of-rot13", Apply: latin(single(func(text string) string { return base64.StdEncoding.EncodeToString([]byte(rot13(text))) }))},
 	{Name: "html-entities", Apply: mapRunes(func(r rune) string { return fmt.Sprintf("&#%d;", r) }), keeps: everything},

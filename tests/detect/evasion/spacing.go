@@ -11,10 +11,10 @@ var spacingTransforms = []Transform{
 	{Name: "letters-hyphenated", Apply: apart("-", " ")},
 	{Name: "letters-starred", Apply: apart("*", " ")},
 	{Name: "letters-a-line", Apply: apart("\n", "\n\n")},
-	{Name: "underscores", Apply: single(func(text string) string { return strings.Join(strings.Fields(text), "_") })},
+	{Name: "underscores", Apply: single(func(text string) string { return strings.Join(strings.Fields(text), "_") }), Breaks: true},
 	{Name: "words-a-line", Apply: single(func(text string) string { return strings.Join(strings.Fields(text), "\n") })},
 	{Name: "wide-spaces", Apply: single(func(text string) string { return strings.ReplaceAll(text, " ", "\u2003\u00a0 ") })},
-	{Name: "compact", Apply: latin(single(func(text string) string { return strings.Join(strings.Fields(text), "") }))},
+	{Name: "compact", Apply: latin(single(func(text string) string { return strings.Join(strings.Fields(text), "") })), Breaks: true},
 }
 
 // apart writes one separator between the letters of words, and another between words.

@@ -20,9 +20,10 @@ type Transform struct {
 	Hides bool
 	// Control says that an attack is none any more.
 	Control bool
-	// Cuts says that several texts are made of one.
-	Cuts  bool
-	keeps scope
+	// Breaks says that what a program reads is none for it any more. Nobody does that to an honest statement or command
+	// line, and what it becomes can be an attack.
+	Breaks bool
+	keeps  scope
 }
 
 // scope says for which texts an attack is still one after a transform.
@@ -64,14 +65,14 @@ func (t Transform) Keeps(class, text string) bool {
 
 // Transforms returns all transforms, those of letters first and the controls last.
 func Transforms() []Transform {
-	return slices.Concat(letterTransforms, hiddenTransforms, spacingTransforms, wordTransforms, encodedTransforms, nestedTransforms, cutting(partTransforms), paddingTransforms, combined, controls)
+	return slices.Concat(letterTransforms, hiddenTransforms, spacingTransforms, wordTransforms, encodedTransforms, nestedTransforms, breaking(partTransforms), paddingTransforms, combined, controls)
 }
 
-// cutting marks transforms that make several texts of one.
-func cutting(transforms []Transform) []Transform {
+// breaking marks transforms that break what a program reads.
+func breaking(transforms []Transform) []Transform {
 	marked := slices.Clone(transforms)
 	for i := range marked {
-		marked[i].Cuts = true
+		marked[i].Breaks = true
 	}
 	return marked
 }
@@ -80,7 +81,7 @@ func cutting(transforms []Transform) []Transform {
 var combined = []Transform{
 	{Name: "cyrillic-and-zero-width", Apply: then(latin(replacing(cyrillic)), within("\u200b")), Hides: true},
 	{Name: "leet-and-mixed-case", Apply: then(latin(replacing(leet)), mixedCase)},
-	{Name: "accents-in-two-parts", Apply: then(latin(marking(1, "\u0301\u0308")), split(2)), Hides: true, Cuts: true},
+	{Name: "accents-in-two-parts", Apply: then(latin(marking(1, "\u0301\u0308")), split(2)), Hides: true, Breaks: true},
 	{Name: "full-width-in-base64", Apply: then(mapRunes(fullWidth), bytewise(base64.StdEncoding.EncodeToString)), Hides: true},
 	{Name: "base64-twice", Apply: then(bytewise(base64.StdEncoding.EncodeToString), bytewise(base64.StdEncoding.EncodeToString)), keeps: everything},
 	{Name: "base64-in-json", Apply: then(bytewise(base64.StdEncoding.EncodeToString), single(func(text string) string { return object("data", text) })), keeps: everything},
