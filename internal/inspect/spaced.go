@@ -13,6 +13,9 @@ const (
 	minHumps = 2
 	// minRunAmong is the shortest word that is put apart in a text with a longer one that runs together.
 	minRunAmong = 8
+	// uncovered is what a letter that no word covers costs, where a word of n letters counts (n-1)*(n-1), and common what a
+	// word counts more that stands in every text.
+	uncovered, common = 8, 2
 	// minJoints is how many underscores make a name a sentence.
 	minJoints = 4
 )
@@ -28,6 +31,12 @@ func (c *scan) respace(v *view, l *level) {
 	for i := 0; i < len(b); {
 		if n := c.marked(w, v, i); n > 0 {
 			i += n
+			continue
+		}
+		if l.survey.joined && unspaced(b, i) && v.touched(span{i, i + 1}) {
+			w.to(i + 1)
+			w.literal(' ', span{i + 1, i + 1}, ViewCompact)
+			i++
 			continue
 		}
 		if !letter(b[i]) || i > 0 && word(b[i-1]) {
@@ -106,6 +115,20 @@ func wordsALine(b []byte, i int) bool {
 	return oneWord(before) && oneWord(behind)
 }
 
+// unspaced reports whether the sign at b[i] ends a sentence or a part of one and the next begins right behind it.
+func unspaced(b []byte, i int) bool {
+	if i == 0 || i+1 >= len(b) || !letter(b[i-1]) || !letter(b[i+1]) {
+		return false
+	}
+	switch b[i] {
+	case ',', ';', ':', '!', '?':
+		return true
+	case '.':
+		return b[i+1]-'A' < 26
+	}
+	return false
+}
+
 // joint reports whether c can stand next to an underscore that is a space.
 func joint(c byte) bool { return c > ' ' && c != '_' }
 
@@ -142,11 +165,11 @@ func emphasisEnd(b []byte, i int) int {
 	return at + n
 }
 
-// camel reports whether at least so many capitals stand behind small letters, as in the names of programs.
+// camel reports whether at least so many words with a capital stand behind small letters, as in the names of programs.
 func camel(w []byte, least int) bool {
 	humps := 0
 	for i := 1; i < len(w); i++ {
-		if w[i]-'A' < 26 && w[i-1]-'a' < 26 {
+		if w[i]-'A' < 26 && w[i-1]-'a' < 26 && i+1 < len(w) && w[i+1]-'a' < 26 {
 			humps++
 		}
 	}
@@ -254,7 +277,7 @@ func (c *scan) apart(w *rewriting, end int) {
 
 // segment fills c.cuts: whether a word begins at each letter of the run. It chooses the words of the rules that cover most
 // letters, longer ones first; what no word covers stays together. It reports whether the run is several words that run
-// together: they cover three letters of four, and all of a short one.
+// together: they cover three letters of four, and all of a short one that is just two.
 func (c *scan) segment(run []spot) bool {
 	n := len(run)
 	c.joint = c.joint[:0]
@@ -270,7 +293,7 @@ func (c *scan) segment(run []spot) bool {
 			end = n
 		}
 		for done++; done <= end; done++ {
-			best[done], last[done] = best[done-1], 0
+			best[done], last[done] = best[done-1]-uncovered, 0
 		}
 		done = end
 		if pos < 0 {
@@ -281,7 +304,7 @@ func (c *scan) segment(run []spot) bool {
 			if !ok {
 				continue
 			}
-			if score := best[pos-size] + int32((size-1)*(size-1)); score > best[pos] {
+			if score := best[pos-size] + int32((size-1)*(size-1)) + c.set.vocabulary.bonus[id]; score > best[pos] {
 				best[pos], last[pos] = score, uint8(size)
 			}
 		}
@@ -300,7 +323,7 @@ func (c *scan) segment(run []spot) bool {
 		covered += size
 		parts++
 	}
-	return parts > 1 && (covered == n || n >= minRun && covered*4 >= n*3)
+	return parts > 1 && (covered == n || (n >= minRun || parts > 2) && covered*4 >= n*3)
 }
 
 // segmentEnds returns the length of a word that the automaton found to end at end of the joint letters, if it is there.

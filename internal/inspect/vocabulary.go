@@ -35,6 +35,8 @@ type vocabulary struct {
 	// segments finds the words in letters that run together; borders are the words by its ids.
 	segments *automaton
 	borders  []string
+	// bonus is what each of them counts more, because it stands in every text.
+	bonus []int32
 }
 
 // twins are words of their own that another word's scrambled letters make up.
@@ -80,8 +82,9 @@ func newVocabulary(s *Set) (*vocabulary, error) {
 			v.know(w)
 		}
 	}
+	between := map[string]int32{}
 	for w := range strings.FieldsSeq(connectives) {
-		words[w] = true
+		words[w], between[w] = true, common
 	}
 	for w := range words {
 		if !compound(w, words) {
@@ -89,6 +92,9 @@ func newVocabulary(s *Set) (*vocabulary, error) {
 		}
 	}
 	slices.Sort(v.borders)
+	for _, w := range v.borders {
+		v.bonus = append(v.bonus, between[w])
+	}
 	var err error
 	if v.segments, err = newAutomaton(v.borders); err != nil {
 		return nil, err
