@@ -56,9 +56,9 @@ func (c *scan) excused(r *rule, b []byte, at span) bool {
 // its first group stands: the verb that is negated or commanded.
 func (c *scan) excepted(r *rule, b []byte, at span, head int) bool {
 	switch {
-	case r.except&exceptQuoted != 0 && (c.quoted(b, at) || c.exhibited(b, at)):
+	case r.except&exceptQuoted != 0 && (c.quoted(b, at) || r.action != Redact && c.exhibited(b, at)):
 		return true
-	case r.except&exceptNegated != 0 && c.cued(b, clauseStart(b, head, negationReach), head, cueNegation):
+	case r.except&exceptNegated != 0 && (c.cued(b, clauseStart(b, head, negationReach), head, cueNegation) || c.barred(b, head)):
 		return true
 	case r.except&exceptStatement != 0 && c.cued(b, at.start-statementReach, at.start, cueStatement):
 		return true
@@ -71,7 +71,7 @@ func (c *scan) excepted(r *rule, b []byte, at span, head int) bool {
 	if r.except&(exceptDiscussed|exceptQuestion|exceptDescribed) == 0 || c.commanded(b, head) {
 		return false
 	}
-	if r.except&exceptDescribed != 0 && !c.cued(b, head-demandReach, head, cueDemand) {
+	if r.except&exceptDescribed != 0 && follows(b, head) && !c.cued(b, head-demandReach, head, cueDemand) {
 		return true
 	}
 	s := sentence(b, at)

@@ -136,10 +136,14 @@ func leadIn(b []byte, pos int) int {
 	return max(at, pos-exhibitReach/2)
 }
 
-// item reports whether the line, which is not empty, begins as one of a list or table does.
+// item reports whether the line, which is not empty, is one of a list or table, in prose or in a program.
 func item(line []byte) bool {
+	switch line[len(line)-1] {
+	case '[', '{', '(':
+		return true
+	}
 	switch line[0] {
-	case '-', '*', '+', '|', '{':
+	case '-', '*', '+', '|', '{', '<':
 		return true
 	}
 	i := 0
@@ -156,3 +160,26 @@ func (c *scan) enumerated(b []byte, head int) bool {
 	actor := c.cue(b, s.start, min(head, s.start+actorReach), cueActor)
 	return actor >= 0 && !c.cued(b, s.start, head, cueDemand) && !c.commanded(b, actor)
 }
+
+// follows reports whether a word stands right before pos in its line, so that what stands there does not begin anything.
+func follows(b []byte, pos int) bool {
+	for pos > 0 && b[pos-1] == ' ' {
+		pos--
+	}
+	return pos > 0 && word(b[pos-1])
+}
+
+// barred reports whether the verb at head begins an item of a list that is led in by a negation and a colon: a list of what
+// nobody may do.
+func (c *scan) barred(b []byte, head int) bool {
+	at := lineStart(b, head)
+	if line := bytes.Trim(b[at:head], " \t*_"); len(line) == 0 || len(line) > 3 || !item(line) {
+		return false
+	}
+	lead := leadIn(b, head)
+	end := lead + max(0, bytes.IndexByte(b[lead:head], '\n'))
+	return end > lead && bytes.HasSuffix(bytes.TrimRight(b[lead:end], " \t*_"), colon) &&
+		c.cued(b, max(lead, end-negationReach), end, cueNegation)
+}
+
+var colon = []byte(":")
