@@ -32,7 +32,7 @@ fuzz: ## fuzz every parser for FUZZTIME each
 	scripts/fuzz $(FUZZTIME)
 
 golden: ## rewrite the golden files
-	go test ./tests/detect ./tests/detect/evasion ./internal/a2a ./internal/agent ./internal/config ./internal/did ./internal/identity ./cmd/ringfence ./xds ./envoy -update
+	go test ./tests/detect ./tests/detect/evasion ./internal/a2a ./internal/agent ./internal/config ./internal/did ./internal/identity ./internal/inspect/internal/confusables ./cmd/ringfence ./xds ./envoy -update
 
 fmt: ## format the code
 	go run $(GOFUMPT) -l -w .
@@ -45,8 +45,8 @@ lint: ## format check, vet, staticcheck
 check: lint race build ## what CI runs
 	@git diff --exit-code -- go.mod go.sum
 
-detect: ## measure what content rules find and what disguises cost; FILES="a.jsonl b" measures other sets
-	go run ./tests/detect -check $(FILES)
+detect: ## measure what content rules find and what disguises cost; FILES="a.jsonl b" measures other sets, with a report in OUT
+	go run ./tests/detect $(if $(FILES),-out $(or $(OUT),bin/detect) $(FILES),-check)
 
 bench: build ## measure bare Envoy against governed Envoy, and propagation
 	scripts/bench
