@@ -103,9 +103,9 @@ type Finding struct {
 	Action      Action
 	// Text is the index of the text where the match begins, or -1 where the finding is about the whole scan.
 	Text int
-	// Start and End are byte offsets into the Value of that text, 0 <= Start <= End <= len(Value). In the views text
-	// and canonical they are the match; where one character has a canonical form of several, an offset can fall
-	// inside that character. In the hidden, compact, base64, hex and url views they are the span that was decoded.
+	// Start and End are byte offsets into the Value of that text, 0 <= Start <= End <= len(Value). They are what stands
+	// there for the match; where one character has a canonical form of several, an offset can fall inside that character.
+	// In the views hidden, base64, base32 and hex, and in what is read in these in turn, they are all that was decoded.
 	// In the view joined a match that goes on in a later text ends at the end of this one.
 	Start, End int
 	// Last is the index of the text where the match ends, and LastEnd its end there: Text and End but in the view
