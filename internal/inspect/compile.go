@@ -15,7 +15,7 @@ import (
 )
 
 // engineVersion changes whenever the same rules may give other findings.
-const engineVersion = "ringfence-inspect-3"
+const engineVersion = "ringfence-inspect-4"
 
 // The bounds of what one rule may ask for.
 const (

@@ -215,7 +215,7 @@ func gateSQLValue(b []byte, _ span) bool { return !grammatical(b, sqlProse) }
 // goesOn reports whether tail, which begins with the value that is left, goes on as SQL; link is the same from the match
 // on.
 func goesOn(tail, link []byte) bool {
-	if sqlCut.Match(tail) {
+	if i := bytes.IndexAny(tail, `'"`); sqlCut.Match(tail) || i > 0 && tail[i-1] == ' ' && sqlCut.Match(tail[i:]) {
 		return true
 	}
 	hint := hinted(tail)
@@ -226,7 +226,12 @@ func goesOn(tail, link []byte) bool {
 		return true
 	}
 	// The parser takes a small part of the time that the expression does.
-	return hint && (plausible(string(tail)) || plausible("1 "+string(link))) && sqlGoesOn.Match(tail)
+	asked := hint && (plausible(string(tail)) || plausible("1 "+string(link)))
+	if hint && !asked {
+		other := respelled(tail)
+		asked = other != nil && plausible(string(other))
+	}
+	return asked && sqlGoesOn.Match(tail)
 }
 
 // inStatement reports whether lead is the beginning of a statement, in which clauses such as union have their place.
