@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"slices"
 	"strings"
@@ -23,12 +24,44 @@ type leading struct {
 // root is an end of literals, size bytes long, from which the way back begins.
 type root struct {
 	stem
-	size uint8
-	// last is its last byte.
-	last byte
-	// open is that some of the literals may go on behind their end.
-	open   bool
+	// sign is the last bytes of the end where mask is set, if letters are folded: signs share classes, so that a run of
+	// them would be the end of all literals that end with any.
+	sign, mask, fold uint32
+	// uneven is the end in which there is a space or a sign in front of those, or 0. With one space between letters, gap
+	// is how many bytes stand behind the space.
 	uneven uint16
+	gap    uint8
+	size   uint8
+	// open is that some of the literals may go on behind their end.
+	open bool
+}
+
+// newRoot returns the root of an end that has the given number if it is uneven, and whether it is.
+func newRoot(tail string, number int) (root, bool) {
+	r := root{size: uint8(len(tail)), uneven: uint16(number)}
+	signed := 0
+	for ; signed < min(len(tail), 4) && tail[len(tail)-1-signed] != ' '; signed++ {
+		c, shift := tail[len(tail)-1-signed], 24-8*signed
+		r.sign, r.mask = r.sign|uint32(c)<<shift, r.mask|0xFF<<shift
+		if letter(c) {
+			r.fold |= 0x20 << shift
+		}
+	}
+	spaces := strings.Count(tail, " ")
+	if signed == len(tail) || lettered(tail) && spaces == 0 {
+		r.uneven = 0
+	} else if lettered(tail) && spaces == 1 {
+		r.gap = uint8(len(tail) - 1 - strings.IndexByte(tail, ' '))
+	}
+	return r, r.uneven != 0
+}
+
+// begins returns where the end of literals that stands before end in the text begins, or -1 if it is not there.
+func (b *leading) begins(r *root, text []byte, end int) int {
+	if gap := int(r.gap); r.uneven == 0 || gap > 0 && end > gap+1 && !white(text[end-gap-2]) {
+		return end - int(r.size)
+	}
+	return stepBack(text, end, b.uneven[r.uneven])
 }
 
 // stem is a node of the trie: it has a child for each class in the set, in their order from first on, and so many literals
@@ -99,10 +132,11 @@ func (a *automaton) back(literals []literal) {
 			seen[tail] = true
 			r, ok := roots[tail]
 			if !ok {
-				r = root{stem: b.lay(nodes, ways[tail]), size: uint8(len(tail)), last: tail[len(tail)-1], open: open[tail]}
-				if !lettered(tail) || strings.IndexByte(tail, ' ') >= 0 {
-					r.uneven, b.uneven = uint16(len(b.uneven)), append(b.uneven, tail)
+				var uneven bool
+				if r, uneven = newRoot(tail, len(b.uneven)); uneven {
+					b.uneven = append(b.uneven, tail)
 				}
+				r.stem, r.open = b.lay(nodes, ways[tail]), open[tail]
 				roots[tail] = r
 			}
 			b.roots = append(b.roots, r)
@@ -157,18 +191,16 @@ next:
 func (a *automaton) found(dst []occurrence, text []byte, end int, state uint16, even bool) []occurrence {
 	b, i := &a.before, state-a.accept
 	inside := end < len(text) && wordBytes[text[end]]
-	last, first := lowerCase[text[end-1]], len(dst)
+	near, first := lastBytes(text[:end]), len(dst)
 	roots := b.roots[b.of[i]:b.of[i+1]]
 	for i := range roots {
 		r := &roots[i]
-		if r.last != last || inside && !r.open {
+		if (near|r.fold)&r.mask != r.sign || inside && !r.open {
 			continue
 		}
-		at := end - int(r.size)
-		if r.uneven != 0 {
-			if at = stepBack(text, end, b.uneven[r.uneven]); at < 0 {
-				continue
-			}
+		at := b.begins(r, text, end)
+		if at < 0 {
+			continue
 		}
 		for n := &r.stem; ; {
 			if n.literals > 0 {
@@ -214,6 +246,18 @@ func (b *leading) begin(dst []occurrence, first int, n *stem, text []byte, at sp
 		}
 	}
 	return dst
+}
+
+// lastBytes returns the last four bytes of b, the last of them on top, with zeros for those that are not there.
+func lastBytes(b []byte) uint32 {
+	if len(b) >= 4 {
+		return binary.LittleEndian.Uint32(b[len(b)-4:])
+	}
+	near := uint32(0)
+	for _, c := range b {
+		near = near>>8 | uint32(c)<<24
+	}
+	return near
 }
 
 // stepBack returns where a piece of a literal that may end at end begins, a space of it standing for all white space
