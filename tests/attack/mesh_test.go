@@ -66,6 +66,8 @@ type world struct {
 	shared  bool // limits are counted across processes, which looks after them every 100 ms of the test's clock
 	rings   limit.Table
 	content governance.ContentMode
+	// scanner looks at content in place of the shipped rules.
+	scanner governance.Scanner
 	// treatments are the operator's, in front of the shipped ones.
 	treatments inspect.Treatments
 
@@ -81,7 +83,7 @@ func under(t *testing.T, setup func(*world), attack func(w *world)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			T: t, store: store.NewMemory(time.Now), hosts: newHosts(), issuer: newIssuer(), stale: 15 * time.Minute, swap: did.SwapHold,
-			rings: limit.Defaults(),
+			rings: limit.Defaults(), scanner: rules,
 		}
 		t.Cleanup(func() {
 			if err := w.store.Close(); err != nil {

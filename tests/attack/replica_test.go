@@ -179,7 +179,7 @@ func (r *replica) config() governance.Config {
 		Links: delegation.NewVerifier(1000), Lineage: r.lineage, Meter: limit.NewMeter(time.Now()),
 		Budgets: r.budgets, Approvals: r.approvals, Shelf: r.shelf,
 		Observe: r.observe,
-		Scanner: rules, Tasks: r.tasks, Now: time.Now,
+		Scanner: r.w.scanner, Tasks: r.tasks, Now: time.Now,
 		NewID:  func() string { return fmt.Sprintf("d-%08d", r.w.ids.next()) },
 		Record: r.record,
 	}
