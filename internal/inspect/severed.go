@@ -23,8 +23,8 @@ var (
 	sqlVerb = newPattern(`(?i)^[\w@.\\-]{0,40}['"][)\s]*;?\s*(?:grant\s+\w+(?:\s+\w+)?\s+to\s+\w|insert\s+into\s+\w+\s*[(\sv]|create\s+(?:user|login|role|table)\s+\w|desc(?:ribe)?\s+\w+\s*;|begin\s+shutdown|drop\s+(?:table|user|database)\s+\w)`)
 	// sqlLeft is a quotation mark right behind a value, or right before the condition that follows a value left out, and
 	// sqlSentence the end of a sentence behind a value.
-	sqlLeft     = regexp.MustCompile(`(?i)^[\w@.\\-]{0,40}['"][)\s]*(?:[-+*/%&|^~=<>!;]|x?or\b|and\b|is\b|not|union|collate|like|r?like|glob|in\b|sounds|group\b|order\b|having\b|into\b|div\b|mod\b)`)
-	sqlSentence = regexp.MustCompile(`(?i)\s+(?:and|to|in|for|on|please|then|with)\s+[a-z]+(?:\s+[a-z]+)*[.!?]?\s*$|,\s+\w+\s*[=:]\s*\w+[.\s]*$|[.!?]\s*$|,?\s+(?:please|thanks)[.!?]?\s*$`)
+	sqlLeft     = newPattern(`(?i)^[\w@.\\-]{0,40}['"][)\s]*(?:[-+*/%&|^~=<>!;]|x?or\b|and\b|is\b|not|union|collate|like|r?like|glob|in\b|sounds|group\b|order\b|having\b|into\b|div\b|mod\b)`)
+	sqlSentence = newPattern(`(?i)\s+(?:and|to|in|for|on|please|then|with)\s+[a-z]+(?:\s+[a-z]+)*[.!?]?\s*$|,\s+\w+\s*[=:]\s*\w+[.\s]*$|[.!?]\s*$|,?\s+(?:please|thanks)[.!?]?\s*$`)
 	// sqlLoose are the signs that a text is spelled for a filter that looks for spaces and whole words.
 	sqlLoose = newPattern(`(?i)/\*|["']{3,}|"".*""|\bunion\b[^\n]*#|\b(?:union|select|x?or|and|from)[+\x00\x{FFFD}]|[+\x00\x{FFFD}](?:union|select|x?or|and|from)\b`)
 	// sqlComment and sqlSpace are what a database reads as a space, sqlMarked what it reads as words and filters do not.

@@ -64,10 +64,10 @@ var (
 	// shellCertain needs no look at what stands around it.
 	shellCertain = newPattern(`(?i)<\?(?:php|=)\s*@?(?:system|exec|passthru|shell_exec|eval|assert|popen)\s*\(|<\?(?:php|=)?[^\n]{0,40}\$_(?:get|post|request|cookie)\[|\(\)\s*\{\s*:\s*;?\s*\}\s*;|<!--\s*#exec\s+cmd|\{\$\{?\w+\(|\$\{@?print\(|;\s*\{\s*\$_(?:get|post|request)|\$\{@?system\(|(?:^|[;|&` + "`" + `(\s])\{[a-z]{2,8},[-/~.$][^}\s]*\}`)
 	// shellPath is a program that is named by its path, and shellNested a substitution inside another.
-	shellPath   = regexp.MustCompile(`^/(?:usr/(?:local/)?)?s?bin/\w`)
-	shellNested = regexp.MustCompile("^\\$\\(\\s*`\\s*[a-z][^`\n]{0,80}`\\s*\\)|^;?`[a-z]{2,8}<<<")
+	shellPath   = newPattern(`^/(?:usr/(?:local/)?)?s?bin/\w`)
+	shellNested = newPattern("^\\$\\(\\s*`\\s*[a-z][^`\n]{0,80}`\\s*\\)|^;?`[a-z]{2,8}<<<")
 	// shellJoined are programs whose names are no words, in front of a sentence that goes on.
-	shellJoined = regexp.MustCompile(`(?i)^(?:dir|pwd|ls|whoami|uname|ifconfig|ipconfig|netstat|printenv|wget|curl|nslookup|ps|chmod)\s+(?:and|to|in|on|for|then|please)\b`)
+	shellJoined = newPattern(`(?i)^(?:dir|pwd|ls|whoami|uname|ifconfig|ipconfig|netstat|printenv|wget|curl|nslookup|ps|chmod)\s+(?:and|to|in|on|for|then|please)\b`)
 	// shellPair are commands of two words.
 	shellPair = newPattern(`(?i)^(?:net\s+(?:user|view|localgroup|start|stop|share|use)|reg\s+(?:add|save|query|delete)|type\s+[c-z]:|netsh\s+\w*firewall|find\s+/|sudo\s+\w+|ps\s+(?:aux|-?ef)|perl\s+-|python\d?\s+-)`)
 	// assignment is how a script gives a variable a value.
