@@ -12,8 +12,10 @@ import (
 // reads classes of bytes. It is immutable.
 type leading struct {
 	// roots[of[i]:of[i+1]] are the ends of literals that the i-th accepting state stands for.
+	// They are sorted by their last bytes, which lasts has again.
 	roots []root
 	of    []uint32
+	lasts []byte
 	stems []stem
 	ends  []ended
 	// uneven are ends of literals in which there is a space or a byte that shares its class with others, from 1 on.
@@ -54,6 +56,29 @@ func newRoot(tail string, number int) (root, bool) {
 		r.gap = uint8(len(tail) - 1 - strings.IndexByte(tail, ' '))
 	}
 	return r, r.uneven != 0
+}
+
+// fewRoots is how many roots are looked at one by one.
+const fewRoots = 12
+
+// rootsOf returns the range of the roots of an accepting state; of many, that of those which end with c.
+func (b *leading) rootsOf(state uint16, c byte) (from, to int) {
+	from, to = int(b.of[state]), int(b.of[state+1])
+	if to-from <= fewRoots {
+		return from, to
+	}
+	for high := to; from < high; {
+		if mid := int(uint(from+high) >> 1); b.lasts[mid] < c {
+			from = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	end := from
+	for end < to && b.lasts[end] == c {
+		end++
+	}
+	return from, end
 }
 
 // begins returns where the end of literals that stands before end in the text begins, or -1 if it is not there.
@@ -141,6 +166,10 @@ func (a *automaton) back(literals []literal) {
 			}
 			b.roots = append(b.roots, r)
 		}
+		slices.SortStableFunc(b.roots[b.of[i]:], func(a, b root) int { return int(a.sign>>24) - int(b.sign>>24) })
+		for _, r := range b.roots[b.of[i]:] {
+			b.lasts = append(b.lasts, byte(r.sign>>24))
+		}
 	}
 	b.of = append(b.of, uint32(len(b.roots)))
 }
@@ -192,7 +221,8 @@ func (a *automaton) found(dst []occurrence, text []byte, end int, state uint16, 
 	b, i := &a.before, state-a.accept
 	inside := end < len(text) && wordBytes[text[end]]
 	near, first := lastBytes(text[:end]), len(dst)
-	roots := b.roots[b.of[i]:b.of[i+1]]
+	from, to := b.rootsOf(i, lowerCase[near>>24])
+	roots := b.roots[from:to]
 	for i := range roots {
 		r := &roots[i]
 		if (near|r.fold)&r.mask != r.sign || inside && !r.open {
