@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/config"
 	"ringfence.dev/ringfence/internal/inspect"
 )
 
@@ -94,5 +96,31 @@ func TestRedactedDocuments(t *testing.T) {
 				t.Errorf("%v\ngot  %s\nwant %s", err, out.String(), c.want)
 			}
 		})
+	}
+}
+
+// The shipped rules take a secret out of a document where only the name of the member says what it is.
+func TestNamedSecretsInDocuments(t *testing.T) {
+	t.Parallel()
+	j, err := newScanJudge(config.Default().Content, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := readDocument([]byte(`{"users":[{"name":"amy","accessToken":"hol17PY8j1hZgGqqel3cTvqH"}],"nextPageToken":"ZF2dX3J5eY8jZxlgvc7w93o1"}`), inspect.Response)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := doc.judge(j, scanSide{direction: inspect.Response, ring: agent.Untrusted})
+	words, ok := inspect.Redacted(doc.texts, v.cuts)
+	if !ok || len(v.Findings) != 1 {
+		t.Fatalf("findings %+v, redacted %t", v.Findings, ok)
+	}
+	if diff := cmp.Diff("redact secret-assignment /users/0/accessToken 0-24", v.Findings[0].Action+" "+v.Findings[0].Rule+" "+v.Findings[0].at()); diff != "" {
+		t.Errorf("finding (-want +got)\n%s", diff)
+	}
+	left, err := doc.redact(words)
+	want := `{"users":[{"name":"amy","accessToken":"[redacted:secret]"}],"nextPageToken":"ZF2dX3J5eY8jZxlgvc7w93o1"}`
+	if err != nil || string(left) != want {
+		t.Errorf("left %s, %v", left, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	a2apb "github.com/a2aproject/a2a-go/v2/a2apb/v1"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
@@ -412,5 +413,38 @@ func TestStrandsEndWithTheirStream(t *testing.T) {
 	x := &Exchange{}
 	if p := x.strands.pieces(&a2a.Answer{}); p != nil {
 		t.Errorf("an answer that is no stream has pieces: %v", p)
+	}
+}
+
+// A value that is a secret by the name of its member is taken out of data, and the name stays.
+func TestNamedSecretsAreTakenOutOfData(t *testing.T) {
+	t.Parallel()
+	set, err := inspect.Load(inspect.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const secret, left = "q9Zt4Lw8Xv2Nb6Mc1Kd7", "[redacted:secret]"
+	mesh := func() *fixture {
+		f := redacting()
+		f.scanner = set
+		return f
+	}
+	body := func(value string) string {
+		return `{"jsonrpc":"2.0","id":"r1","method":"SendMessage","params":{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"data":{"user":"amy","apiKey":"` + value + `"}}]}}}`
+	}
+	if x := mesh().decide(t, meshtest.Call{From: "caller", To: "/agents/weather", Body: body(secret)}, ""); x.Sent == nil || string(x.Sent.Body) != body(left) {
+		t.Errorf("JSON: verdict %+v, sent %+v", x.Verdict, x.Sent)
+	}
+	message := func(value string) string {
+		data, err := structpb.NewValue(map[string]any{"login": map[string]any{"apiKey": []any{"none", value}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return frame(t, &a2apb.SendMessageRequest{Message: &a2apb.Message{
+			MessageId: "m", Role: a2apb.Role_ROLE_USER, Parts: []*a2apb.Part{{Content: &a2apb.Part_Data{Data: data}}},
+		}})
+	}
+	if x := mesh().decide(t, invocation("SendMessage", message(secret)), ""); x.Sent == nil || string(x.Sent.Body) != message(left) {
+		t.Errorf("protobuf: verdict %+v, sent %+v", x.Verdict, x.Sent)
 	}
 }

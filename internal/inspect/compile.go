@@ -85,7 +85,7 @@ func (b *book) compile() *Set {
 	}
 	s.literals, s.cueLiterals, s.cueUses = words.literals, cues.literals, cues.groups
 	for d := range s.uses {
-		s.uses[d] = newUses(words.uses[d])
+		s.uses[d] = newUses(words.uses[d], s.gates)
 	}
 	s.hash = b.hash()
 	var err error
@@ -166,6 +166,9 @@ func (b *book) rule(d draft) rule {
 	if !d.alone {
 		r.reads |= traitJoined
 	}
+	if d.pairs {
+		r.reads |= traitPairs
+	}
 	for _, t := range d.except {
 		context, ok := exceptions[t.text]
 		if !ok {
@@ -205,6 +208,9 @@ func (b *book) conditions(d draft, r *rule) {
 	}
 	if len(d.all) == 0 && (d.distance != 0 || d.ordered) {
 		b.report(d.position, "rule %q: distance and ordered need all", d.id)
+	}
+	if d.pairs && d.signal != "" {
+		b.report(d.position, "rule %q: pairs needs any or all", d.id)
 	}
 	var ok bool
 	if r.signal, ok = signals[d.signal]; !ok && d.signal != "" {
@@ -328,7 +334,7 @@ func (b *book) hash() string {
 		Directions, Kinds, Except, Unless                             []string
 		Groups                                                        [][]string
 		Distance, Lead, Most                                          int
-		Ordered, Prose, Alone                                         bool
+		Ordered, Prose, Alone, Pairs                                  bool
 	}
 	texts := func(terms []term) (s []string) {
 		for _, t := range terms {
@@ -350,7 +356,7 @@ func (b *book) hash() string {
 			ID: d.id, Class: d.class, Severity: d.severity, Action: d.action, Expression: d.expression,
 			Verify: d.verify, Signal: d.signal, Keys: d.keys, Directions: texts(d.directions), Kinds: texts(d.kinds),
 			Except: texts(d.except), Unless: texts(d.unless), Distance: d.distance, Lead: d.lead, Most: d.most,
-			Ordered: d.ordered, Prose: d.prose, Alone: d.alone,
+			Ordered: d.ordered, Prose: d.prose, Alone: d.alone, Pairs: d.pairs,
 		}
 		for _, g := range append(d.all, d.any) {
 			e.Groups = append(e.Groups, texts(g))

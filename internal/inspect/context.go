@@ -39,12 +39,26 @@ func (c *scan) cue(b []byte, from, to int, group uint16) int {
 				continue
 			}
 			l := &c.set.cueLiterals[id]
-			if start, ok := l.start(b, pos); ok && start >= from {
+			if start, ok := l.start(b, pos); ok && start >= from && !labels(b, start) {
 				return start
 			}
 		}
 	}
 	return -1
+}
+
+// redactedLabel is how what stands in the place of something that was taken out begins.
+var redactedLabel = []byte("[redacted:")
+
+// labels reports whether the word at pos names what was taken out of a text. Such a name says nothing of what the text is
+// about, and anyone can write one.
+func labels(b []byte, pos int) bool {
+	if pos > 0 && bytes.HasPrefix(b[pos-1:], redactedLabel) {
+		return true
+	}
+	before := b[max(0, pos-maxLiteral):pos]
+	i := bytes.LastIndex(before, redactedLabel)
+	return i >= 0 && bytes.IndexByte(before[i:], ']') < 0
 }
 
 // excused reports whether one of the rule's unless words stands in the match or near it.
@@ -321,7 +335,7 @@ func (c *scan) commanded(b []byte, pos int) bool {
 		return true
 	}
 	switch b[i-1] {
-	case ';', ':', ',', '>', '(', '[', '-', '#', '|':
+	case ';', ':', ',', '>', '(', '[', ']', '-', '#', '|':
 		return true
 	}
 	from := i

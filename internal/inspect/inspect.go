@@ -65,7 +65,7 @@ func (s Severity) String() string {
 
 // The views a finding can come from: the text as it stands; its canonical form; text hidden in invisible characters;
 // words whose letters stand apart (put together again, or without any borders) or run together; text decoded from a code
-// or from the escapes of URLs, HTML, strings and mails; words in another spelling; and all texts joined.
+// or from the escapes of URLs, HTML, strings and mails; words in another spelling; a value behind the name of its member; and all texts joined.
 const (
 	ViewText      = "text"
 	ViewCanonical = "canonical"
@@ -84,6 +84,7 @@ const (
 	ViewRot13     = "rot13"
 	ViewReversed  = "reversed"
 	ViewLeet      = "leet"
+	ViewNamed     = "named"
 	ViewJoined    = "joined"
 )
 
@@ -91,7 +92,7 @@ const (
 func Views() []string {
 	return []string{
 		ViewText, ViewCanonical, ViewHidden, ViewTurned, ViewCompact, ViewSpaced, ViewBase64, ViewBase32, ViewHex, ViewURL,
-		ViewHTML, ViewEscape, ViewQuoted, ViewScrambled, ViewRot13, ViewReversed, ViewLeet, ViewJoined,
+		ViewHTML, ViewEscape, ViewQuoted, ViewScrambled, ViewRot13, ViewReversed, ViewLeet, ViewNamed, ViewJoined,
 	}
 }
 
@@ -106,6 +107,7 @@ type Finding struct {
 	// Start and End are byte offsets into the Value of that text, 0 <= Start <= End <= len(Value). They are what stands
 	// there for the match; where one character has a canonical form of several, an offset can fall inside that character.
 	// In the views hidden, base64, base32 and hex, and in what is read in these in turn, they are all that was decoded.
+	// In the view named they are the part of the match that lies in the value.
 	// In the view joined a match that goes on in a later text ends at the end of this one.
 	Start, End int
 	// Last is the index of the text where the match ends, and LastEnd its end there: Text and End but in the view
@@ -137,9 +139,18 @@ func (s *Set) scan(texts []a2a.Text, opts Options, w *windows) []Finding {
 	c := s.scans.Get().(*scan)
 	c.begin(texts, opts)
 	c.windows = w
+	name := -1
 	for i := range texts {
-		c.place = place(opts.Direction, &texts[i])
+		c.place, c.vouches = place(opts.Direction, &texts[i]), false
 		c.text(i, texts[i].Value)
+		switch {
+		case texts[i].Key && c.vouches:
+			name = i
+		case texts[i].Key:
+			name = -1
+		case name >= 0:
+			c.named(texts, name, i)
+		}
 	}
 	if len(texts) > 1 || opts.Prior != "" {
 		c.joined(texts, opts)

@@ -71,6 +71,8 @@ func TestLoadRefuses(t *testing.T) {
 			"inspection-of-something-else", "rules:\n  - {id: a, class: inspection, severity: low, action: flag, any: [one], tests: {hits: [one], misses: [x]}}",
 			[]string{`the class inspection is for the signal budget`},
 		},
+		{"pairs-of-a-signal", rule("    signal: budget\n    pairs: true\n" + rest), []string{`rule "a": pairs needs any or all`}},
+		{"name-of-a-key", rule("    any: [one]\n    severity: low\n    action: flag\n    tests: {hits: [{name: a, text: one, key: true}], misses: [x]}\n"), []string{"a key has no name"}},
 		{"bad-signal", rule("    signal: s\n" + rest), []string{`signal "s" is none of`}},
 		{
 			"bad-level", "rules:\n  - {id: a, class: c, severity: huge, action: stop, any: [one], tests: {hits: [one], misses: [x]}}",
@@ -175,6 +177,7 @@ func TestHashIdentifiesTheRules(t *testing.T) {
 		{"any:", "prose: true\n    any:"},
 		{"any:", "joined: false\n    any:"},
 		{"any:", "keys: without\n    any:"},
+		{"any:", "pairs: true\n    any:"},
 		{"any:", "kinds: [text]\n    any:"},
 	} {
 		if got := load("a.yaml", strings.Replace(goodRule, change.from, change.to, 1), "b.yaml", other); got == base {

@@ -82,12 +82,15 @@ func (c *scan) match(v *view) {
 		clear(c.progress)
 		c.epoch = 1
 	}
-	if c.windows != nil && !v.inner {
+	if c.windows != nil && !v.inner && v.name != ViewNamed {
 		c.collect(v)
 	}
 	c.count, c.bits, c.asks = cursor{}, bit(c.place), 0
 	if v.index < 0 {
 		c.bits, c.asks = c.seams.bits(), traitJoined
+		if v.name == ViewNamed {
+			c.asks = traitPairs
+		}
 	}
 	if v.name == ViewJoined && !c.tightly {
 		c.asks |= traitProse
@@ -222,6 +225,9 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 	}
 	if v.index < 0 && !c.seams.crosses(c.origin(v, around(r, v.bytes, at))) {
 		return
+	}
+	if v.name == ViewNamed && c.seams.of(c.origin(v, at).start) > 0 {
+		return // without a word in the name
 	}
 	if far := r.expression != nil || r.verify.whole != nil; !far && !v.touched(at) || far && !v.touched(reach(r, v.bytes, at)) {
 		return

@@ -1,5 +1,7 @@
 package inspect
 
+import "slices"
+
 const (
 	// maxSeen is how many occurrences of literals are gathered before the rules look at them, and maxKept how many of them
 	// are kept for those that come behind. Where words of the rules stand closer than that, the rules look at each at once.
@@ -67,10 +69,12 @@ type uses struct {
 	roles []uint16
 	from  []uint32
 	all   []use
+	// pairs are the roles for which a rule that reads pairs has a use.
+	pairs []bool
 }
 
 // newUses gives literals that count for the same one role.
-func newUses(of [][]use) uses {
+func newUses(of [][]use, gates []gate) uses {
 	u := uses{roles: make([]uint16, len(of)), from: []uint32{0}}
 	known := map[string]uint16{}
 	for id, list := range of {
@@ -84,6 +88,7 @@ func newUses(of [][]use) uses {
 			known[string(name)] = role
 			u.all = append(u.all, list...)
 			u.from = append(u.from, uint32(len(u.all)))
+			u.pairs = append(u.pairs, slices.ContainsFunc(list, func(u use) bool { return gates[u.rule].reads&traitPairs != 0 }))
 		}
 		u.roles[id] = role
 	}
@@ -157,6 +162,7 @@ func (c *scan) note(v *view) bool {
 		}
 		c.noted[role] = c.batch
 		c.roles = append(c.roles, role)
+		c.vouches = c.vouches || uses.pairs[role]
 		for _, u := range uses.list(role) {
 			w := &c.wanted[u.rule]
 			if w.batch != c.batch {

@@ -113,3 +113,20 @@ func TestRedactedTextsAreClean(t *testing.T) {
 		}
 	}
 }
+
+// A label is no context: what was taken out before must not excuse what is left.
+func TestLabelsExcuseNothing(t *testing.T) {
+	t.Parallel()
+	s := builtin(t)
+	for _, a := range attacks(t) {
+		if _, ok := blocks(s.Scan(one(a.text), Options{Direction: Request})); !ok {
+			continue
+		}
+		for _, class := range []string{"prompt-injection", "secret", "sql-injection"} {
+			labelled := "[redacted:" + class + "] " + a.text
+			if _, ok := blocks(s.Scan(one(labelled), Options{Direction: Request})); !ok && !strings.HasPrefix(a.class, "sql") {
+				t.Errorf("%q is let through", labelled)
+			}
+		}
+	}
+}

@@ -54,7 +54,9 @@ type scan struct {
 	tightly bool // the seams have nothing between
 	// payloads is that a rule saw a literal of its own which reads texts only with nothing between.
 	payloads bool
-	lanes    lanes
+	// vouches is that the text has a word of a rule which reads pairs of a name and a value.
+	vouches bool
+	lanes   lanes
 }
 
 func newScan(s *Set) *scan {

@@ -197,9 +197,14 @@ func FuzzScan(f *testing.F) {
 	}
 	f.Add("ig\u200bnore \U000E0041\U000E0042\U000E0043\U000E0044 \xff\xfe %zz %4", "\xf0\x9f", "\x00\xc3", uint8(3))
 	f.Add("' or 1=1 --"+strings.Repeat("\u200b", 60), "x; rm -rf /"+strings.Repeat("\ufe0f", 60), "hello", uint8(1))
+	f.Add("q9Zt4Lw8Xv2Nb6Mc1Kd7", "api_key", "", uint8(110))
+	f.Add("  é\"hol17PY8j1hZgGqqel3cTvqH\x00", "ＡＰＩ＿key", "", uint8(109))
 	none := spotting("ignore", "exfiltration", 1)
 	f.Fuzz(func(t *testing.T, first, second, prior string, how uint8) {
 		texts := []a2a.Text{{Value: first, Kind: a2a.Kind(how>>2) % (a2a.KindID + 1)}, {Value: second, Kind: a2a.KindText, Key: how&32 != 0}}
+		if how&64 != 0 {
+			texts[0], texts[1] = texts[1], texts[0]
+		}
 		options := Options{Direction: Direction(how % 4), Prior: prior}
 		findings := layers(t, none, nil).Scan(texts, options)
 		for _, f := range findings {

@@ -60,6 +60,8 @@ const (
 	traitProse trait = 1 << iota
 	// traitJoined is that the rule reads texts put together.
 	traitJoined
+	// traitPairs is that the rule reads a value behind the name of its member.
+	traitPairs
 	// traitWords is that the rule reads words put apart that ran together, or put together that stood apart.
 	traitWords
 	// traitValue is that the rule judges values, and so also those that stand in other texts.

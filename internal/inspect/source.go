@@ -44,7 +44,7 @@ type draft struct {
 	any, unless                                                   []term
 	all                                                           [][]term
 	distance, lead, most                                          int
-	ordered, prose, alone, disabled                               bool
+	ordered, prose, alone, pairs, disabled                        bool
 	hits, misses                                                  []example
 }
 
@@ -117,6 +117,7 @@ func (r *reader) rule(n *yaml.Node) draft {
 		"ordered":    func(n *yaml.Node) { d.ordered = r.truth(n) },
 		"prose":      func(n *yaml.Node) { d.prose = r.truth(n) },
 		"joined":     func(n *yaml.Node) { d.alone = !r.truth(n) },
+		"pairs":      func(n *yaml.Node) { d.pairs = r.truth(n) },
 		"disabled":   func(n *yaml.Node) { d.disabled = r.truth(n) },
 		"regex":      func(n *yaml.Node) { d.expression = r.text(n) },
 		"verify":     func(n *yaml.Node) { d.verify = r.text(n) },
@@ -138,37 +139,49 @@ func (r *reader) examples(n *yaml.Node) []example {
 	r.items(n, func(n *yaml.Node) {
 		e := example{position: r.at(n)}
 		if n.Kind == yaml.SequenceNode {
-			r.items(n, func(n *yaml.Node) { e.texts = append(e.texts, r.sample(n)) })
+			r.items(n, func(n *yaml.Node) { e.texts = append(e.texts, r.sample(n)...) })
 		} else {
-			e.texts = []a2a.Text{r.sample(n)}
+			e.texts = r.sample(n)
 		}
 		all = append(all, e)
 	})
 	return all
 }
 
-// sample reads one text of an example: a scalar is the text of a part, a mapping says in what place the text stands.
-func (r *reader) sample(n *yaml.Node) a2a.Text {
+// sample reads one text of an example: a scalar is the text of a part, a mapping says in what place the text stands. One
+// with a name is the value of a member, and that is two texts.
+func (r *reader) sample(n *yaml.Node) []a2a.Text {
 	t := a2a.Text{Kind: a2a.KindText}
 	if n.Kind != yaml.MappingNode {
 		t.Value = r.text(n)
-		return t
+		return []a2a.Text{t}
 	}
+	name, placed := "", false
 	r.mapping(n, map[string]func(*yaml.Node){
 		"text": func(n *yaml.Node) { t.Value = r.text(n) },
 		"key":  func(n *yaml.Node) { t.Key = r.truth(n) },
+		"name": func(n *yaml.Node) { name = r.text(n) },
 		"kind": func(n *yaml.Node) {
 			kind, ok := textKinds[r.text(n)]
 			if !ok {
 				r.problem(n, "kind %q is none of %s", n.Value, names(textKinds))
 			}
-			t.Kind = kind
+			t.Kind, placed = kind, true
 		},
 	})
 	if t.Value == "" {
 		r.problem(n, "an example needs a text")
 	}
-	return t
+	if name == "" {
+		return []a2a.Text{t}
+	}
+	if t.Key {
+		r.problem(n, "a key has no name")
+	}
+	if !placed {
+		t.Kind = a2a.KindFree
+	}
+	return []a2a.Text{{Value: name, Key: true}, t}
 }
 
 func (r *reader) mapping(n *yaml.Node, fields map[string]func(*yaml.Node)) {

@@ -145,7 +145,7 @@ var publicNames = []string{
 
 var harmlessNames = []string{
 	"name", "file", "path", "endpoint", "type", "version", "label", "field", "column", "manager", "policy", "hash", "count",
-	"length", "size", "limit", "format", "pattern", "regex", "prompt", "hint", "class", "error", "invalid", "expir", "usage", "index",
+	"length", "size", "limit", "format", "address", "symbol", "pattern", "regex", "prompt", "hint", "class", "error", "invalid", "expir", "usage", "index",
 	"provider", "store", "source", "stream", "digest", "checksum", "fingerprint", "sha", "algorithm", "template", "board", "word",
 }
 
@@ -211,10 +211,16 @@ func credential(b []byte, at span) (setting, likeness) {
 		}
 		like = randomness(b[a.value.start:a.value.end])
 	}
-	if like == likeNothing || a.harmless() {
+	if like == likeNothing || a.harmless() || like == likeDigest && a.numbered(b, at) {
 		return a, likeNothing
 	}
 	return a, like
+}
+
+// numbered reports whether the value is a UUID and the name the word token alone: that numbers pages, sessions of a form and
+// bookings more often than it opens anything.
+func (a *setting) numbered(b []byte, at span) bool {
+	return len(a.before)+len(a.after) == 0 && bytes.EqualFold(b[at.start:at.end], []byte("token")) && uuid(b[a.value.start:a.value.end])
 }
 
 // verifyCredential holds for a name of a secret with a random value, verifyKey for a name that is one of a secret less

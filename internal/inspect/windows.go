@@ -82,7 +82,11 @@ func (c *scan) collect(v *view) {
 func (c *scan) placed(v *view, at span) Finding {
 	f := Finding{Text: v.index, View: v.label(at)}
 	origin := c.origin(v, at)
-	if v.index < 0 {
+	switch {
+	case v.name == ViewNamed:
+		c.seams.value(&f, origin)
+		return f
+	case v.index < 0:
 		c.seams.locate(&f, origin)
 		return f
 	}
