@@ -39,7 +39,7 @@ func (c *scan) respace(v *view, l *level) {
 			i++
 			continue
 		}
-		if !letter(b[i]) || i > 0 && word(b[i-1]) {
+		if !letter(b[i]) || i > 0 && word(b[i-1]) && !(l.survey.joined && digit(b[i-1])) {
 			i++
 			continue
 		}
@@ -54,21 +54,52 @@ func (c *scan) respace(v *view, l *level) {
 		for end = i; end < len(b) && letter(b[end]); {
 			end++
 		}
-		if end-i >= shortest && v.touched(span{i, end}) && (end-i >= minRun || !camel(b[i:end], 1)) {
-			c.letters = c.letters[:0]
-			for at := i; at < end; at++ {
-				c.letters = append(c.letters, spot{b[at], at})
-			}
-			if c.segment(c.letters[:min(len(c.letters), segmentReach)]) {
-				w.to(i)
-				c.apart(w, end)
-				// The names of programs are words of their own, and their neighbours do not go on with them.
-				w.changes[len(w.changes)-1].closed = camel(b[i:end], minHumps)
-			}
+		if end-i >= shortest && v.touched(span{i, end}) {
+			c.partWords(w, span{i, end})
 		}
 		i = max(i+1, end)
 	}
 	c.rewritten(v, l, true)
+}
+
+// partWords writes the letters at at as words, if they are several that run together.
+func (c *scan) partWords(w *rewriting, at span) {
+	b, from := w.from, at.start
+	if from > 0 && b[from-1] == '\'' {
+		from += clitic(b[from:at.end])
+	}
+	letters := b[from:at.end]
+	if len(letters) < minRun && camel(letters, 1) {
+		return
+	}
+	c.letters = c.letters[:0]
+	for i, letter := range letters {
+		c.letters = append(c.letters, spot{letter, from + i})
+	}
+	several := c.segment(c.letters[:min(len(c.letters), segmentReach)])
+	if !several && (from == at.start || !c.set.vocabulary.has(letters)) {
+		return
+	}
+	w.to(from)
+	if from > at.start || from > 0 && digit(b[from-1]) {
+		w.literal(' ', span{from, from}, ViewCompact)
+	}
+	c.apart(w, at.end)
+	// The names of programs are words of their own, and their neighbours do not go on with them.
+	w.changes[len(w.changes)-1].closed = camel(letters, minHumps)
+	if at.end < len(b) && digit(b[at.end]) {
+		w.literal(' ', span{at.end, at.end}, ViewCompact)
+	}
+}
+
+// clitic returns how long what stands behind an apostrophe is as the end of a word before it, with more letters behind.
+func clitic(letters []byte) int {
+	for _, end := range []string{"t", "s", "m", "d", "re", "ll", "ve"} {
+		if len(letters) >= len(end)+minVocabulary && string(letters[:len(end)]) == end {
+			return len(end)
+		}
+	}
+	return 0
 }
 
 // marked writes a space for the sign at b[i], if words are set apart there by signs instead: by the underscores of a name
