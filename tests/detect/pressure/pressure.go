@@ -58,6 +58,7 @@ func Units() []Unit {
 		{"tags", "\U000E0041"},
 		{"expanding", "\uFDFA"},
 		{"json-values", `["x;y\n",`},
+		{"json-statements", `["a \"b\"; we",`},
 		{"json-in-json", `["[\"x;\\\"y\"]",`},
 		{"elements", "<b>x;y</b>"},
 		{"open-tags", "<b"},
