@@ -112,7 +112,7 @@ func TestStreams(t *testing.T) {
 			if !judge(before, rest) && lost.Count <= maxLines {
 				t.Logf("%s:%d %q ‖ %q", s.set, s.line, before, begins(rest))
 			}
-		case !s.attack && !whole && !early:
+		case !s.attack && !whole && !early && s.takes(evasion.Transform{Breaks: true}):
 			again.add(judge(before, rest))
 		}
 	}
