@@ -122,10 +122,14 @@ func (c *scan) studied(b []byte, at span) bool {
 		(c.cued(b, s.start, at.start, cueStudy) || c.cued(b, at.end, s.end, cueStudy))
 }
 
-// obeyed reports whether the text asks, right behind the quotation, for what it says.
+// obeyed reports whether the text asks, right behind the quotation or right before it, for what it says.
 func (c *scan) obeyed(b []byte, q span) bool {
 	at := c.cue(b, q.end, q.end+obedienceReach, cueObedience)
-	return at >= 0 && !c.cued(b, max(q.end, clauseStart(b, at, negationReach)), at, cueNegation)
+	if at >= 0 && !c.cued(b, max(q.end, clauseStart(b, at, negationReach)), at, cueNegation) {
+		return true
+	}
+	at = c.cue(b, q.start-obedienceReach, q.start, cueObedience)
+	return at >= 0 && c.commanded(b, at) && !c.cued(b, clauseStart(b, at, negationReach), at, cueNegation)
 }
 
 // structural reports whether the quotation mark at pos is one of a format and not one of the writer: it opens the value

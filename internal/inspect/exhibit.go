@@ -39,10 +39,9 @@ func (c *scan) exhibited(b []byte, at span) bool {
 	return c.shows(b, span{first.start, last.end}, leadIn(b, first.start))
 }
 
-// shows reports whether the words from lead to the exhibit say that it is one, and none behind it ask for what it says.
+// shows reports whether the words from lead to the exhibit say that it is one, and none ask for what it says.
 func (c *scan) shows(b []byte, e span, lead int) bool {
-	return c.cued(b, lead, e.start, cueExhibit) && !c.obeyed(b, e) &&
-		!c.cued(b, max(lead, e.start-obedienceReach), e.start, cueObedience)
+	return c.cued(b, lead, e.start, cueExhibit) && !c.obeyed(b, e)
 }
 
 // block returns the block of code or the template around the match.
@@ -177,9 +176,7 @@ func (c *scan) barred(b []byte, head int) bool {
 		return false
 	}
 	lead := leadIn(b, head)
-	end := lead + max(0, bytes.IndexByte(b[lead:head], '\n'))
-	return end > lead && bytes.HasSuffix(bytes.TrimRight(b[lead:end], " \t*_"), colon) &&
-		c.cued(b, max(lead, end-negationReach), end, cueNegation)
+	line := bytes.TrimRight(b[lead:lead+max(0, bytes.IndexByte(b[lead:head], '\n'))], " \t*_")
+	end := lead + len(line) - 1
+	return end > lead && b[end] == ':' && c.cued(b, clauseStart(b, end, negationReach), end, cueNegation)
 }
-
-var colon = []byte(":")
