@@ -3,12 +3,14 @@ package inspect
 import "bytes"
 
 const (
-	// exhibitReach is how far from a match the ends of what shows it may stand, in bytes.
+	// blockReach is how far from a match the ends of the block that shows it may stand, in bytes, and exhibitReach how far
+	// those of its line.
+	blockReach   = 4096
 	exhibitReach = 2048
 	// leadReach is how far before an exhibit the words may stand that say what it is.
 	leadReach = 240
 	// maxItems is how many lines of a list or table may stand between an item and the line that leads in.
-	maxItems = 16
+	maxItems = 40
 	// actorReach is how far into a sentence its subject may stand.
 	actorReach = 72
 	// priceExhibit is the price of the search for an exhibit, in units of fuel.
@@ -16,14 +18,17 @@ const (
 )
 
 // exhibited reports whether the match stands in something that a document shows as a piece of an attack, and that no
-// words order to be followed: a block of code, a template, or marks in a line of a list or table. The words that say what
-// is shown must stand before it and speak of attacks or their detection: an example alone is open to everybody, and so is
-// a list.
+// words order to be followed: a block of code, a template, cells of a table, or marks in a line of a list or table. The
+// words that say what is shown must stand before it and speak of attacks or their detection: an example alone is open to
+// everybody, and so is a list.
 func (c *scan) exhibited(b []byte, at span) bool {
 	if !c.spend(priceExhibit) {
 		return false
 	}
 	if e, ok := block(b, at); ok && c.shows(b, e, max(0, e.start-leadReach)) {
+		return true
+	}
+	if cells(b, at) && c.shows(b, at, leadIn(b, at.start)) {
 		return true
 	}
 	first, ok := marked(b, at.start)
@@ -46,7 +51,7 @@ func (c *scan) shows(b []byte, e span, lead int) bool {
 
 // block returns the block of code or the template around the match.
 func block(b []byte, at span) (span, bool) {
-	before, behind := b[max(0, at.start-exhibitReach):at.start], b[at.end:min(len(b), at.end+exhibitReach)]
+	before, behind := b[max(0, at.start-blockReach):at.start], b[at.end:min(len(b), at.end+blockReach)]
 	from := at.start - len(before)
 	if bytes.Count(before, fence)%2 == 1 {
 		if end := bytes.Index(behind, fence); end >= 0 {
@@ -65,6 +70,14 @@ var (
 	templateOpens  = []byte("{`")
 	templateCloses = []byte("`}")
 )
+
+// cells reports whether the match goes over cells of one row of a table, and is no sentence therefore.
+func cells(b []byte, at span) bool {
+	match := b[at.start:at.end]
+	return bytes.Contains(match, border) && bytes.IndexByte(match, '\n') < 0 && b[lineStart(b, at.start)] == '|'
+}
+
+var border = []byte(" | ")
 
 // marked returns the marks around pos, both of which stand in its line. Marks behind a backslash stand in a string of their
 // own.
@@ -169,14 +182,18 @@ func follows(b []byte, pos int) bool {
 }
 
 // barred reports whether the verb at head begins an item of a list that is led in by a negation and a colon: a list of what
-// nobody may do.
+// nobody may do. A negation behind a comma may be said by the way.
 func (c *scan) barred(b []byte, head int) bool {
 	at := lineStart(b, head)
-	if line := bytes.Trim(b[at:head], " \t*_"); len(line) == 0 || len(line) > 3 || !item(line) {
+	if mark := bytes.TrimSpace(b[at:head]); len(mark) == 0 || len(mark) > 3 || !item(mark) {
 		return false
 	}
 	lead := leadIn(b, head)
 	line := bytes.TrimRight(b[lead:lead+max(0, bytes.IndexByte(b[lead:head], '\n'))], " \t*_")
 	end := lead + len(line) - 1
-	return end > lead && b[end] == ':' && c.cued(b, clauseStart(b, end, negationReach), end, cueNegation)
+	if end <= lead || b[end] != ':' {
+		return false
+	}
+	from := clauseStart(b, end, negationReach)
+	return (from <= lead || b[from-1] != ',') && c.cued(b, from, end, cueNegation)
 }
