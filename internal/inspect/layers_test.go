@@ -178,6 +178,9 @@ func TestWindowsCoverATextAndOverlap(t *testing.T) {
 			if w.Start > end+1 && strings.Trim(text[end:w.Start], "- ") != "" {
 				t.Errorf("%s: nothing reads %q", name, text[end:w.Start])
 			}
+			if name == "words" && i > 0 && end-w.Start < windowTokens/2*len("seven ")-1 {
+				t.Errorf("window %d shares %d bytes with the one before, want half of them", i, end-w.Start)
+			}
 			end = w.End
 		}
 		if strings.TrimRight(text[end:], "- ") != "" || len(none.seen) == 0 {
