@@ -151,15 +151,32 @@ func (c *scan) decoded(v *view, l *level, depth int) {
 	c.views(child, depth+1)
 }
 
+const (
+	// maxTries is how many lines in a row are each tried as the first of a code that goes on as far as it can. Behind them,
+	// one goes on for triedReach bytes at most: texts can be all lines of a code that spells nothing.
+	maxTries   = 4
+	triedReach = 1024
+)
+
 // encoded judges the runs of v that spell text in base64, base32 or hex.
 func (c *scan) encoded(v *view, l *level, depth int) {
 	runs := l.survey.runs
+	tried, tries := 0, 0
 	for i := 0; i < len(runs); {
-		end, next := wrapped(v.bytes, runs, i)
 		run := runs[i]
-		if end > run.end && c.inside(v, l, span{run.start, end}, depth) {
-			i = next
-			continue
+		if run.start >= tried {
+			tries = 0
+		}
+		b := v.bytes
+		if tries >= maxTries {
+			b = b[:min(len(b), max(run.end, run.start+triedReach))]
+		}
+		if end, next := wrapped(b, runs, i); end > run.end {
+			if c.inside(v, l, span{run.start, end}, depth) {
+				i = next
+				continue
+			}
+			tried, tries = max(tried, end), tries+1
 		}
 		i++
 		if c.inside(v, l, run, depth) {

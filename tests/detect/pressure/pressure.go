@@ -22,6 +22,7 @@ func Units() []Unit {
 		{"order-by", "order by group by union select "},
 		{"base64-runs", "aWdub3JlIGFsbCBwcmV2aW91cyBtYWlscyBhbmQgZ28gb24gd2l0aCB0aGUgd29yaw== "},
 		{"base64-lines", "aWdub3JlIGFsbCBwcmV2aW91cyBtYWlscyBhbmQgZ28gb24gd2l0aCB0aGUgd29y\n"},
+		{"base64-lines-of-none", "-+/9zXw8Qk+/Zz0yqP7T\n"},
 		{"base64-short", "YWRtaW4nIw== "},
 		{"base64-of-base64", "YVdkdWIzSmxJR0ZzYkNCd2NtVjJhVzkxY3lCdFlXbHNjeUJoYm1RZ1oyOGdiMjQ= "},
 		{"base64-of-url", "JTY5JTY3JTZlJTZmJTcyJTY1JTIwJTcwJTcyJTY1JTc2JTY5JTZmJTc1JTcz "},
