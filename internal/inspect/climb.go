@@ -88,7 +88,7 @@ func gateClimb(b []byte, at span) bool {
 		end++
 	}
 	path := b[at.start:end]
-	if !bytes.HasPrefix(path, []byte("../..")) || bytes.IndexAny(path, `%\`) >= 0 || bytes.Count(path, []byte("../")) >= deepClimb ||
+	if !bytes.HasPrefix(path, []byte("../..")) || bytes.ContainsAny(path, `%\`) || bytes.Count(path, []byte("../")) >= deepClimb ||
 		bytes.Contains(path, []byte("...")) || bytes.Contains(path, []byte("//")) {
 		return true
 	}

@@ -115,7 +115,8 @@ func (c *scan) elements(v *view, i, depth int) {
 			return
 		}
 		i += next
-		at, end := span{}, i+1
+		var at span
+		var end int
 		switch rest := b[i:]; {
 		case bytes.HasPrefix(rest, commentOpens):
 			at, end = enclosed(b, i+len(commentOpens), commentCloses)

@@ -207,7 +207,7 @@ func turnedWord(dst, w []byte) []byte {
 	for end > start && !word(w[end-1]) {
 		end--
 	}
-	if bytes.IndexAny(w[end:], "[{(<") >= 0 {
+	if bytes.ContainsAny(w[end:], "[{(<") {
 		return reversed(dst, w)
 	}
 	return append(append(reversed(dst, w[start:end]), w[:start]...), w[end:]...)

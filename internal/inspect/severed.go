@@ -53,7 +53,7 @@ func ends(tail []byte) bool {
 }
 
 // quotes reports whether b has a quotation mark.
-func quotes(b []byte) bool { return bytes.IndexAny(b, `'"`) >= 0 }
+func quotes(b []byte) bool { return bytes.ContainsAny(b, `'"`) }
 
 // respelled writes a value the way databases read it where it is spelled for a filter, and nothing where it is not: with
 // spaces for comments and plus signs, and with one quotation mark for many.

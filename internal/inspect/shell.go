@@ -121,7 +121,7 @@ func goesOnInShell(text []byte) bool {
 			if c == '$' && (from == len(text) || text[from] != '(') || !leavable(text[:i]) || assignment.Match(text[:i]) {
 				continue // no substitution, or one that a script assigns
 			}
-			if i == 0 && c == '`' && bytes.IndexAny(text[1:], " /<;$") < 0 {
+			if i == 0 && c == '`' && !bytes.ContainsAny(text[1:], " /<;$") {
 				continue // a name of code
 			}
 		case '\\':
@@ -152,7 +152,7 @@ func leavable(head []byte) bool {
 		// A path in front of a pipeline is the program that is run.
 		return bytes.IndexByte(head, '.') > 1
 	}
-	return bytes.IndexAny(head, ".@'\")=/:*") >= 0 || allDigits(head)
+	return bytes.ContainsAny(head, ".@'\")=/:*") || allDigits(head)
 }
 
 func allDigits(b []byte) bool {
@@ -180,8 +180,7 @@ func hostile(b []byte, certain bool) bool {
 			low[n] = b[n]
 		}
 	}
-	name := string(low[:n])
-	rare, known := commands[name]
+	rare, known := commands[string(low[:n])]
 	if !known {
 		return false
 	}
@@ -211,7 +210,7 @@ func wordAlone(b []byte) bool {
 
 // unhidden writes out what a shell makes of a command line before it runs it.
 func unhidden(b []byte) []byte {
-	if bytes.IndexAny(b, "$\\^'\"`") < 0 {
+	if !bytes.ContainsAny(b, "$\\^'\"`") {
 		return b
 	}
 	b = shellSpace.ReplaceAll(b, []byte(" "))
@@ -313,7 +312,7 @@ func scripted(b []byte) bool {
 	if n := len(b) - shellNear; n > 0 {
 		b = b[n:]
 	}
-	if bytes.IndexAny(b, "({}`#>") >= 0 || bytes.Contains(b, []byte(" -")) {
+	if bytes.ContainsAny(b, "({}`#>") || bytes.Contains(b, []byte(" -")) {
 		return true
 	}
 	if program(bytes.TrimLeft(b, " \t$")) || program(b[bytes.LastIndexAny(b, "\"'")+1:]) {

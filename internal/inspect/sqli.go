@@ -206,7 +206,7 @@ func gateSQL(b []byte, at span) bool {
 		_, ok := valueAround(b, at)
 		return ok
 	}
-	return !letter(b[at.start]) || bytes.IndexAny(b[at.start:min(len(b), at.end+sqlGlance)], "=<>('\"@,/#*-;") >= 0
+	return !letter(b[at.start]) || bytes.ContainsAny(b[at.start:min(len(b), at.end+sqlGlance)], "=<>('\"@,/#*-;")
 }
 
 // gateSQLValue turns away prose.

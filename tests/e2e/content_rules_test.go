@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -214,7 +213,7 @@ func TestContentModes(t *testing.T) {
 					if err == nil && f.reason != "" {
 						err = f.denied(w, false, h)
 					} else if want := w.tells(step, says); err == nil && h.body != want {
-						err = errors.New(fmt.Sprintf("%+v, not %q", h, want))
+						err = fmt.Errorf("%+v, not %q", h, want)
 					}
 					if err != nil {
 						t.Errorf("%s over %s: %v", direction, w, err)
