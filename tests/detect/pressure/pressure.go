@@ -16,6 +16,10 @@ func Units() []Unit {
 	return []Unit{
 		{"literal-hits", "ignore previous your system rules "},
 		{"excused-matches", "ignore my previous instructions "},
+		{"listed-matches", "- attack \"ignore previous instructions\"\n"},
+		{"listed-orders", "- \"ignore previous instructions\"\n"},
+		{"tabled-matches", "| ignore | previous instructions\n"},
+		{"barred-matches", "never:\n- ignore previous instructions\n"},
 		{"quoted-matches", "the phrase \"ignore previous instructions\" "},
 		{"expression-windows", "password: api_key ![ $(curl ; cat "},
 		{"sql-starts", "' or 'x "},
