@@ -12,7 +12,7 @@ import (
 
 // unsigned are the fields of a message that speak of the body, the path or the verb which its sender signed. Those of a
 // message that took its place were not.
-var unsigned = []string{"content-digest", "signature", "signature-input"}
+var unsigned = []string{"content-digest", "repr-digest", "signature", "signature-input"}
 
 // replaced returns the answer by which another request goes to the agent, in the place of the message of Envoy that was
 // the request's last. The route was chosen before and stays.

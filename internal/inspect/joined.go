@@ -84,7 +84,7 @@ func (c *scan) join(texts []a2a.Text, opts Options, glue string) {
 			continue
 		}
 		// What is left out counts as a blank line: no match of words that reach over it is a short one.
-		head, tail := strings.TrimLeft(t.Value, blanks), trimTail(t.Value)
+		head, tail := strings.TrimLeftFunc(t.Value, silent), trimTail(t.Value)
 		at.offset = len(t.Value) - len(head)
 		c.piece(at, head[:min(len(head), seamBytes)], glue)
 		at.offset = max(0, len(tail)-seamBytes)

@@ -56,12 +56,21 @@ func tailOf(t *a2a.Text) string {
 	return cutTail(trimTail(t.Value), TailBytes)
 }
 
-// blanks are the characters with which a text can be made long without saying more.
+// blanks are the characters of ASCII with which a text can be made long without saying more.
 const blanks = " \t\r\n"
 
-// trimTail returns s with at most one blank at its end.
+// silent reports whether a character says nothing: it is blank, or draws nothing.
+func silent(r rune) bool {
+	return strings.ContainsRune(blanks, r) || r >= utf8.RuneSelf && basicPlane().of(r) == hidden
+}
+
+// trimTail returns the beginning of s up to what says nothing at its end, or to the first blank there.
 func trimTail(s string) string {
-	return s[:min(len(s), len(strings.TrimRight(s, blanks))+1)]
+	trimmed := strings.TrimRightFunc(s, silent)
+	if n := len(trimmed); n < len(s) && strings.IndexByte(blanks, s[n]) >= 0 {
+		return s[:n+1]
+	}
+	return trimmed
 }
 
 // cutTail returns at most the last n bytes of s, without a character that would be cut.
