@@ -367,7 +367,7 @@ func reasonOf(s *status.Status) string {
 func TestGRPCOwnAnswers(t *testing.T) {
 	t.Parallel()
 	u := newCallee(t, "weather")
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	closed, err := net.Listen("tcp", "127.0.0.7:0") // nothing else listens at this address, whatever port it gets
 	if err != nil {
 		t.Fatal(err)
 	}

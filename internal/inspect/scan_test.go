@@ -132,6 +132,9 @@ func TestSetWithoutRulesBlocks(t *testing.T) {
 
 // An attack behind more decoys than the bound on work allows is not silently let through.
 func TestExhaustedBudgetIsAFinding(t *testing.T) {
+	if raceDetector {
+		t.Skip("it scans by one goroutine alone, and takes minutes under the race detector")
+	}
 	t.Parallel()
 	s := builtin(t)
 	for _, c := range pressure.Units() {

@@ -63,6 +63,9 @@ func TestSieveHoldsBack(t *testing.T) {
 // What a sieve holds back, the shipped expressions do not match: on windows that are cut from attacks and from benign
 // texts, and pasted together.
 func TestSievesOfShippedRulesAreSound(t *testing.T) {
+	if raceDetector {
+		t.Skip("it scans by one goroutine alone, and takes minutes under the race detector")
+	}
 	t.Parallel()
 	s, r := builtin(t), rand.New(rand.NewPCG(7, 8))
 	var corpus []string
@@ -103,6 +106,9 @@ func TestSievesOfShippedRulesAreSound(t *testing.T) {
 
 // The patterns of verifiers match what their expressions match, on values that are cut from attacks.
 func TestPatternsMatchWhatTheirExpressionsMatch(t *testing.T) {
+	if raceDetector {
+		t.Skip("it scans by one goroutine alone, and takes minutes under the race detector")
+	}
 	t.Parallel()
 	r := rand.New(rand.NewPCG(9, 10))
 	corpus := attacks(t)
