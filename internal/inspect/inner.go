@@ -185,16 +185,11 @@ func (c *scan) block(v *view, depth int) {
 // unwrapped judges what the form of the level holds as a value of v, and returns it.
 func (c *scan) unwrapped(v *view, depth int) *view {
 	l := &c.levels[depth]
-	w := &l.form
-	if !w.end() || !c.take(len(w.text)) {
+	anchors, ok := c.anchored(v, l)
+	if !ok {
 		return nil
 	}
-	anchors := w.anchors
-	if len(v.anchors) > 0 {
-		l.anchors = compose(l.anchors[:0], w.anchors, v.anchors, len(w.text))
-		anchors = l.anchors
-	}
-	l.view = view{name: v.name, bytes: w.text, anchors: anchors, index: v.index, whole: v.whole, limit: v.limit, inner: true}
+	l.view = view{name: v.name, bytes: l.form.text, anchors: anchors, index: v.index, whole: v.whole, limit: v.limit, inner: true}
 	c.match(&l.view)
 	return &l.view
 }

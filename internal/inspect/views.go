@@ -119,16 +119,26 @@ func (c *scan) take(n int) bool {
 	return true
 }
 
+// anchored ends the form of the level, and returns the anchors that lead from it to where v leads. It reports false if there
+// is nothing in the form, or no room for it.
+func (c *scan) anchored(v *view, l *level) ([]anchor, bool) {
+	w := &l.form
+	if !w.end() || !c.take(len(w.text)) {
+		return nil, false
+	}
+	if len(v.anchors) == 0 {
+		return w.anchors, true
+	}
+	l.anchors = compose(l.anchors[:0], w.anchors, v.anchors, len(w.text))
+	return l.anchors, true
+}
+
 // rewritten judges the view that l.form holds, and returns it. words says that it puts words right.
 func (c *scan) rewritten(v *view, l *level, words bool) *view {
 	w := &l.form
-	if !w.end() || !c.take(len(w.text)) {
+	anchors, ok := c.anchored(v, l)
+	if !ok {
 		return nil
-	}
-	anchors := w.anchors
-	if len(v.anchors) > 0 {
-		l.anchors = compose(l.anchors[:0], w.anchors, v.anchors, len(w.text))
-		anchors = l.anchors
 	}
 	l.view = view{
 		name: v.name, bytes: w.text, anchors: anchors, index: v.index, whole: v.whole, limit: v.limit,
