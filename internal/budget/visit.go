@@ -12,11 +12,10 @@ import (
 )
 
 const (
-	// attempts bounds how often a change is tried that others overtake.
-	attempts = 24
-	// firstPause and lastPause are the shortest and the longest pause between two of them, before chance shortens it.
+	// firstPause is that before a change is tried again which others overtook, before chance shortens it. It doubles up to
+	// doublings times.
 	firstPause = 500 * time.Microsecond
-	lastPause  = 16 * time.Millisecond
+	doublings  = 5
 )
 
 // errNoAnswer is why a visit ends that the store did not answer in time.
@@ -141,10 +140,11 @@ type route struct {
 	revision uint64
 }
 
-// exchange changes the record as proposed. An error says that nobody knows whether it was changed.
+// exchange changes the record as proposed, and tries until ctx ends while others overtake it. An error says that nobody
+// knows whether it was changed.
 func (m *Meter) exchange(ctx context.Context, r route, p proposal) (route, answer, error) {
 	fresh := false
-	for attempt := range attempts {
+	for pause := firstPause; ; {
 		if r.revision == 0 && !fresh {
 			if err := m.read(ctx, &r); err != nil {
 				return r, answer{}, err
@@ -168,14 +168,13 @@ func (m *Meter) exchange(ctx context.Context, r route, p proposal) (route, answe
 		}
 		// What was remembered may be old; only who overtakes a change of what was read a moment ago is in the way.
 		if fresh {
-			pause := min(firstPause<<attempt, lastPause)
 			if !store.Pause(ctx, pause-m.config.Jitter(pause)/2) {
-				break
+				return r, answer{}, fmt.Errorf("counting a call: %w: others count all the time", store.ErrUnavailable)
 			}
+			pause = min(2*pause, firstPause<<doublings)
 		}
 		r.revision, fresh = 0, false
 	}
-	return r, answer{}, fmt.Errorf("counting a call: %w: others count all the time", store.ErrUnavailable)
 }
 
 // read reads the record. Where there is none, what was known of it last holds: a record is removed when it says no more
