@@ -20,7 +20,23 @@ type index struct {
 type indexShard struct {
 	mu     sync.Mutex
 	agents map[agent.ID]*known
+	ended  [lately]ended // the tasks that ended last, the oldest at next
+	next   int
 	_      [64]byte // keeps neighbours off one cache line
+}
+
+// lately is how many tasks that ended are remembered, and rumour for how long: the entry that names one may be heard of
+// after its end is. An agent that begins anew may use the names of its tasks again.
+const (
+	lately = 256
+	rumour = 10 * time.Second
+)
+
+// ended is a task that has ended.
+type ended struct {
+	callee agent.ID
+	task   string
+	at     time.Time
 }
 
 // known is what one agent serves elsewhere, by the keys of the entries.
@@ -31,12 +47,16 @@ type known struct {
 	any    map[string]*elsewhere
 }
 
-// set adds a call, or replaces what was known of it.
-func (i *index) set(callee agent.ID, e *elsewhere) {
+// set adds a call, or replaces what was known of it. It reports whether all tasks that go on with it ended lately: then it
+// is over.
+func (i *index) set(callee agent.ID, e *elsewhere, now time.Time) (over bool) {
 	s := &i.shards[shardOf(callee)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.remove(i, callee, e.key)
+	if s.over(callee, e, now) {
+		return true
+	}
 	if s.agents == nil {
 		s.agents = map[agent.ID]*known{}
 	}
@@ -58,6 +78,20 @@ func (i *index) set(callee agent.ID, e *elsewhere) {
 	if callee == "" {
 		i.unowned.Add(1)
 	}
+	return false
+}
+
+// over takes the tasks out of the call that ended lately, and reports whether it had tasks and none is left.
+func (s *indexShard) over(callee agent.ID, e *elsewhere, now time.Time) bool {
+	if len(e.tasks) == 0 {
+		return false
+	}
+	for _, task := range s.ended {
+		if task.callee == callee && now.Before(task.at.Add(rumour)) {
+			delete(e.tasks, task.task)
+		}
+	}
+	return len(e.tasks) == 0
 }
 
 func (i *index) remove(callee agent.ID, key string) {
@@ -157,10 +191,11 @@ func (k *known) all() map[string]*elsewhere {
 }
 
 // finished notes that a task has ended, and returns the calls that are over with it.
-func (i *index) finished(callee agent.ID, task string) (over []*elsewhere) {
+func (i *index) finished(callee agent.ID, task string, now time.Time) (over []*elsewhere) {
 	s := &i.shards[shardOf(callee)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ended[s.next], s.next = ended{callee, task, now}, (s.next+1)%lately
 	for _, e := range s.agents[callee].all() {
 		if !e.tasks[task] {
 			continue

@@ -106,8 +106,15 @@ func (s *shared) begin(m *mirror.Mirror[*elsewhere]) {
 			s.epoch = epoch
 			continue
 		}
-		callee, _ := owners(key)
-		s.others.set(callee, value.Value)
+		s.hear(key, value.Value)
+	}
+}
+
+// hear takes what another process tells. s.mu is held.
+func (s *shared) hear(key string, e *elsewhere) {
+	callee, _ := owners(key)
+	if s.others.set(callee, e, s.Now()) {
+		s.enqueue(errand{key: key, ends: e.ends})
 	}
 }
 
@@ -176,7 +183,7 @@ func (s *shared) changed(keys []string) {
 		value, ok := image.Get(key)
 		switch {
 		case ok:
-			s.others.set(callee, value.Value)
+			s.hear(key, value.Value)
 		case !lost || !s.others.ends(callee, key):
 			s.others.remove(callee, key)
 		}

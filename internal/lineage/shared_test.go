@@ -89,6 +89,7 @@ func TestTasksGoOnElsewhere(t *testing.T) {
 	under(t, func(w *world) {
 		first, second := w.start(w.bucket), w.start(w.bucket)
 		for _, seer := range []*Ledger{first, second} {
+			w.pass(rumour) // an agent may name tasks as it named those that ended
 			w.serve(first, "a", trace, 10*time.Second).End([]string{"t1", "t2"}, time.Now())
 			w.sees(second, "a")
 			seer.Finished("b", "t1", time.Now())
@@ -102,6 +103,7 @@ func TestTasksGoOnElsewhere(t *testing.T) {
 				w.Errorf("%v is left", keys)
 			}
 		}
+		w.pass(rumour)
 		w.serve(first, "a", trace, 10*time.Second).End([]string{"t1"}, time.Now())
 		w.pass(59 * time.Second)
 		w.sees(second, "a")
@@ -109,6 +111,28 @@ func TestTasksGoOnElsewhere(t *testing.T) {
 		w.sees(first)
 		w.sees(second)
 		if keys := w.keys(); len(keys) != 0 || len(first.shared.told) != 0 {
+			w.Errorf("%v is left", keys)
+		}
+	})
+}
+
+// TestTasksEndBeforeTheyAreHeardOf has a process see tasks end while it hears nothing of the call that started them.
+func TestTasksEndBeforeTheyAreHeardOf(t *testing.T) {
+	under(t, func(w *world) {
+		first, second := w.start(w.bucket), w.start(w.bucket)
+		second.Finished("b", "t1", time.Now())
+		second.Finished("c", "t2", time.Now())
+		w.serve(first, "a", trace, 10*time.Second).End([]string{"t1", "t2"}, time.Now())
+		w.sees(second, "a")
+		second.Finished("b", "t3", time.Now())
+		second.Finished("b", "t4", time.Now())
+		w.serve(first, "d", trace, 10*time.Second).End([]string{"t3", "t4"}, time.Now())
+		w.sees(second, "a")
+		w.sees(first, "a")
+		second.Finished("b", "t2", time.Now())
+		w.sees(second)
+		w.sees(first)
+		if keys := w.keys(); len(keys) != 0 {
 			w.Errorf("%v is left", keys)
 		}
 	})

@@ -171,7 +171,7 @@ func (s *shared) finished(callee agent.ID, id string, over []*told) {
 	for _, t := range over {
 		s.forget(t)
 	}
-	for _, e := range s.others.finished(callee, id) {
+	for _, e := range s.others.finished(callee, id, s.Now()) {
 		s.queue(errand{key: e.key, ends: e.ends})
 	}
 }
