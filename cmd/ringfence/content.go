@@ -90,15 +90,7 @@ func newTreatments(c config.Config, rules *ruledir.Rules) (inspect.Treatments, e
 
 // checkContent returns why the rules and treatments of a configuration cannot be in force.
 func checkContent(c config.Content) error {
-	layers := []fs.FS{inspect.Builtin()}
-	if layer := rulesLayer(c); layer != nil {
-		layers = append(layers, layer)
-	}
-	set, err := inspect.Load(layers...)
-	if err != nil {
-		return inRulesDir(c, err)
-	}
-	_, err = contentTreatments(c, set)
+	_, err := newScanJudge(c, nil)
 	return err
 }
 
@@ -165,8 +157,7 @@ func newCardContent(c config.Config, rules *ruledir.Rules, t inspect.Treatments,
 }
 
 // refuses returns why the texts of a card may not stand in the mesh, as a sentence about the card. Nobody has vouched for an
-// agent whose card is judged, so it is judged as that of an untrusted one. A card is not redacted: its signature would not
-// hold.
+// agent whose card is judged, so it is judged as that of an untrusted one.
 func (c cardContent) refuses(card []byte) string {
 	if c.mode == governance.ContentOff {
 		return ""
@@ -182,10 +173,7 @@ func (c cardContent) refuses(card []byte) string {
 	}
 	var refused []string
 	for _, f := range c.scanner.Scan(answer.Texts, inspect.Options{Direction: inspect.Card}) {
-		action := c.treatments.Of(f, inspect.Card, agent.Untrusted)
-		if c.mode != governance.ContentEnforce {
-			action = inspect.Flag
-		}
+		action := c.mode.Action(c.treatments, f, inspect.Card, agent.Untrusted)
 		c.metrics.findings.WithLabelValues(f.Rule, f.Class, inspect.Card.String(), action.String()).Inc()
 		place := "/"
 		if f.Text >= 0 {

@@ -62,7 +62,7 @@ func TestCardContent(t *testing.T) {
 	}{
 		{"harmless", governance.ContentEnforce, nil, card("rain and sun", "x"), "", ""},
 		{"in-a-skill", governance.ContentEnforce, nil, card(attack, "x"), "holds content that is not let through: injection at /skills/0/description by rule injection-1", "block"},
-		{"redacted-is-refused-too", governance.ContentEnforce, inspect.Treatments{{Action: inspect.Redact}}, card(attack, "x"), "holds content that is not let through: injection at /skills/0/description by rule injection-1", "redact"},
+		{"redacted-is-refused-too", governance.ContentEnforce, inspect.Treatments{{Action: inspect.Redact}}, card(attack, "x"), "holds content that is not let through: injection at /skills/0/description by rule injection-1", "block"},
 		{"flagged", governance.ContentEnforce, inspect.Treatments{{Directions: []inspect.Direction{inspect.Card}, Action: inspect.Flag}}, card(attack, "x"), "", "flag"},
 		{"of-rings-that-are-trusted", governance.ContentEnforce, inspect.Treatments{{Rings: []agent.Ring{agent.Kernel, agent.Supervisor, agent.User}, Action: inspect.Flag}}, card(attack, "x"), "holds content that is not let through: injection at /skills/0/description by rule injection-1", "block"},
 		{"by-mode", governance.ContentFlag, nil, card(attack, "x"), "", "flag"},

@@ -26,15 +26,19 @@ type scanJudge struct {
 
 // newScanJudge takes rules and treatments from the configuration, and the rules of further directories.
 func newScanJudge(content config.Content, dirs []string) (scanJudge, error) {
+	all := dirs
 	if content.RulesDir != "" {
-		dirs = append([]string{content.RulesDir}, dirs...)
+		all = append([]string{content.RulesDir}, dirs...)
 	}
-	layers, err := ruleLayers(dirs)
-	if err != nil {
-		return scanJudge{}, err
+	layers, err := ruleLayers(all)
+	var rules *inspect.Set
+	if err == nil {
+		rules, err = inspect.Load(layers...)
 	}
-	rules, err := inspect.Load(layers...)
-	if err != nil {
+	switch {
+	case err != nil && len(dirs) == 0:
+		return scanJudge{}, inRulesDir(content, err)
+	case err != nil:
 		return scanJudge{}, err
 	}
 	treatments, err := contentTreatments(content, rules)

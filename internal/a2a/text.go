@@ -74,18 +74,37 @@ type Text struct {
 	Piece Piece
 }
 
+// Step is one level of where a text stands: the place in an array, or the member of an object. A member may have the name
+// of a place.
+type Step struct {
+	Name  string
+	Index bool
+}
+
 // Pointer returns the JSON Pointer (RFC 6901) of the text in body, which must be the body it was parsed from; for
-// a Key the pointer of the member. It is empty for a text outside the body. It walks the body up to the text, so
-// that parsing itself need not build pointers.
+// a Key the pointer of the member. It is empty for a text outside the body.
 func (t Text) Pointer(body []byte) string {
-	if t.End == 0 || int(t.End) > len(body) {
-		return ""
+	var out strings.Builder
+	for _, s := range t.Steps(body) {
+		out.WriteByte('/')
+		out.WriteString(pointerEscapes.Replace(s.Name))
 	}
-	var path []step
+	return out.String()
+}
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
+// Steps returns the levels of the text's Pointer, from the outermost to its own. It walks the body up to the text, so
+// that parsing itself need not build pointers.
+func (t Text) Steps(body []byte) []Step {
+	if t.End == 0 || int(t.End) > len(body) {
+		return nil
+	}
+	var path []level
 	for i := 0; i < int(t.Start); i++ {
 		switch body[i] {
 		case '{', '[':
-			path = append(path, step{array: body[i] == '['})
+			path = append(path, level{array: body[i] == '['})
 		case '}', ']':
 			path = path[:max(len(path)-1, 0)]
 		case ',':
@@ -104,14 +123,27 @@ func (t Text) Pointer(body []byte) string {
 	if n := len(path); n > 0 && t.Key {
 		path[n-1].key = body[t.Start:t.End]
 	}
-	return renderPointer(path)
+	steps := make([]Step, len(path))
+	for i, p := range path {
+		steps[i] = p.step()
+	}
+	return steps
 }
 
-// step is one level of a pointer: an index of an array or the raw key of an object.
-type step struct {
+// level is an array or object around a text, with the index or the raw key that leads to it.
+type level struct {
 	array bool
 	index int
 	key   []byte
+}
+
+func (l level) step() Step {
+	if l.array {
+		return Step{strconv.Itoa(l.index), true}
+	}
+	s := scanner{body: l.key}
+	at, _ := s.literal()
+	return Step{Name: string(s.bytes(at))}
 }
 
 // literalEnd returns the offset behind the string literal that starts at i.
@@ -122,21 +154,4 @@ func literalEnd(body []byte, i int) int {
 		}
 	}
 	return min(i+1, len(body))
-}
-
-var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
-
-func renderPointer(path []step) string {
-	var out strings.Builder
-	for _, p := range path {
-		out.WriteByte('/')
-		if p.array {
-			out.WriteString(strconv.Itoa(p.index))
-			continue
-		}
-		s := scanner{body: p.key}
-		at, _ := s.literal()
-		out.WriteString(pointerEscapes.Replace(string(s.bytes(at))))
-	}
-	return out.String()
 }

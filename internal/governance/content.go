@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/inspect"
 )
 
@@ -18,6 +19,18 @@ const (
 	ContentFlag
 	ContentOff
 )
+
+// Action returns what becomes of a message for a finding. A card is not redacted: what is signed would not be what is left.
+func (m ContentMode) Action(t inspect.Treatments, f inspect.Finding, d inspect.Direction, ring agent.Ring) inspect.Action {
+	if m != ContentEnforce {
+		return inspect.Flag
+	}
+	action := t.Of(f, d, ring)
+	if d == inspect.Card && action == inspect.Redact {
+		return inspect.Block
+	}
+	return action
+}
 
 // Scanner finds what rules look for in the texts of a message. It must be safe for concurrent use.
 type Scanner interface {

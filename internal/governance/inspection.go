@@ -55,15 +55,9 @@ func (i inspection) scan(r *reading) []inspect.Finding {
 
 // action returns what becomes of the texts for a finding.
 func (i inspection) action(r *reading, f inspect.Finding) inspect.Action {
-	if r.mode != ContentEnforce {
-		return inspect.Flag
-	}
-	action := i.treatments.Of(f, r.direction, r.ring)
-	switch {
-	case r.echo && action == inspect.Block && f.Text >= 0:
+	action := r.mode.Action(i.treatments, f, r.direction, r.ring)
+	if r.echo && action == inspect.Block && f.Text >= 0 {
 		return inspect.Redact
-	case r.direction == inspect.Card && action == inspect.Redact:
-		return inspect.Block // what is signed would not be what is left
 	}
 	return action
 }

@@ -27,12 +27,14 @@ var placeNames = func() map[string]bool {
 // Place returns where in a body a text stands, for records and logs: its JSON Pointer, with "*" in the place of each name
 // that A2A does not define. Such a name is a text itself: what was found may stand in it, or beside it.
 func Place(t a2a.Text, body []byte) string {
-	steps := strings.Split(t.Pointer(body), "/")
-	for i, step := range steps {
-		index := len(step) <= 5 && strings.Trim(step, "0123456789") == ""
-		if !index && !placeNames[step] {
-			steps[i] = "*"
+	var place strings.Builder
+	for _, step := range t.Steps(body) {
+		place.WriteByte('/')
+		if step.Index || placeNames[step.Name] {
+			place.WriteString(step.Name)
+		} else {
+			place.WriteByte('*')
 		}
 	}
-	return strings.Join(steps, "/")
+	return place.String()
 }

@@ -9,7 +9,7 @@ import (
 // What an agent names its data is what it says, and is not recorded.
 func TestPlacesTellNothingOfWhatIsSaid(t *testing.T) {
 	t.Parallel()
-	const body = `{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"zero"},{"data":{"the word is hunter2":{"deep":["one"]},"4111111111111111":"two"}}]},"metadata":{"note/x":"three"}}`
+	const body = `{"message":{"messageId":"m","role":"ROLE_USER","parts":[{"text":"zero"},{"data":{"the word is hunter2":{"deep":["one"]},"4111111111111111":"two","1234":"pin"}}]},"metadata":{"note/x":"three"}}`
 	op, problem := a2a.ParseHTTPJSON("POST", "/message:send", []byte(body), a2a.Limits{Bytes: 1 << 20, Depth: 32, Members: 1000})
 	if problem != nil {
 		t.Fatal(problem)
@@ -19,6 +19,7 @@ func TestPlacesTellNothingOfWhatIsSaid(t *testing.T) {
 		"the word is hunter2": "/message/parts/1/data/*",
 		"one":                 "/message/parts/1/data/*/*/0",
 		"two":                 "/message/parts/1/data/*",
+		"pin":                 "/message/parts/1/data/*",
 		"three":               "/metadata/*",
 	} {
 		found := false
