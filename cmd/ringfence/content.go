@@ -177,7 +177,7 @@ func (c cardContent) refuses(card []byte) string {
 		c.metrics.findings.WithLabelValues(f.Rule, f.Class, inspect.Card.String(), action.String()).Inc()
 		place := "/"
 		if f.Text >= 0 {
-			place = governance.Place(answer.Texts[f.Text], card)
+			place = governance.Place(answer.Texts[f.Text].Steps(card))
 		}
 		if action != inspect.Flag {
 			refused = append(refused, fmt.Sprintf("%s at %s by rule %s", f.Class, place, f.Rule))

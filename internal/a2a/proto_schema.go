@@ -71,6 +71,8 @@ const (
 
 // protoField is how one field of a message is read.
 type protoField struct {
+	// name is what the field is called in JSON; empty where JSON has the value alone, as in google.protobuf.Value.
+	name string
 	form protoForm
 	kind Kind
 	slot protoSlot

@@ -63,6 +63,9 @@ func TestSchemaIsThatOfTheProtos(t *testing.T) {
 	}
 }
 
+// otherNames are the fields that have the name of 1.0 where 0.3 has another one.
+var otherNames = map[string]bool{"message": true, "extendedAgentCard": true, "securityRequirements": true}
+
 func compare(t *testing.T, place string, seen map[*protoMessage]bool, m *protoMessage, d protoreflect.MessageDescriptor) {
 	t.Helper()
 	if m == nil {
@@ -91,6 +94,9 @@ func compare(t *testing.T, place string, seen map[*protoMessage]bool, m *protoMe
 		}
 		if got, want := describe(f), describeField(field); got != want {
 			t.Errorf("%s: %s, want %s", where, got, want)
+		}
+		if want := field.JSONName(); f.name != want && f.name != "" && !otherNames[f.name] || f.name == "" && d.ParentFile().Package() != "google.protobuf" {
+			t.Errorf("%s is called %q, want %q", where, f.name, want)
 		}
 		switch {
 		case field.IsMap() && field.MapValue().Message() != nil:

@@ -108,11 +108,11 @@ func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 		return Verdict{}
 	}
 	callee, _ := x.Mesh.Standing(x.Callee, x.Moment)
-	said := reading{body: body, direction: inspect.Response, ring: callee.Ring, mode: s.mode, thresholds: len(x.Policy.Thresholds) > 0}
+	said := reading{body: body, answered: true, direction: inspect.Response, ring: callee.Ring, mode: s.mode, thresholds: len(x.Policy.Thresholds) > 0}
 	if answer.Kind == a2a.AnswerCard {
 		said.direction = inspect.Card
 	}
-	repeated := reading{body: body, direction: inspect.Request, ring: x.Authority.Ring, mode: s.echo, echo: true}
+	repeated := reading{body: body, answered: true, direction: inspect.Request, ring: x.Authority.Ring, mode: s.echo, echo: true}
 	said.texts, repeated.texts = apart(read(answer.Texts, x.Binding))
 	said.packed, repeated.packed = packed(answer.Texts, x.Binding), packed(answer.Texts, x.Binding)
 	said.pieces = x.strands.pieces(&answer)

@@ -18,8 +18,9 @@ type inspection struct {
 // reading is texts of one writer, and how they are judged.
 type reading struct {
 	texts []a2a.Text
-	// body is where they stand.
+	// body is where they stand: that of a request, or what was answered to it.
 	body      []byte
+	answered  bool
 	direction inspect.Direction
 	// ring is the one in which their writer acts.
 	ring agent.Ring
@@ -173,6 +174,14 @@ func read(texts []a2a.Text, b a2a.Binding) []a2a.Text {
 	return texts
 }
 
+// steps returns where one of the texts stands.
+func (r *reading) steps(x *Exchange, t a2a.Text) []a2a.Step {
+	if r.answered {
+		return x.Operation.AnswerSteps(t, r.body)
+	}
+	return x.Operation.Steps(t, r.body)
+}
+
 // actions returns what becomes of the texts for each finding.
 func (i inspection) actions(r *reading, findings []inspect.Finding) []inspect.Action {
 	actions := make([]inspect.Action, len(findings))
@@ -201,11 +210,11 @@ func (x *Exchange) found(r *reading, findings []inspect.Finding, actions []inspe
 
 func (x *Exchange) foundOne(r *reading, f inspect.Finding, action inspect.Action, places map[int]string) {
 	place, known := places[f.Text]
-	if !known && f.Text >= 0 && f.Text < len(r.texts) && x.Binding != a2a.GRPC {
+	if !known && f.Text >= 0 && f.Text < len(r.texts) {
 		if len(places) == maxFound {
 			return
 		}
-		place = Place(r.texts[f.Text], r.body)
+		place = Place(r.steps(x, r.texts[f.Text]))
 		places[f.Text] = place
 	}
 	finding := audit.Finding{

@@ -24,11 +24,11 @@ var placeNames = func() map[string]bool {
 	return names
 }()
 
-// Place returns where in a body a text stands, for records and logs: its JSON Pointer, with "*" in the place of each name
-// that A2A does not define. Such a name is a text itself: what was found may stand in it, or beside it.
-func Place(t a2a.Text, body []byte) string {
+// Place returns the way to a text, for records and logs: the JSON Pointer with these steps, with "*" in the place of each
+// name that A2A does not define. Such a name is a text itself: what was found may stand in it, or beside it.
+func Place(steps []a2a.Step) string {
 	var place strings.Builder
-	for _, step := range t.Steps(body) {
+	for _, step := range steps {
 		place.WriteByte('/')
 		if step.Index || placeNames[step.Name] {
 			place.WriteString(step.Name)

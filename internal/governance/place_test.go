@@ -26,7 +26,7 @@ func TestPlacesTellNothingOfWhatIsSaid(t *testing.T) {
 		for _, text := range op.Texts {
 			if text.Value == value {
 				found = true
-				if got := Place(text, []byte(body)); got != want {
+				if got := Place(text.Steps([]byte(body))); got != want {
 					t.Errorf("%q is at %q, want %q", value, got, want)
 				}
 			}
@@ -35,7 +35,7 @@ func TestPlacesTellNothingOfWhatIsSaid(t *testing.T) {
 			t.Errorf("%q is no text of the message", value)
 		}
 	}
-	if got := Place(a2a.Text{Value: "in the path"}, []byte(body)); got != "" {
+	if got := Place(a2a.Text{Value: "in the path"}.Steps([]byte(body))); got != "" {
 		t.Errorf("a text outside the body is at %q", got)
 	}
 }
