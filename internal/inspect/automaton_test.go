@@ -19,14 +19,14 @@ type end struct {
 func run(a *automaton, literals []string, text string) []end {
 	known := make([]literal, len(literals))
 	for id, l := range literals {
-		known[id].text = l
+		known[id].text, known[id].role = l, uint16(id)
 	}
 	a.before = leading{}
 	a.back(known)
 	var all []end
 	for pos, state := a.next([]byte(text), 0, 0); pos >= 0; pos, state = a.next([]byte(text), pos, state) {
 		for _, o := range a.found(nil, []byte(text), pos, state, false) {
-			all = append(all, end{literals[o.id], o.end})
+			all = append(all, end{literals[o.role], o.end})
 		}
 	}
 	return all

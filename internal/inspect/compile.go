@@ -68,7 +68,7 @@ func (b *book) compile() *Set {
 		for group, terms := range all[:r.groups] {
 			for _, l := range b.literals(terms) {
 				at := words.add(l, 0)
-				words.use(at, &r, use{uint16(len(s.rules)), uint8(group)})
+				words.uses[at] = append(words.uses[at], use{uint16(len(s.rules)), uint8(group)})
 			}
 		}
 		if r.unless = -1; len(d.unless) > 0 {
@@ -80,12 +80,16 @@ func (b *book) compile() *Set {
 		}
 		s.rules, s.gates, s.catalogue = append(s.rules, r), append(s.gates, r.gate), append(s.catalogue, d.info(&r))
 	}
+	of, uses := rolesOf(words.uses)
+	for id, role := range of {
+		words.literals[id].role = role
+	}
 	if s.words, s.cues = b.automaton(words), b.automaton(cues); s.words != nil {
 		s.words.back(words.literals)
 	}
 	s.literals, s.cueLiterals, s.cueUses = words.literals, cues.literals, cues.groups
 	for d := range s.uses {
-		s.uses[d] = newUses(words.uses[d], s.gates)
+		s.uses[d] = newRoles(uses, s.gates, Direction(d))
 	}
 	s.hash = b.hash()
 	var err error
@@ -100,17 +104,8 @@ func (b *book) compile() *Set {
 type index struct {
 	ids      map[literal]int
 	literals []literal
-	uses     [Card + 1][][]use
+	uses     [][]use
 	groups   [][]uint16
-}
-
-// use notes for what a literal counts, in each direction in which the rule looks.
-func (x *index) use(at int, r *rule, u use) {
-	for d := range x.uses {
-		if r.places.speaks(Direction(d)) {
-			x.uses[d][at] = append(x.uses[d][at], u)
-		}
-	}
 }
 
 func (x *index) add(l literal, group uint16) int {
@@ -119,9 +114,7 @@ func (x *index) add(l literal, group uint16) int {
 		at = len(x.literals)
 		x.ids[l] = at
 		x.literals = append(x.literals, l)
-		for d := range x.uses {
-			x.uses[d] = append(x.uses[d], nil)
-		}
+		x.uses = append(x.uses, nil)
 		x.groups = append(x.groups, nil)
 	}
 	x.groups[at] = append(x.groups[at], group)

@@ -100,7 +100,7 @@ type stem struct {
 
 // ended is a literal that ends a way, with what decides about it.
 type ended struct {
-	id          uint16
+	id, role    uint16
 	size        uint8
 	left, right bool
 	// plain is that the literal is letters and spaces alone, which their classes tell apart in ASCII.
@@ -118,12 +118,11 @@ type branch struct {
 	ends  []uint16
 }
 
-// occurrence is a literal and where it stands in a view. token is how many words there are up to its end, or less than
-// zero where nobody has counted.
+// occurrence is a literal, by its role, and where it stands in a view. token is how many words there are up to its end.
 type occurrence struct {
 	start, end int
 	token      int32
-	id         uint16
+	role       uint16
 	size       uint8 // of the literal
 }
 
@@ -186,7 +185,7 @@ func (b *leading) lay(nodes []branch, at int32) stem {
 	s := stem{first: int32(len(b.stems)), at: int32(len(b.ends)), literals: uint16(len(n.ends))}
 	for _, id := range n.ends {
 		l := &b.literals[id]
-		b.ends = append(b.ends, ended{id, uint8(len(l.text)), l.left, l.right, lettered(l.text)})
+		b.ends = append(b.ends, ended{id, l.role, uint8(len(l.text)), l.left, l.right, lettered(l.text)})
 	}
 	b.stems = append(b.stems, make([]stem, len(n.edges))...)
 	for i, e := range n.edges {
@@ -270,7 +269,7 @@ func (b *leading) begin(dst []occurrence, first int, n *stem, text []byte, at sp
 				continue
 			}
 		}
-		dst = append(dst, occurrence{at.start, at.end, -1, e.id, e.size})
+		dst = append(dst, occurrence{at.start, at.end, 0, e.role, e.size})
 		for i := len(dst) - 1; i > first && dst[i-1].size < e.size; i-- {
 			dst[i-1], dst[i] = dst[i], dst[i-1]
 		}

@@ -171,9 +171,6 @@ func (c *scan) advance(v *view, u use, o *occurrence) {
 		c.examine(v, u.rule, span{o.start, o.end}, o.start)
 		return
 	}
-	if o.token < 0 {
-		o.token = c.count.to(v.bytes, o.end)
-	}
 	m := mark{o.start, o.end, o.token}
 	marks := c.marks[g.mark:][:g.groups]
 	if g.ordered {

@@ -1,14 +1,14 @@
 package inspect
 
-import "slices"
+import "math/bits"
 
 const (
 	// maxSeen is how many occurrences of literals are gathered before the rules look at them, and maxKept how many of them
 	// are kept for those that come behind. Where words of the rules stand closer than that, the rules look at each at once.
 	maxSeen = 1024
 	maxKept = 512
-	// barred is the bit of a rule that does not read the view.
-	barred = 1 << maxGroups
+	// stretches is how many pieces of a batch are told apart.
+	stretches = 64
 )
 
 // mark is the latest place where a group of a rule was seen. In a rule with a fixed order it is the latest chain
@@ -30,7 +30,7 @@ type progress struct {
 }
 
 // pending are the occurrences of literals in one view that no rule was asked about yet. Few rules have all their groups in
-// one place, so that most need not be asked at all.
+// one place, so that most need not be asked at all: sets of bits tell which, and where.
 type pending struct {
 	seen []occurrence
 	// kept of them were there before: they are close enough to those behind to be of one match with them. first is the
@@ -39,66 +39,28 @@ type pending struct {
 	first uint32
 	// hasty is that the rules look at each at once.
 	hasty bool
-	// batch is the number of the occurrences that are looked at together. What carries another is of no use.
-	batch  uint32
-	wanted []wanted
-	// complete are the rules that want nothing, roles what the literals stand for.
-	complete []uint16
-	roles    []uint16
-	noted    []uint32 // by role
-	active   []uint32
-}
-
-// wanted is the groups of a rule that were not seen yet.
-type wanted struct {
-	batch  uint32
-	groups uint16
+	// The occurrences that are looked at together, a batch, lie in stretches of 1<<grain words each, from the word base on.
+	base  int32
+	grain uint8
+	// where holds the stretches in which each role was seen, and roles those that were.
+	where []uint64
+	roles []uint16
+	// groups holds, for each group of a rule, the rules of which it was seen, as sets. near are the rules that have all their
+	// groups close to each other, regions, by rule, the stretches in which they have, and ready lists these rules.
+	groups, near []uint64
+	regions      []uint64
+	ready        []uint16
+	// spots holds the stretches of each group of a rule.
+	spots [][maxGroups]uint64
 }
 
 func newPending(s *Set) pending {
-	most := 0
-	for d := range s.uses {
-		most = max(most, len(s.uses[d].from))
+	width := s.uses[DirectionUnknown].width
+	return pending{
+		where: make([]uint64, len(s.uses[DirectionUnknown].pairs)), groups: make([]uint64, maxGroups*width), near: make([]uint64, width),
+		regions: make([]uint64, len(s.rules)), spots: make([][maxGroups]uint64, len(s.rules)),
 	}
-	return pending{wanted: make([]wanted, len(s.rules)), noted: make([]uint32, most), active: make([]uint32, most)}
 }
-
-// uses is what the literals count for.
-type uses struct {
-	// roles is that of each literal: those of one role count for the same. all[from[i]:from[i+1]] are the uses of the role i.
-	roles []uint16
-	from  []uint32
-	all   []use
-	// pairs are the roles for which a rule that reads pairs has a use.
-	pairs []bool
-}
-
-// newUses gives literals that count for the same one role.
-func newUses(of [][]use, gates []gate) uses {
-	u := uses{roles: make([]uint16, len(of)), from: []uint32{0}}
-	known := map[string]uint16{}
-	for id, list := range of {
-		name := make([]byte, 0, 3*len(list))
-		for _, use := range list {
-			name = append(name, byte(use.rule), byte(use.rule>>8), use.group)
-		}
-		role, ok := known[string(name)]
-		if !ok {
-			role = uint16(len(known))
-			known[string(name)] = role
-			u.all = append(u.all, list...)
-			u.from = append(u.from, uint32(len(u.all)))
-			u.pairs = append(u.pairs, slices.ContainsFunc(list, func(u use) bool { return gates[u.rule].reads&traitPairs != 0 }))
-		}
-		u.roles[id] = role
-	}
-	return u
-}
-
-// of returns for what a literal counts.
-func (u *uses) of(id uint16) []use { return u.list(u.roles[id]) }
-
-func (u *uses) list(role uint16) []use { return u.all[u.from[role]:u.from[role+1]] }
 
 // read runs the automaton over the view and has the rules look at what it finds.
 func (c *scan) read(v *view) {
@@ -119,91 +81,172 @@ func (c *scan) read(v *view) {
 
 // settle has the rules look at the occurrences that are pending. more says that others follow.
 func (c *scan) settle(v *view, more bool) {
-	if more {
-		for i := c.kept; i < len(c.seen); i++ {
-			c.seen[i].token = c.count.to(v.bytes, c.seen[i].end)
-		}
+	for i := c.kept; i < len(c.seen); i++ {
+		c.seen[i].token = c.count.to(v.bytes, c.seen[i].end)
 	}
-	if c.note(v) {
-		uses := &c.set.uses[c.direction&3]
-		for i := range c.seen {
-			o := &c.seen[i]
-			role := uses.roles[o.id]
-			if c.active[role] != c.batch {
-				continue
-			}
-			for _, u := range uses.list(role) {
-				if c.wanted[u.rule].groups != 0 || i < c.kept && c.looked(u.rule, i) {
-					continue
-				}
-				c.advance(v, u, o)
-			}
-		}
+	c.note()
+	if c.approach(v, more) {
+		c.look(v)
 	}
 	if more {
 		c.keep()
 	}
+	for _, role := range c.roles {
+		c.where[role] = 0
+	}
+	for _, id := range c.ready {
+		c.regions[id] = 0
+	}
 }
 
-// note notes which groups of rules are there, and reports whether any rule wants nothing.
-func (c *scan) note(v *view) bool {
-	if c.batch++; c.batch == 0 {
-		clear(c.wanted)
-		clear(c.noted)
-		clear(c.active)
-		c.batch = 1
+// note notes which groups of rules are there, and where.
+func (c *scan) note() {
+	c.roles, c.ready = c.roles[:0], c.ready[:0]
+	clear(c.groups)
+	if len(c.seen) == 0 {
+		return
+	}
+	c.base, c.grain = c.seen[0].token, 0
+	if reach := uint32(c.seen[len(c.seen)-1].token - c.base); reach >= stretches {
+		c.grain = uint8(bits.Len32(reach / stretches))
 	}
 	uses := &c.set.uses[c.direction&3]
-	c.roles, c.complete = c.roles[:0], c.complete[:0]
 	for i := range c.seen {
-		role := uses.roles[c.seen[i].id]
-		if c.noted[role] == c.batch {
-			continue
+		o := &c.seen[i]
+		where := c.where[o.role]
+		c.where[o.role] = where | c.stretch(o.token)
+		if where == 0 {
+			c.roles = append(c.roles, o.role)
 		}
-		c.noted[role] = c.batch
-		c.roles = append(c.roles, role)
+	}
+	for _, role := range c.roles {
 		c.vouches = c.vouches || uses.pairs[role]
-		for _, u := range uses.list(role) {
-			w := &c.wanted[u.rule]
-			if w.batch != c.batch {
-				*w = wanted{c.batch, c.wants(v, u.rule)}
-				if c.hasty && w.groups != barred {
-					w.groups = 1 << u.group
-				}
-			}
-			if w.groups == 0 {
-				continue
-			}
-			if w.groups &^= 1 << u.group; w.groups == 0 {
-				c.complete = append(c.complete, u.rule)
+		for _, s := range uses.sets(role) {
+			c.groups[int(s.group)*uses.width+int(s.word)] |= s.rules
+		}
+	}
+}
+
+// stretch returns the bit of the stretch that a word lies in.
+func (c *scan) stretch(token int32) uint64 { return 1 << (uint32(token-c.base) >> (c.grain & 31) & (stretches - 1)) }
+
+// approach finds the rules that read the view and have all their groups close to each other, and reports whether there are
+// any. more says that other occurrences follow. Whatever lies between two words of a match lies in the region of its rule,
+// so that the rule sees there what it would see if it looked at all.
+func (c *scan) approach(v *view, more bool) bool {
+	uses := &c.set.uses[c.direction&3]
+	found := false
+	for word := range c.near {
+		c.near[word] = 0
+		for rules := uses.complete(c.groups, word, c.hasty); rules != 0; rules &= rules - 1 {
+			if id := word<<6 + bits.TrailingZeros64(rules); c.reads(v, uint16(id)) {
+				c.near[word] |= rules & -rules
+				c.spots[id] = [maxGroups]uint64{}
+				found = true
 			}
 		}
 	}
-	if len(c.complete) == 0 {
+	c.misread(v)
+	if !found {
 		return false
 	}
 	for _, role := range c.roles {
-		for _, u := range uses.list(role) {
-			if c.wanted[u.rule].groups == 0 {
-				c.active[role] = c.batch
-				break
+		for _, s := range uses.sets(role) {
+			for rules := s.rules & c.near[s.word]; rules != 0; rules &= rules - 1 {
+				c.spots[int(s.word)<<6+bits.TrailingZeros64(rules)][s.group&(maxGroups-1)] |= c.where[role]
 			}
 		}
 	}
-	return true
+	open := uint64(0)
+	if more {
+		// What is kept for those that follow is looked at once, and so now.
+		open = ^(c.stretch(max(c.base, c.seen[len(c.seen)-1].token-maxDistance)) - 1)
+	}
+	for word := range c.near {
+		for rules := c.near[word]; rules != 0; rules &= rules - 1 {
+			id := word<<6 + bits.TrailingZeros64(rules)
+			if c.regions[id] = c.region(id); c.regions[id] == 0 {
+				c.near[word] &^= rules & -rules
+				continue
+			}
+			c.regions[id] |= open
+			c.ready = append(c.ready, uint16(id))
+		}
+	}
+	return len(c.ready) > 0
 }
 
-// wants returns the groups that a rule needs.
-func (c *scan) wants(v *view, id uint16) uint16 {
+// region returns the stretches in which the groups of a rule are close enough to each other to be of one match.
+func (c *scan) region(id int) uint64 {
+	g, spots := &c.set.gates[id], &c.spots[id]
+	if c.hasty {
+		return ^uint64(0)
+	}
+	if g.groups == 1 {
+		return spots[0]
+	}
+	all, reach := ^uint64(0), g.distance>>(c.grain&31)+1
+	for _, at := range spots[:g.groups] {
+		all &= smear(at, reach)
+	}
+	return all
+}
+
+// reads reports whether a rule reads the view.
+func (c *scan) reads(v *view, id uint16) bool {
 	g := &c.set.gates[id]
-	if g.places[c.direction&3]&c.bits == 0 || g.most > 0 && len(v.bytes) > int(g.most) {
-		return barred
+	return c.looks(v, g) && c.asks&^g.reads == 0
+}
+
+func (c *scan) looks(v *view, g *gate) bool {
+	return g.places[c.direction&3]&c.bits != 0 && (g.most == 0 || len(v.bytes) <= int(g.most))
+}
+
+// misread notes that a rule would read the view if there was no space in it between the texts.
+func (c *scan) misread(v *view) {
+	if c.asks&traitProse == 0 || c.payloads {
+		return
 	}
-	if lacks := c.asks &^ g.reads; lacks != 0 {
-		c.payloads = c.payloads || lacks == traitProse
-		return barred
+	uses := &c.set.uses[c.direction&3]
+	for _, role := range c.roles {
+		if !uses.alone[role] {
+			continue
+		}
+		for _, u := range uses.list(role) {
+			g := &c.set.gates[u.rule]
+			if c.looks(v, g) && c.asks&^g.reads == traitProse {
+				c.payloads = true
+				return
+			}
+		}
 	}
-	return 1<<g.groups - 1
+}
+
+// look has the rules look at the occurrences in their regions.
+func (c *scan) look(v *view) {
+	uses := &c.set.uses[c.direction&3]
+	for _, role := range c.roles {
+		regions := uint64(0)
+		for _, s := range uses.sets(role) {
+			for rules := s.rules & c.near[s.word]; rules != 0; rules &= rules - 1 {
+				regions |= c.regions[int(s.word)<<6+bits.TrailingZeros64(rules)]
+			}
+		}
+		c.where[role] &= regions
+	}
+	for i := range c.seen {
+		o := &c.seen[i]
+		at := c.stretch(o.token)
+		if c.where[o.role]&at == 0 {
+			continue
+		}
+		for _, u := range uses.list(o.role) {
+			if c.regions[u.rule]&at == 0 || i < c.kept && c.looked(u.rule, i) {
+				continue
+			}
+			c.advance(v, u, o)
+		}
+	}
 }
 
 // looked reports whether the rule has looked at an occurrence before.
@@ -218,7 +261,7 @@ func (c *scan) keep() {
 		c.seen, c.kept = c.seen[:0], 0
 		return
 	}
-	for _, id := range c.complete {
+	for _, id := range c.ready {
 		p := &c.progress[id]
 		if p.epoch != c.epoch {
 			*p = progress{epoch: c.epoch}

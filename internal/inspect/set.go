@@ -11,10 +11,10 @@ type Set struct {
 	rules []rule
 	// gates are what is asked of each rule most often, by the numbers of rules.
 	gates []gate
-	// literals and uses are indexed by the ids that words yields. The uses are those of rules that look in texts of the
-	// direction.
+	// literals are indexed by the ids that words reads them by. The uses are those of rules that look in texts of the
+	// direction, by the roles that words yields.
 	literals []literal
-	uses     [Card + 1]uses
+	uses     [Card + 1]roles
 	words    *automaton
 	// cueLiterals and cueUses are indexed by the ids that cues yields: literals that excuse a match.
 	cueLiterals []literal
@@ -33,6 +33,7 @@ type literal struct {
 	left, right bool // a word boundary is needed on this side
 	// known is how many bytes at the end the automaton has read, without a space among them.
 	known uint8
+	role  uint16
 }
 
 // use says that a literal counts for one group of a rule.

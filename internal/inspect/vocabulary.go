@@ -136,7 +136,7 @@ func compound(w string, words map[string]bool) bool {
 
 // prose reports whether a rule about prose uses the literal.
 func (s *Set) prose(id int) bool {
-	for _, u := range s.uses[DirectionUnknown].of(uint16(id)) {
+	for _, u := range s.uses[DirectionUnknown].list(s.literals[id].role) {
 		if s.gates[u.rule].reads&traitProse != 0 {
 			return true
 		}
