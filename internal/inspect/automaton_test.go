@@ -26,7 +26,7 @@ func run(a *automaton, literals []string, text string) []end {
 	var all []end
 	for pos, state := a.next([]byte(text), 0, 0); pos >= 0; pos, state = a.next([]byte(text), pos, state) {
 		for _, o := range a.found(nil, []byte(text), pos, state, false) {
-			all = append(all, end{literals[o.role], o.end})
+			all = append(all, end{literals[o.role], int(o.end)})
 		}
 	}
 	return all

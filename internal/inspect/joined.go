@@ -150,7 +150,7 @@ func (c *scan) straddled() bool {
 			}
 			c.seen = words.found(c.seen[:0], c.raw, pos, state, true)
 			for j := range c.seen {
-				if c.seen[j].start < at && len(c.set.uses[c.direction&3].list(c.seen[j].role)) > 0 {
+				if int(c.seen[j].start) < at && len(c.set.uses[c.direction&3].list(c.seen[j].role)) > 0 {
 					return true
 				}
 			}

@@ -11,10 +11,9 @@ import (
 // trie of what stands before that end, so that many literals with one end cost no more than one. Like the table, it
 // reads classes of bytes. It is immutable.
 type leading struct {
-	// roots[of[i]:of[i+1]] are the ends of literals that the i-th accepting state stands for.
-	// They are sorted by their last bytes, which lasts has again.
+	// roots are the ends of literals that states stand for: the first of the i-th accepting state, and behind those of all
+	// states the further ones of each. These are sorted by their last bytes, which lasts has again.
 	roots []root
-	of    []uint32
 	lasts []byte
 	stems []stem
 	ends  []ended
@@ -23,12 +22,16 @@ type leading struct {
 	literals []literal
 }
 
-// root is an end of literals, size bytes long, from which the way back begins.
+// root is an end of literals, size bytes long, from which the way back begins. Its fields fill half a cache line, since it is
+// all that most ends of literals need.
 type root struct {
+	// sign is the last bytes of the end where mask is set: signs share classes, so that a run of them would be the end of all
+	// literals that end with any.
+	sign, mask uint32
 	stem
-	// sign is the last bytes of the end where mask is set, if letters are folded: signs share classes, so that a run of
-	// them would be the end of all literals that end with any.
-	sign, mask, fold uint32
+	// others is where the further roots of the state lie, if this is its first, and more how many they are.
+	others int32
+	more   uint16
 	// uneven is the end in which there is a space or a sign in front of those, or 0. With one space between letters, gap
 	// is how many bytes stand behind the space.
 	uneven uint16
@@ -45,9 +48,6 @@ func newRoot(tail string, number int) (root, bool) {
 	for ; signed < min(len(tail), 4) && tail[len(tail)-1-signed] != ' '; signed++ {
 		c, shift := tail[len(tail)-1-signed], 24-8*signed
 		r.sign, r.mask = r.sign|uint32(c)<<shift, r.mask|0xFF<<shift
-		if letter(c) {
-			r.fold |= 0x20 << shift
-		}
 	}
 	spaces := strings.Count(tail, " ")
 	if signed == len(tail) || lettered(tail) && spaces == 0 {
@@ -61,9 +61,9 @@ func newRoot(tail string, number int) (root, bool) {
 // fewRoots is how many roots are looked at one by one.
 const fewRoots = 12
 
-// rootsOf returns the range of the roots of an accepting state; of many, that of those which end with c.
-func (b *leading) rootsOf(state uint16, c byte) (from, to int) {
-	from, to = int(b.of[state]), int(b.of[state+1])
+// beside returns the range of the further roots of a state; of many, that of those which end with c.
+func (b *leading) beside(r *root, c byte) (from, to int) {
+	from, to = int(r.others), int(r.others)+int(r.more)
 	if to-from <= fewRoots {
 		return from, to
 	}
@@ -95,16 +95,38 @@ type stem struct {
 	classes  uint32
 	first    int32
 	at       int32
-	literals uint16
+	literals int32
 }
 
 // ended is a literal that ends a way, with what decides about it.
 type ended struct {
-	id, role    uint16
-	size        uint8
-	left, right bool
-	// plain is that the literal is letters and spaces alone, which their classes tell apart in ASCII.
-	plain bool
+	id, role uint16
+	size     uint8
+	borders  borders
+}
+
+// borders are what is needed where a literal begins and ends, or what is not met there.
+type borders uint8
+
+const (
+	borderLeft borders = 1 << iota
+	borderRight
+	// borderPlain is that the literal is letters and spaces alone, which their classes tell apart in ASCII.
+	borderPlain
+)
+
+func newEnded(l *literal, id uint16) ended {
+	e := ended{id: id, role: l.role, size: uint8(len(l.text))}
+	if l.left {
+		e.borders |= borderLeft
+	}
+	if l.right {
+		e.borders |= borderRight
+	}
+	if lettered(l.text) {
+		e.borders |= borderPlain
+	}
+	return e
 }
 
 type edge struct {
@@ -120,7 +142,7 @@ type branch struct {
 
 // occurrence is a literal, by its role, and where it stands in a view. token is how many words there are up to its end.
 type occurrence struct {
-	start, end int
+	start, end uint32
 	token      int32
 	role       uint16
 	size       uint8 // of the literal
@@ -144,9 +166,11 @@ func (a *automaton) back(literals []literal) {
 		}
 		nodes = grow(nodes, way, l[:len(l)-len(tail)], uint16(id))
 	}
-	roots := map[string]root{}
-	for i := range len(a.first) - 1 {
-		b.of = append(b.of, uint32(len(b.roots)))
+	known := map[string]root{}
+	states := len(a.first) - 1
+	b.roots, b.lasts = make([]root, states), make([]byte, states)
+	for i := range states {
+		var roots []root
 		seen := map[string]bool{}
 		for _, id := range a.outputs[a.first[i]:a.first[i+1]] {
 			tail := ending(literals[id].text, a.tail)
@@ -154,23 +178,30 @@ func (a *automaton) back(literals []literal) {
 				continue
 			}
 			seen[tail] = true
-			r, ok := roots[tail]
+			r, ok := known[tail]
 			if !ok {
 				var uneven bool
 				if r, uneven = newRoot(tail, len(b.uneven)); uneven {
 					b.uneven = append(b.uneven, tail)
 				}
 				r.stem, r.open = b.lay(nodes, ways[tail]), open[tail]
-				roots[tail] = r
+				known[tail] = r
 			}
-			b.roots = append(b.roots, r)
+			roots = append(roots, r)
 		}
-		slices.SortStableFunc(b.roots[b.of[i]:], func(a, b root) int { return int(a.sign>>24) - int(b.sign>>24) })
-		for _, r := range b.roots[b.of[i]:] {
-			b.lasts = append(b.lasts, byte(r.sign>>24))
-		}
+		b.place(i, roots)
 	}
-	b.of = append(b.of, uint32(len(b.roots)))
+}
+
+// place lays the roots of the i-th accepting state out.
+func (b *leading) place(i int, roots []root) {
+	b.roots[i] = roots[0]
+	b.roots[i].others, b.roots[i].more = int32(len(b.roots)), uint16(len(roots)-1)
+	slices.SortStableFunc(roots[1:], func(a, b root) int { return int(a.sign>>24) - int(b.sign>>24) })
+	b.roots = append(b.roots, roots[1:]...)
+	for _, r := range roots[1:] {
+		b.lasts = append(b.lasts, byte(r.sign>>24))
+	}
 }
 
 // lettered reports whether the text is letters and spaces alone.
@@ -182,10 +213,10 @@ func lettered(text string) bool {
 func (b *leading) lay(nodes []branch, at int32) stem {
 	n := &nodes[at]
 	slices.SortFunc(n.edges, func(a, b edge) int { return int(a.class) - int(b.class) })
-	s := stem{first: int32(len(b.stems)), at: int32(len(b.ends)), literals: uint16(len(n.ends))}
+	s := stem{first: int32(len(b.stems)), at: int32(len(b.ends)), literals: int32(len(n.ends))}
 	for _, id := range n.ends {
 		l := &b.literals[id]
-		b.ends = append(b.ends, ended{id, l.role, uint8(len(l.text)), l.left, l.right, lettered(l.text)})
+		b.ends = append(b.ends, newEnded(l, id))
 	}
 	b.stems = append(b.stems, make([]stem, len(n.edges))...)
 	for i, e := range n.edges {
@@ -217,64 +248,75 @@ next:
 // found appends the literals that end at end, where the automaton is in state, longest first. even says that the text
 // is ASCII.
 func (a *automaton) found(dst []occurrence, text []byte, end int, state uint16, even bool) []occurrence {
-	b, i := &a.before, state-a.accept
-	inside := end < len(text) && wordBytes[text[end]]
-	near, first := lastBytes(text[:end]), len(dst)
-	from, to := b.rootsOf(i, lowerCase[near>>24])
-	roots := b.roots[from:to]
-	for i := range roots {
-		r := &roots[i]
-		if (near|r.fold)&r.mask != r.sign || inside && !r.open {
-			continue
+	b, first, unmet := &a.before, len(dst), borders(0)
+	if end < len(text) && wordBytes[text[end]] {
+		unmet = borderRight
+	}
+	near := lowered(lastBytes(text[:end]))
+	r := &b.roots[state-a.accept]
+	next, last := 0, 0
+	if r.more > 0 {
+		next, last = b.beside(r, byte(near>>24))
+	}
+	for {
+		if near&r.mask == r.sign && (unmet == 0 || r.open) {
+			if at := b.begins(r, text, end); at >= 0 {
+				dst = b.climb(dst, first, &r.stem, text, span{at, end}, even, unmet)
+			}
 		}
-		at := b.begins(r, text, end)
-		if at < 0 {
-			continue
+		if next == last {
+			return dst
 		}
-		for n := &r.stem; ; {
-			if n.literals > 0 {
-				dst = b.begin(dst, first, n, text, span{at, end}, even)
+		r = &b.roots[next]
+		next++
+	}
+}
+
+// climb appends the literals that begin on the way back from an end at a range of the text, to those from first on.
+func (b *leading) climb(dst []occurrence, first int, n *stem, text []byte, at span, even bool, unmet borders) []occurrence {
+	for {
+		if n.literals > 0 {
+			lacks := unmet
+			if at.start > 0 && wordBytes[text[at.start-1]] {
+				lacks |= borderLeft
 			}
-			if at <= 0 {
-				break
-			}
-			class := byteClass[text[at-1]] & (1<<rowShift - 1)
-			if n.classes>>class&1 == 0 {
-				break
-			}
-			n = &b.stems[int(n.first)+bits.OnesCount32(n.classes&(1<<class-1))]
-			if at--; class == classSpace {
-				for at > 0 && white(text[at-1]) {
-					at--
+			for _, e := range b.ends[n.at:][:n.literals] {
+				if e.borders&lacks != 0 {
+					continue
+				}
+				if !even || e.borders&borderPlain == 0 {
+					if _, ok := b.literals[e.id].start(text, at.end); !ok {
+						continue
+					}
+				}
+				dst = append(dst, occurrence{uint32(at.start), uint32(at.end), 0, e.role, e.size})
+				for i := len(dst) - 1; i > first && dst[i-1].size < e.size; i-- {
+					dst[i-1], dst[i] = dst[i], dst[i-1]
 				}
 			}
 		}
-	}
-	return dst
-}
-
-// begin appends the literals that begin at a node, which stand at a range of the text if words end where they must, to
-// those from first on.
-func (b *leading) begin(dst []occurrence, first int, n *stem, text []byte, at span, even bool) []occurrence {
-	inside := at.end < len(text) && wordBytes[text[at.end]]
-	behind := at.start > 0 && wordBytes[text[at.start-1]]
-	ends := b.ends[n.at:][:n.literals]
-	for i := range ends {
-		e := &ends[i]
-		if e.right && inside || e.left && behind {
-			continue
+		if n.classes == 0 || at.start <= 0 {
+			return dst
 		}
-		if !even || !e.plain {
-			if _, ok := b.literals[e.id].start(text, at.end); !ok {
-				continue
+		class := byteClass[text[at.start-1]] & (1<<rowShift - 1)
+		if n.classes>>class&1 == 0 {
+			return dst
+		}
+		n = &b.stems[int(n.first)+bits.OnesCount32(n.classes&(1<<class-1))]
+		if at.start--; class == classSpace {
+			for at.start > 0 && white(text[at.start-1]) {
+				at.start--
 			}
 		}
-		dst = append(dst, occurrence{at.start, at.end, 0, e.role, e.size})
-		for i := len(dst) - 1; i > first && dst[i-1].size < e.size; i-- {
-			dst[i-1], dst[i] = dst[i], dst[i-1]
-		}
 	}
-	return dst
+}
+
+// lowered folds the case of four bytes of ASCII.
+func lowered(x uint32) uint32 {
+	const each, top = 0x01010101, 0x80 * 0x01010101
+	low := x &^ top
+	capital := (low + each*(0x80-'A')) &^ (low + each*(0x7F-'Z')) &^ x & top
+	return x | capital>>2
 }
 
 // lastBytes returns the last four bytes of b, the last of them on top, with zeros for those that are not there.

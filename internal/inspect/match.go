@@ -167,11 +167,12 @@ func (c *scan) advance(v *view, u use, o *occurrence) {
 	if p.found >= maxFindings {
 		return
 	}
+	at := span{int(o.start), int(o.end)}
 	if g.groups == 1 {
-		c.examine(v, u.rule, span{o.start, o.end}, o.start)
+		c.examine(v, u.rule, at, at.start)
 		return
 	}
-	m := mark{o.start, o.end, o.token}
+	m := mark{at.start, at.end, o.token}
 	marks := c.marks[g.mark:][:g.groups]
 	if g.ordered {
 		if !chain(marks, p, u.group, m, g.distance) {

@@ -82,7 +82,7 @@ func (c *scan) read(v *view) {
 // settle has the rules look at the occurrences that are pending. more says that others follow.
 func (c *scan) settle(v *view, more bool) {
 	for i := c.kept; i < len(c.seen); i++ {
-		c.seen[i].token = c.count.to(v.bytes, c.seen[i].end)
+		c.seen[i].token = c.count.to(v.bytes, int(c.seen[i].end))
 	}
 	c.note()
 	if c.approach(v, more) {
@@ -128,7 +128,9 @@ func (c *scan) note() {
 }
 
 // stretch returns the bit of the stretch that a word lies in.
-func (c *scan) stretch(token int32) uint64 { return 1 << (uint32(token-c.base) >> (c.grain & 31) & (stretches - 1)) }
+func (c *scan) stretch(token int32) uint64 {
+	return 1 << (uint32(token-c.base) >> (c.grain & 31) & (stretches - 1))
+}
 
 // approach finds the rules that read the view and have all their groups close to each other, and reports whether there are
 // any. more says that other occurrences follow. Whatever lies between two words of a match lies in the region of its rule,
