@@ -105,8 +105,7 @@ func newAutomaton(literals []string) (*automaton, error) {
 			break
 		}
 		a := &automaton{tail: tail}
-		resolve(nodes, literals)
-		a.number(nodes)
+		a.number(nodes, resolve(nodes, literals))
 		return a, nil
 	}
 	return nil, errTooManyLiterals
@@ -144,12 +143,12 @@ func trie(literals []string, tail int) []node {
 	return nodes
 }
 
-// resolve fills every row breadth first, so that the row of a failure state is complete before it is needed.
-func resolve(nodes []node, literals []string) {
-	queue := []int32{0}
-	for len(queue) > 0 {
-		at := queue[0]
-		queue = queue[1:]
+// resolve fills every row breadth first, so that the row of a failure state is complete before it is needed, and returns
+// the nodes in that order.
+func resolve(nodes []node, literals []string) []int32 {
+	queue := make([]int32, 1, len(nodes))
+	for next := 0; next < len(queue); next++ {
+		at := queue[next]
 		n, behind := &nodes[at], &nodes[nodes[at].fail]
 		if at != 0 {
 			n.ends = append(n.ends, behind.ends...)
@@ -172,18 +171,20 @@ func resolve(nodes []node, literals []string) {
 			n.row[classSpace] = at
 		}
 	}
+	return queue
 }
 
-// number lays the rows out with the accepting states last, so that one comparison tells them.
-func (a *automaton) number(nodes []node) {
-	order := make([]int, 0, len(nodes))
-	for i := range nodes {
+// number lays the rows out with the accepting states last, so that one comparison tells them, and else those first that
+// few bytes lead to: they are read most, and so lie close together.
+func (a *automaton) number(nodes []node, queue []int32) {
+	order := make([]int32, 0, len(nodes))
+	for _, i := range queue {
 		if len(nodes[i].ends) == 0 {
 			order = append(order, i)
 		}
 	}
 	a.accept = uint16(len(order))
-	for i := range nodes {
+	for _, i := range queue {
 		if len(nodes[i].ends) > 0 {
 			order = append(order, i)
 			a.first = append(a.first, uint32(len(a.outputs)))

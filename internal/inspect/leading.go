@@ -16,7 +16,8 @@ type leading struct {
 	roots []root
 	lasts []byte
 	stems []stem
-	ends  []ended
+	// several[0] is none.
+	several [][]ended
 	// uneven are ends of literals in which there is a space or a byte that shares its class with others, from 1 on.
 	uneven   []string
 	literals []literal
@@ -25,9 +26,9 @@ type leading struct {
 // root is an end of literals, size bytes long, from which the way back begins. Its fields fill half a cache line, since it is
 // all that most ends of literals need.
 type root struct {
-	// sign is the last bytes of the end where mask is set: signs share classes, so that a run of them would be the end of all
+	// sign is the last bytes of the end, those above shift: signs share classes, so that a run of them would be the end of all
 	// literals that end with any.
-	sign, mask uint32
+	sign uint32
 	stem
 	// others is where the further roots of the state lie, if this is its first, and more how many they are.
 	others int32
@@ -35,6 +36,7 @@ type root struct {
 	// uneven is the end in which there is a space or a sign in front of those, or 0. With one space between letters, gap
 	// is how many bytes stand behind the space.
 	uneven uint16
+	shift  uint8
 	gap    uint8
 	size   uint8
 	// open is that some of the literals may go on behind their end.
@@ -44,11 +46,12 @@ type root struct {
 // newRoot returns the root of an end that has the given number if it is uneven, and whether it is.
 func newRoot(tail string, number int) (root, bool) {
 	r := root{size: uint8(len(tail)), uneven: uint16(number)}
-	signed := 0
-	for ; signed < min(len(tail), 4) && tail[len(tail)-1-signed] != ' '; signed++ {
-		c, shift := tail[len(tail)-1-signed], 24-8*signed
-		r.sign, r.mask = r.sign|uint32(c)<<shift, r.mask|0xFF<<shift
+	signed := min(len(tail)-1-strings.LastIndexByte(tail, ' '), 4)
+	for _, c := range []byte(tail[len(tail)-signed:]) {
+		r.sign = r.sign>>8 | uint32(c)<<24
 	}
+	r.shift = uint8(32 - 8*signed)
+	r.sign >>= r.shift
 	spaces := strings.Count(tail, " ")
 	if signed == len(tail) || lettered(tail) && spaces == 0 {
 		r.uneven = 0
@@ -57,6 +60,9 @@ func newRoot(tail string, number int) (root, bool) {
 	}
 	return r, r.uneven != 0
 }
+
+// last returns the last byte of the end.
+func (r *root) last() byte { return byte(r.sign >> (24 - r.shift)) }
 
 // fewRoots is how many roots are looked at one by one.
 const fewRoots = 12
@@ -89,13 +95,13 @@ func (b *leading) begins(r *root, text []byte, end int) int {
 	return stepBack(text, end, b.uneven[r.uneven])
 }
 
-// stem is a node of the trie: it has a child for each class in the set, in their order from first on, and so many literals
-// begin there, the first of them at ends[at].
+// stem is a node of the trie: it has a child for each class in the set, in their order from first on. one is the literal that
+// begins there, if its size is not 0; where several do, which differ in where words must end, they are several[all].
 type stem struct {
-	classes  uint32
-	first    int32
-	at       int32
-	literals int32
+	classes uint32
+	first   int32
+	one     [1]ended
+	all     uint16
 }
 
 // ended is a literal that ends a way, with what decides about it.
@@ -151,7 +157,7 @@ type occurrence struct {
 // back builds the way back for all accepting states.
 func (a *automaton) back(literals []literal) {
 	b := &a.before
-	b.literals, b.uneven = literals, []string{""}
+	b.literals, b.uneven, b.several = literals, []string{""}, [][]ended{nil}
 	var nodes []branch
 	ways := map[string]int32{}
 	open := map[string]bool{}
@@ -197,10 +203,10 @@ func (a *automaton) back(literals []literal) {
 func (b *leading) place(i int, roots []root) {
 	b.roots[i] = roots[0]
 	b.roots[i].others, b.roots[i].more = int32(len(b.roots)), uint16(len(roots)-1)
-	slices.SortStableFunc(roots[1:], func(a, b root) int { return int(a.sign>>24) - int(b.sign>>24) })
+	slices.SortStableFunc(roots[1:], func(a, b root) int { return int(a.last()) - int(b.last()) })
 	b.roots = append(b.roots, roots[1:]...)
-	for _, r := range roots[1:] {
-		b.lasts = append(b.lasts, byte(r.sign>>24))
+	for i := range roots[1:] {
+		b.lasts = append(b.lasts, roots[1+i].last())
 	}
 }
 
@@ -213,10 +219,18 @@ func lettered(text string) bool {
 func (b *leading) lay(nodes []branch, at int32) stem {
 	n := &nodes[at]
 	slices.SortFunc(n.edges, func(a, b edge) int { return int(a.class) - int(b.class) })
-	s := stem{first: int32(len(b.stems)), at: int32(len(b.ends)), literals: int32(len(n.ends))}
-	for _, id := range n.ends {
-		l := &b.literals[id]
-		b.ends = append(b.ends, newEnded(l, id))
+	s := stem{first: int32(len(b.stems))}
+	for i, id := range n.ends {
+		end := newEnded(&b.literals[id], id)
+		if i == 0 {
+			s.one[0] = end
+			continue
+		}
+		if i == 1 {
+			s.all = uint16(len(b.several))
+			b.several = append(b.several, []ended{s.one[0]})
+		}
+		b.several[s.all] = append(b.several[s.all], end)
 	}
 	b.stems = append(b.stems, make([]stem, len(n.edges))...)
 	for i, e := range n.edges {
@@ -259,7 +273,7 @@ func (a *automaton) found(dst []occurrence, text []byte, end int, state uint16, 
 		next, last = b.beside(r, byte(near>>24))
 	}
 	for {
-		if near&r.mask == r.sign && (unmet == 0 || r.open) {
+		if near>>(r.shift&31) == r.sign && (unmet == 0 || r.open) {
 			if at := b.begins(r, text, end); at >= 0 {
 				dst = b.climb(dst, first, &r.stem, text, span{at, end}, even, unmet)
 			}
@@ -275,19 +289,19 @@ func (a *automaton) found(dst []occurrence, text []byte, end int, state uint16, 
 // climb appends the literals that begin on the way back from an end at a range of the text, to those from first on.
 func (b *leading) climb(dst []occurrence, first int, n *stem, text []byte, at span, even bool, unmet borders) []occurrence {
 	for {
-		if n.literals > 0 {
+		if n.one[0].size > 0 {
 			lacks := unmet
 			if at.start > 0 && wordBytes[text[at.start-1]] {
 				lacks |= borderLeft
 			}
-			for _, e := range b.ends[n.at:][:n.literals] {
-				if e.borders&lacks != 0 {
+			ends := n.one[:]
+			if n.all != 0 {
+				ends = b.several[n.all]
+			}
+			for i := range ends {
+				e := &ends[i]
+				if e.borders&lacks != 0 || !(even && e.borders&borderPlain != 0) && !b.there(e, text, at.end) {
 					continue
-				}
-				if !even || e.borders&borderPlain == 0 {
-					if _, ok := b.literals[e.id].start(text, at.end); !ok {
-						continue
-					}
 				}
 				dst = append(dst, occurrence{uint32(at.start), uint32(at.end), 0, e.role, e.size})
 				for i := len(dst) - 1; i > first && dst[i-1].size < e.size; i-- {
@@ -309,6 +323,12 @@ func (b *leading) climb(dst []occurrence, first int, n *stem, text []byte, at sp
 			}
 		}
 	}
+}
+
+// there reports whether the literal stands before end, byte by byte.
+func (b *leading) there(e *ended, text []byte, end int) bool {
+	_, ok := b.literals[e.id].start(text, end)
+	return ok
 }
 
 // lowered folds the case of four bytes of ASCII.
