@@ -56,6 +56,20 @@ func (a *automaton) ends(state uint16) []uint16 {
 	return a.outputs[a.first[i]:a.first[i+1]]
 }
 
+// states returns for each accepting state the groups that the literals which may end there are of, as bits of their numbers
+// modulo 64.
+func (a *automaton) states(groups [][]uint16) []uint64 {
+	all := make([]uint64, len(a.first)-1)
+	for i := range all {
+		for _, id := range a.outputs[a.first[i]:a.first[i+1]] {
+			for _, group := range groups[id] {
+				all[i] |= 1 << (group & 63)
+			}
+		}
+	}
+	return all
+}
+
 // classSpace is the class of white space. A space in a literal stands for a run of it.
 const classSpace = 1
 

@@ -88,6 +88,9 @@ func (b *book) compile() *Set {
 		s.words.back(words.literals)
 	}
 	s.literals, s.cueLiterals, s.cueUses = words.literals, cues.literals, cues.groups
+	if s.cues != nil {
+		s.cueStates = s.cues.states(cues.groups)
+	}
 	for d := range s.uses {
 		s.uses[d] = newRoles(uses, s.gates, Direction(d))
 	}

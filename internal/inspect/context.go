@@ -34,6 +34,9 @@ func (c *scan) cue(b []byte, from, to int, group uint16) int {
 	from, to = max(0, from), min(len(b), to)
 	cues := c.set.cues
 	for pos, state := cues.next(b[:to], from, 0); pos >= 0; pos, state = cues.next(b[:to], pos, state) {
+		if c.set.cueStates[state-cues.accept]>>(group&63)&1 == 0 {
+			continue
+		}
 		for _, id := range cues.ends(state) {
 			if !slices.Contains(c.set.cueUses[id], group) {
 				continue
@@ -47,6 +50,14 @@ func (c *scan) cue(b []byte, from, to int, group uint16) int {
 	return -1
 }
 
+// lastIndex is bytes.LastIndex, which looks at each byte in turn, for pieces that are hardly ever there.
+func lastIndex(b, piece []byte) int {
+	if !bytes.Contains(b, piece) {
+		return -1
+	}
+	return bytes.LastIndex(b, piece)
+}
+
 // redactedLabel is how what stands in the place of something that was taken out begins.
 var redactedLabel = []byte("[redacted:")
 
@@ -57,7 +68,7 @@ func labels(b []byte, pos int) bool {
 		return true
 	}
 	before := b[max(0, pos-maxLiteral):pos]
-	i := bytes.LastIndex(before, redactedLabel)
+	i := lastIndex(before, redactedLabel)
 	return i >= 0 && bytes.IndexByte(before[i:], ']') < 0
 }
 
@@ -198,7 +209,7 @@ func quotation(b []byte, at span) (span, bool) {
 			return span{from + bytes.LastIndex(before, fence), at.end + end}, true
 		}
 	}
-	if i := bytes.LastIndex(before, blank); i >= 0 {
+	if i := lastIndex(before, blank); i >= 0 {
 		from, before = from+i, before[i:]
 	}
 	if i := bytes.Index(behind, blank); i >= 0 {

@@ -58,7 +58,7 @@ func block(b []byte, at span) (span, bool) {
 			return span{from + bytes.LastIndex(before, fence), at.end + end + len(fence)}, true
 		}
 	}
-	if i := bytes.LastIndex(before, templateOpens); i >= 0 && !bytes.Contains(before[i:], templateCloses) {
+	if i := lastIndex(before, templateOpens); i >= 0 && !bytes.Contains(before[i:], templateCloses) {
 		if end := bytes.Index(behind, templateCloses); end >= 0 {
 			return span{from + i, at.end + end + len(templateCloses)}, true
 		}

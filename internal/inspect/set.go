@@ -20,11 +20,13 @@ type Set struct {
 	cueLiterals []literal
 	cueUses     [][]uint16
 	cues        *automaton
-	marks       int
-	hash        string
-	catalogue   []RuleInfo
-	vocabulary  *vocabulary
-	scans       sync.Pool
+	// cueStates holds, for each accepting state of cues, the groups that its literals are of, as bits of their numbers modulo 64.
+	cueStates  []uint64
+	marks      int
+	hash       string
+	catalogue  []RuleInfo
+	vocabulary *vocabulary
+	scans      sync.Pool
 }
 
 // literal is what the automaton cannot check: where words must end.
