@@ -22,10 +22,11 @@ func run(a *automaton, literals []string, text string) []end {
 		known[id].text, known[id].role = l, uint16(id)
 	}
 	a.before = leading{}
-	a.back(known)
+	a.prepare(known)
 	var all []end
 	for pos, state := a.next([]byte(text), 0, 0); pos >= 0; pos, state = a.next([]byte(text), pos, state) {
-		for _, o := range a.found(nil, []byte(text), pos, state, false) {
+		found, _ := a.found(nil, []byte(text), []hit{{uint32(pos), state}}, false)
+		for _, o := range found {
 			all = append(all, end{literals[o.role], int(o.end)})
 		}
 	}

@@ -85,7 +85,7 @@ func (b *book) compile() *Set {
 		words.literals[id].role = role
 	}
 	if s.words, s.cues = b.automaton(words), b.automaton(cues); s.words != nil {
-		s.words.back(words.literals)
+		s.words.prepare(words.literals)
 	}
 	s.literals, s.cueLiterals, s.cueUses = words.literals, cues.literals, cues.groups
 	if s.cues != nil {

@@ -148,7 +148,7 @@ func (c *scan) straddled() bool {
 			if pos <= at {
 				continue
 			}
-			c.seen = words.found(c.seen[:0], c.raw, pos, state, true)
+			c.seen, _ = words.found(c.seen[:0], c.raw, []hit{{uint32(pos), state}}, true)
 			for j := range c.seen {
 				if int(c.seen[j].start) < at && len(c.set.uses[c.direction&3].list(c.seen[j].role)) > 0 {
 					return true

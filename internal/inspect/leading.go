@@ -87,9 +87,10 @@ func (b *leading) beside(r *root, c byte) (from, to int) {
 	return from, end
 }
 
-// begins returns where the end of literals that stands before end in the text begins, or -1 if it is not there.
+// begins returns where an end of literals that is uneven begins, which stands before end in the text, or -1 if it is not
+// there.
 func (b *leading) begins(r *root, text []byte, end int) int {
-	if gap := int(r.gap); r.uneven == 0 || gap > 0 && end > gap+1 && !white(text[end-gap-2]) {
+	if gap := int(r.gap); gap > 0 && end > gap+1 && !white(text[end-gap-2]) {
 		return end - int(r.size)
 	}
 	return stepBack(text, end, b.uneven[r.uneven])
@@ -100,7 +101,7 @@ func (b *leading) begins(r *root, text []byte, end int) int {
 type stem struct {
 	classes uint32
 	first   int32
-	one     [1]ended
+	one     ended
 	all     uint16
 }
 
@@ -117,8 +118,9 @@ type borders uint8
 const (
 	borderLeft borders = 1 << iota
 	borderRight
-	// borderPlain is that the literal is letters and spaces alone, which their classes tell apart in ASCII.
-	borderPlain
+	// borderSigns is that the literal has signs or bytes of other scripts, which their classes do not tell apart, or that the
+	// text has such bytes for letters.
+	borderSigns
 )
 
 func newEnded(l *literal, id uint16) ended {
@@ -129,8 +131,8 @@ func newEnded(l *literal, id uint16) ended {
 	if l.right {
 		e.borders |= borderRight
 	}
-	if lettered(l.text) {
-		e.borders |= borderPlain
+	if !lettered(l.text) {
+		e.borders |= borderSigns
 	}
 	return e
 }
@@ -154,8 +156,8 @@ type occurrence struct {
 	size       uint8 // of the literal
 }
 
-// back builds the way back for all accepting states.
-func (a *automaton) back(literals []literal) {
+// prepare builds the way back for all accepting states.
+func (a *automaton) prepare(literals []literal) {
 	b := &a.before
 	b.literals, b.uneven, b.several = literals, []string{""}, [][]ended{nil}
 	var nodes []branch
@@ -223,12 +225,12 @@ func (b *leading) lay(nodes []branch, at int32) stem {
 	for i, id := range n.ends {
 		end := newEnded(&b.literals[id], id)
 		if i == 0 {
-			s.one[0] = end
+			s.one = end
 			continue
 		}
 		if i == 1 {
 			s.all = uint16(len(b.several))
-			b.several = append(b.several, []ended{s.one[0]})
+			b.several = append(b.several, []ended{s.one})
 		}
 		b.several[s.all] = append(b.several[s.all], end)
 	}
@@ -259,76 +261,102 @@ next:
 	return nodes
 }
 
-// found appends the literals that end at end, where the automaton is in state, longest first. even says that the text
-// is ASCII.
-func (a *automaton) found(dst []occurrence, text []byte, end int, state uint16, even bool) []occurrence {
-	b, first, unmet := &a.before, len(dst), borders(0)
-	if end < len(text) && wordBytes[text[end]] {
-		unmet = borderRight
+// found appends the literals that end at hits, longest first where several do, until there are maxSeen, and returns the hits
+// that are left. even says that the text is ASCII.
+func (a *automaton) found(dst []occurrence, text []byte, hits []hit, even bool) ([]occurrence, []hit) {
+	b, odd := &a.before, borders(0)
+	if !even {
+		odd = borderSigns
 	}
-	near := lowered(lastBytes(text[:end]))
-	r := &b.roots[state-a.accept]
-	next, last := 0, 0
-	if r.more > 0 {
-		next, last = b.beside(r, byte(near>>24))
-	}
-	for {
-		if near>>(r.shift&31) == r.sign && (unmet == 0 || r.open) {
-			if at := b.begins(r, text, end); at >= 0 {
-				dst = b.climb(dst, first, &r.stem, text, span{at, end}, even, unmet)
-			}
+	for len(hits) > 0 && len(dst) < maxSeen {
+		end, r := int(hits[0].pos), &b.roots[hits[0].state-a.accept]
+		hits = hits[1:]
+		first, unmet := len(dst), borders(0)
+		if end < len(text) && wordBytes[text[end]] {
+			unmet = borderRight
 		}
-		if next == last {
-			return dst
+		near := lowered(lastBytes(text[:end]))
+		next, last := 0, 0
+		if r.more > 0 {
+			next, last = b.beside(r, byte(near>>24))
 		}
-		r = &b.roots[next]
-		next++
-	}
-}
-
-// climb appends the literals that begin on the way back from an end at a range of the text, to those from first on.
-func (b *leading) climb(dst []occurrence, first int, n *stem, text []byte, at span, even bool, unmet borders) []occurrence {
-	for {
-		if n.one[0].size > 0 {
-			lacks := unmet
-			if at.start > 0 && wordBytes[text[at.start-1]] {
-				lacks |= borderLeft
-			}
-			ends := n.one[:]
-			if n.all != 0 {
-				ends = b.several[n.all]
-			}
-			for i := range ends {
-				e := &ends[i]
-				if e.borders&lacks != 0 || !(even && e.borders&borderPlain != 0) && !b.there(e, text, at.end) {
-					continue
+		for {
+			if near>>(r.shift&31) == r.sign && (r.open || unmet == 0) {
+				at := end - int(r.size)
+				if r.uneven > 0 {
+					at = b.begins(r, text, end)
 				}
-				dst = append(dst, occurrence{uint32(at.start), uint32(at.end), 0, e.role, e.size})
-				for i := len(dst) - 1; i > first && dst[i-1].size < e.size; i-- {
-					dst[i-1], dst[i] = dst[i], dst[i-1]
+				for n := &r.stem; n != nil && at >= 0; n, at = b.back(n, text, at) {
+					if n.one.size == 0 {
+						continue
+					}
+					lacks := unmet
+					if at > 0 && wordBytes[text[at-1]] {
+						lacks |= borderLeft
+					}
+					if n.all > 0 || (n.one.borders|odd)&borderSigns != 0 {
+						dst = b.add(dst, n, text, span{at, end}, odd|lacks)
+					} else if n.one.borders&lacks == 0 {
+						dst = append(dst, occurrence{uint32(at), uint32(end), 0, n.one.role, n.one.size})
+					}
 				}
 			}
-		}
-		if n.classes == 0 || at.start <= 0 {
-			return dst
-		}
-		class := byteClass[text[at.start-1]] & (1<<rowShift - 1)
-		if n.classes>>class&1 == 0 {
-			return dst
-		}
-		n = &b.stems[int(n.first)+bits.OnesCount32(n.classes&(1<<class-1))]
-		if at.start--; class == classSpace {
-			for at.start > 0 && white(text[at.start-1]) {
-				at.start--
+			if next == last {
+				break
 			}
+			r = &b.roots[next]
+			next++
+		}
+		if len(dst) > first+1 {
+			longestFirst(dst[first:])
 		}
 	}
+	return dst, hits
 }
 
-// there reports whether the literal stands before end, byte by byte.
-func (b *leading) there(e *ended, text []byte, end int) bool {
-	_, ok := b.literals[e.id].start(text, end)
-	return ok
+// back returns the stem behind one, and where what it stands for begins, or nil if none is there.
+func (b *leading) back(n *stem, text []byte, at int) (*stem, int) {
+	if n.classes == 0 || at == 0 {
+		return nil, at
+	}
+	class := byteClass[text[at-1]] & (1<<rowShift - 1)
+	if n.classes>>class&1 == 0 {
+		return nil, at
+	}
+	for at--; class == classSpace && at > 0 && white(text[at-1]); {
+		at--
+	}
+	return &b.stems[int(n.first)+bits.OnesCount32(n.classes&(1<<class-1))], at
+}
+
+// add appends the literals of a stem that stand at a range of the text, where lacks is not met.
+func (b *leading) add(dst []occurrence, n *stem, text []byte, at span, lacks borders) []occurrence {
+	one := [1]ended{n.one}
+	ends := one[:]
+	if n.all > 0 {
+		ends = b.several[n.all]
+	}
+	for _, e := range ends {
+		if e.borders&lacks&(borderLeft|borderRight) != 0 {
+			continue
+		}
+		if (e.borders|lacks)&borderSigns != 0 {
+			if _, ok := b.literals[e.id].start(text, at.end); !ok {
+				continue
+			}
+		}
+		dst = append(dst, occurrence{uint32(at.start), uint32(at.end), 0, e.role, e.size})
+	}
+	return dst
+}
+
+// longestFirst orders the literals that end at one place.
+func longestFirst(found []occurrence) {
+	for i := 1; i < len(found); i++ {
+		for j := i; j > 0 && found[j-1].size < found[j].size; j-- {
+			found[j-1], found[j] = found[j], found[j-1]
+		}
+	}
 }
 
 // lowered folds the case of four bytes of ASCII.

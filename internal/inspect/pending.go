@@ -69,8 +69,8 @@ func (c *scan) read(v *view) {
 	for from := 0; from < len(v.bytes); from += laneBlock {
 		state = words.read(&c.lanes, v.bytes, from, min(len(v.bytes), from+laneBlock), state)
 		for lane := range laneCount {
-			for _, h := range c.lanes.of(lane) {
-				if c.seen = words.found(c.seen, v.bytes, int(h.pos), h.state, even); len(c.seen) >= maxSeen {
+			for hits := c.lanes.of(lane); len(hits) > 0; {
+				if c.seen, hits = words.found(c.seen, v.bytes, hits, even); len(c.seen) >= maxSeen {
 					c.settle(v, true)
 				}
 			}
