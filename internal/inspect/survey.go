@@ -8,7 +8,10 @@ import (
 // The kinds of bytes that the survey tells apart.
 const (
 	kindOther  uint8 = iota
+	kindBlank        // up to the space
+	kindBreak        // a line break
 	kindLetter       // A-Z a-z
+	kindWide         // of other scripts
 	kindDigit
 	kindCode // / - : letters of base64 beyond letters and digits
 	kindUnderscore
@@ -25,6 +28,12 @@ const (
 var kinds = func() (k [256]uint8) {
 	for b := range k {
 		switch c := byte(b); {
+		case c == '\n':
+			k[b] = kindBreak
+		case c <= ' ':
+			k[b] = kindBlank
+		case c >= utf8.RuneSelf:
+			k[b] = kindWide
 		case letter(c):
 			k[b] = kindLetter
 		case digit(c):
@@ -87,6 +96,10 @@ type survey struct {
 type surveying struct {
 	*survey
 	b []byte
+	v *vocabulary
+	// from is where the letters begin that are read, and open says that something goes on there that began before.
+	from int
+	open bool
 	// run is how many bytes that codes are written in were read last, singles how many letters stood apart, token where
 	// the word began, or -1.
 	run, singles, pairs, quotes, pluses, token int
@@ -99,65 +112,75 @@ type surveying struct {
 // read looks at each byte of b once. It may say yes where a closer look finds nothing, never the other way.
 func (s *survey) read(b []byte, v *vocabulary) {
 	*s = survey{runs: s.runs[:0], suspects: s.suspects[:0], leets: s.leets[:0]}
-	y := surveying{survey: s, b: b, token: -1}
-	for i := 0; i < len(b); i++ {
-		start, sums := i, uint64(0)
-		for i < len(b) {
-			sum := v.sums[b[i]]
-			if sum == 0 {
-				break
+	y := surveying{survey: s, b: b, v: v, token: -1}
+	var stops stops
+	for from := 0; from < len(b); from += stopBlock {
+		block := b[from:min(len(b), from+stopBlock)]
+		for _, at := range stops[:stops.find(block)] {
+			i, kind := from+int(at), kinds[block[at]]
+			switch n := i - y.from; {
+			case kind > kindBreak || y.open || n >= minEncoded:
+				y.letters(i)
+				y.other(i, kind)
+				y.open = y.token >= 0 || y.run > 0
+			case n >= minVocabulary:
+				// A word with nothing of note at its ends is what most texts are made of.
+				y.singles, y.pairs = 0, 0
+				if v.suspects(b, span{y.from, i}) {
+					s.suspects = append(s.suspects, span{y.from, i})
+				}
+			case n == 3:
+				y.singles, y.pairs = 0, 0
+			case n > 0:
+				y.alone(b[y.from:i])
 			}
-			sums += sum
-			i++
-		}
-		if n := i - start; n > 0 {
-			y.run += n
-			if y.token < 0 {
-				y.token = start
+			if y.from = i + 1; kind-kindBlank <= kindBreak-kindBlank {
+				y.blank(i, kind)
 			}
-			if n >= minVocabulary && v.may(sums) && y.token == start && (i == len(b) || !word(b[i])) && !v.has(b[start:i]) {
-				s.suspects = append(s.suspects, span{start, i})
-			}
-			if n >= minRun {
-				s.compact, s.joined = true, true
-			}
-			if i == len(b) {
-				break
-			}
-		}
-		if b[i] < utf8.RuneSelf {
-			y.other(i)
-			continue
-		}
-		if y.token < 0 {
-			y.token = i
-		}
-		y.endRun(i)
-		for i+1 < len(b) && b[i+1] >= utf8.RuneSelf {
-			i++
 		}
 	}
+	y.letters(len(b))
 	y.endToken(len(b))
 	y.endRun(len(b))
 	s.quoted = s.quoted || y.quotes >= minQuoted
 	s.escaped = s.escaped || y.pluses >= minPlus
 }
 
-// other looks at the byte at i, which is ASCII and no letter.
-func (y *surveying) other(i int) {
-	kind := kinds[y.b[i]]
-	if kind == kindOther {
-		y.endToken(i)
-		y.endRun(i)
-		if y.b[i] <= ' ' {
-			y.joints = 0
-			if y.b[i] == '\n' {
-				y.endLine(i)
-			}
-		}
+// blank looks at the white space at i.
+func (y *surveying) blank(i int, kind uint8) {
+	if y.joints = 0; kind == kindBreak {
+		y.endLine(i)
+	}
+}
+
+// letters looks at the letters before i.
+func (y *surveying) letters(i int) {
+	n := i - y.from
+	if n == 0 {
 		return
 	}
-	if kind == kindDigit {
+	y.run += n
+	if y.token < 0 {
+		y.token = y.from
+	}
+	if n >= minVocabulary && y.token == y.from && (i == len(y.b) || !word(y.b[i])) && y.v.suspects(y.b, span{y.from, i}) {
+		y.suspects = append(y.suspects, span{y.from, i})
+	}
+	if n >= minRun {
+		y.compact, y.joined = true, true
+	}
+}
+
+// other looks at the byte at i, which is no letter.
+func (y *surveying) other(i int, kind uint8) {
+	switch kind {
+	case kindWide:
+		if y.token < 0 {
+			y.token = i
+		}
+		y.endRun(i)
+		return
+	case kindDigit:
 		if y.token < 0 {
 			y.token = i
 		}
@@ -239,20 +262,23 @@ func (y *surveying) equal(i int) {
 	}
 }
 
-// endToken closes the word that ends before i: one letter alone, a pair of digits, or anything else.
+// endToken closes the word that ends before i.
 func (y *surveying) endToken(i int) {
-	if y.token < 0 {
-		return
+	if y.token >= 0 {
+		y.alone(y.b[y.token:i])
+		y.token = -1
 	}
-	w := y.b[y.token:i]
-	y.token = -1
+}
+
+// alone looks at a word: one letter alone, a pair of digits, or anything else.
+func (y *surveying) alone(w []byte) {
 	switch {
+	case len(w) > 4:
+		y.singles, y.pairs = 0, 0
 	case len(w) == 1 && letter(w[0]):
 		if y.singles++; y.singles >= minSpaced {
 			y.compact = true
 		}
-	case len(w) > 4:
-		y.singles, y.pairs = 0, 0
 	case hexPair(w):
 		y.singles = 0
 		if y.pairs++; y.pairs >= minPairs {

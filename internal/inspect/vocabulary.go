@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"encoding/binary"
 	"slices"
 	"strings"
 )
@@ -18,17 +17,16 @@ const (
 )
 
 // vocabulary is the words that the rules about prose are written in, by what is left of them when their letters change
-// places: a sum over the letters. The survey adds it up for each word that it passes.
+// places.
 type vocabulary struct {
-	// sums holds for each letter two numbers that add up without meeting: of the letter in the low half, of the letter
-	// that it stands for in rot13 in the high half. It is zero for what is no letter.
-	sums [256]uint64
-	// filter has the bit of each sum that a word has.
-	filter [filterBits / 64]uint64
+	// sums holds a number for each letter. What the letters of a word add up to is its name in anagrams.
+	sums [26]uint32
+	// filter has the bit of the shape of each word.
+	filter [1 << shapeBits / 64]uint64
 	words  []string
 	known  map[string]bool
-	// prints are those of the words themselves, at the place that their low bits name or behind it.
-	prints   [printSlots]uint32
+	// prints are those of the words themselves.
+	prints   prints
 	anagrams map[uint32][]uint16
 	// leet holds the words by how they look when a digit may be one of several letters.
 	leet map[string]uint16
@@ -55,8 +53,6 @@ after before again always never every whole most much such own same both between
 question page user customer message file name list word sentence conversation report table row note code email`
 
 const (
-	filterBits = 1 << 17
-	printSlots = 1 << 14
 	// maxWords is how many words are recognised in another spelling; further ones are found as they stand alone.
 	maxWords = printSlots / 2
 )
@@ -64,9 +60,8 @@ const (
 // newVocabulary collects the words of the literals that rules about prose use, and of those that excuse a match.
 func newVocabulary(s *Set) (*vocabulary, error) {
 	v := &vocabulary{known: map[string]bool{}, anagrams: map[uint32][]uint16{}, leet: map[string]uint16{}}
-	for c := byte('a'); c <= 'z'; c++ {
-		sum := uint64(letterSum(c)) | uint64(letterSum(rotated(c)))<<32
-		v.sums[c], v.sums[c-'a'+'A'] = sum, sum
+	for i := range v.sums {
+		v.sums[i] = letterSum('a' + byte(i))
 	}
 	words := map[string]bool{}
 	for id := range s.literals {
@@ -153,7 +148,8 @@ func (v *vocabulary) add(w string) {
 	v.know(w)
 	sum := v.sum([]byte(w))
 	v.anagrams[sum] = append(v.anagrams[sum], id)
-	bit := filterBit(sum)
+	l := lettersOf([]byte(w), span{0, len(w)})
+	bit := l.shape()
 	v.filter[bit/64] |= 1 << (bit % 64)
 	var key [maxWord]byte
 	for i := range len(w) {
@@ -167,12 +163,8 @@ func (v *vocabulary) add(w string) {
 // know notes that w is a word as it stands.
 func (v *vocabulary) know(w string) {
 	v.known[w] = true
-	number := printOf([]byte(w))
-	slot := number % printSlots
-	for v.prints[slot] != 0 {
-		slot = (slot + 1) % printSlots
-	}
-	v.prints[slot] = number
+	l := lettersOf([]byte(w), span{0, len(w)})
+	v.prints.add(l.print())
 }
 
 // letterSum scatters the letters over 20 bits, so that the sum of a word fits into 25.
@@ -193,48 +185,41 @@ func rotated(c byte) byte {
 	return c
 }
 
-func filterBit(sum uint32) uint32 { return sum * 0x85EBCA6B >> 15 }
-
 func (v *vocabulary) sum(w []byte) uint32 {
-	var sum uint64
+	var sum uint32
 	for _, c := range w {
-		sum += v.sums[c]
+		sum += v.sums[c|0x20-'a']
 	}
-	return uint32(sum)
+	return sum
 }
 
-// may reports whether a word of these sums can be one of the vocabulary with its letters in other places, or rotated.
-func (v *vocabulary) may(sums uint64) bool {
-	plain, rotated := filterBit(uint32(sums)), filterBit(uint32(sums>>32))
-	return (v.filter[plain/64]>>(plain%64)|v.filter[rotated/64]>>(rotated%64))&1 != 0
-}
-
-// printOf returns a number that tells words of four letters or more apart, whatever their case.
-func printOf(w []byte) uint32 {
-	const small = 0x2020202020202020
-	n := len(w)
-	var head, tail uint64
-	if n >= 8 {
-		head, tail = binary.LittleEndian.Uint64(w)|small, binary.LittleEndian.Uint64(w[n-8:])|small
+// suspects reports whether the letters at at can be a word of the vocabulary in another spelling: they have the shape of
+// one, and are none as they stand.
+func (v *vocabulary) suspects(b []byte, at span) bool {
+	n := at.end - at.start
+	if n > maxWord {
+		return false
+	}
+	var print, bit uint32
+	if n <= 8 {
+		w := lettersAt(b, at.start, n)
+		print, bit = printOf(w), shapeOf(w, n)
 	} else {
-		head, tail = uint64(binary.LittleEndian.Uint32(w)|small>>32), uint64(binary.LittleEndian.Uint32(w[n-4:])|small>>32)
+		l := lettersOf(b, at)
+		print, bit = l.print(), l.shape()
 	}
-	h := (head*0x9E3779B97F4A7C15 ^ tail) * 0xD6E8FEB86659FD93
-	if n > 16 {
-		h ^= (binary.LittleEndian.Uint64(w[8:]) | small) * 0x9E3779B97F4A7C15
-	}
-	return uint32(h>>32) | 1
+	// Most words are of no shape, or stand in the first slot: neither can be foreseen, but both can be asked at once.
+	shaped, first := v.filter[bit/64]>>(bit%64)&1 != 0, v.prints[print%printSlots]
+	return shaped && first != print && !v.prints.has(print)
 }
 
 // has reports whether w, of four letters or more, is a word of the vocabulary as it stands.
 func (v *vocabulary) has(w []byte) bool {
-	number := printOf(w)
-	for slot := number % printSlots; v.prints[slot] != 0; slot = (slot + 1) % printSlots {
-		if v.prints[slot] == number {
-			return true
-		}
+	if len(w) > maxWord {
+		return false
 	}
-	return false
+	l := lettersOf(w, span{0, len(w)})
+	return v.prints.has(l.print())
 }
 
 // spelling says how a word of a text stands for one of the vocabulary.
