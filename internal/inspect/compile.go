@@ -49,14 +49,18 @@ func (b *book) compile() *Set {
 	s := &Set{}
 	words, cues := &index{ids: map[literal]int{}}, &index{ids: map[literal]int{}}
 	for group, name := range cueLists {
-		for _, l := range b.literals(b.lists[name]) {
+		for _, l := range b.literals(b.lists[name], nil) {
 			cues.add(l, uint16(group))
 		}
 	}
-	groups := uint16(cueGroups)
+	groups, same := uint16(cueGroups), b.alike()
 	for _, id := range slices.Sorted(maps.Keys(b.rules)) {
 		d := b.rules[id]
 		r := b.rule(d)
+		widened := alike(nil)
+		if d.prose {
+			widened = same
+		}
 		all := d.all
 		if len(d.any) > 0 {
 			all = [][]term{d.any}
@@ -66,14 +70,14 @@ func (b *book) compile() *Set {
 			s.marks += int(r.groups)
 		}
 		for group, terms := range all[:r.groups] {
-			for _, l := range b.literals(terms) {
+			for _, l := range b.literals(terms, widened) {
 				at := words.add(l, 0)
 				words.uses[at] = append(words.uses[at], use{uint16(len(s.rules)), uint8(group)})
 			}
 		}
 		if r.unless = -1; len(d.unless) > 0 {
 			r.unless = int(groups)
-			for _, l := range b.literals(d.unless) {
+			for _, l := range b.literals(d.unless, nil) {
 				cues.add(l, groups)
 			}
 			groups++
@@ -265,11 +269,11 @@ func (b *book) expression(d draft, r *rule) {
 
 func names[V any](m map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }
 
-// literals resolves lists and compiles literals; each is there once.
-func (b *book) literals(terms []term) []literal {
+// literals resolves lists and compiles literals with what else they can be; each is there once.
+func (b *book) literals(terms []term, same alike) []literal {
 	seen := map[literal]bool{}
 	var all []literal
-	for _, t := range b.expand(terms) {
+	for _, t := range same.widen(b.expand(terms)) {
 		if l, ok := b.literal(t); ok && !seen[l] {
 			seen[l] = true
 			all = append(all, l)
@@ -341,10 +345,14 @@ func (b *book) hash() string {
 	content := struct {
 		Engine string
 		Lists  map[string][]string
+		Alike  [][]string
 		Rules  []entry
 	}{Engine: engineVersion, Lists: map[string][]string{}}
 	for name, terms := range b.lists {
 		content.Lists[name] = texts(terms)
+	}
+	for _, terms := range b.synonyms {
+		content.Alike = append(content.Alike, texts(terms))
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.rules)) {
 		d := b.rules[id]

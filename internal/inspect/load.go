@@ -49,6 +49,7 @@ func Load(layers ...fs.FS) (*Set, error) {
 // book is all layers merged.
 type book struct {
 	lists    map[string][]term
+	synonyms [][]term
 	rules    map[string]draft
 	problems []error
 }
@@ -80,6 +81,7 @@ func (b *book) read(number int, layer fs.FS) {
 			d.layer = number
 			rules[d.id] = d
 		}
+		b.synonyms = append(b.synonyms, doc.synonyms...)
 		for name, terms := range doc.lists {
 			if _, ok := lists[name]; ok {
 				b.report(position{file, 1}, "list %q is defined already in this layer", name)

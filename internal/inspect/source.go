@@ -51,7 +51,9 @@ type draft struct {
 // document is one rule file.
 type document struct {
 	lists map[string][]term
-	rules []draft
+	// synonyms are rows of words that mean the same.
+	synonyms [][]term
+	rules    []draft
 }
 
 // maxFile is the largest rule file, in bytes.
@@ -91,6 +93,9 @@ func readDocument(file string, data []byte) (document, []error) {
 	r.mapping(root.Content[0], map[string]func(*yaml.Node){
 		"lists": func(n *yaml.Node) {
 			r.pairs(n, func(key, value *yaml.Node) { doc.lists[key.Value] = r.terms(value) })
+		},
+		"synonyms": func(n *yaml.Node) {
+			r.items(n, func(n *yaml.Node) { doc.synonyms = append(doc.synonyms, r.terms(n)) })
 		},
 		"rules": func(n *yaml.Node) {
 			r.items(n, func(n *yaml.Node) { doc.rules = append(doc.rules, r.rule(n)) })

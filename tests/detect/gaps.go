@@ -11,13 +11,12 @@ var gaps = map[string]float64{
 	// cases at first; the sets keep those that are still missed.
 	"recall of prompt-injection, response":     0.87,
 	"recall of prompt-leak, request":           0.88,
-	"recall of privilege-escalation, request":  0.84,
 	"recall of privilege-escalation, response": 0.78,
 	"recall of exfiltration, request":          0.80,
 	"recall of exfiltration, card":             0.87,
 
 	// Rules know words. Others that mean the same are what a second layer is for.
-	"synonyms hides": 0.33,
+	"synonyms hides": 0.12,
 	// Letters that run together are put apart by the words of the rules, which knows no other languages and no signs.
 	"compact hides": 0.07,
 	// What excuses a match stands in another part. An excuse that counted over parts is one that attackers could write.
