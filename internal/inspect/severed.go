@@ -9,13 +9,10 @@ import (
 var (
 	// sqlSecond is a second query behind a first, with columns that are constants or come from somewhere.
 	sqlSecond = newPattern(`(?i)\bunion\s+(?:(?:all|distinct)\s+)?select\s+(?:\d|null\b|['"@]|[\w.*,\s()]+\sfrom\s)`)
-	// sqlProbe is a statement that no question to a database comes to: it waits, reads a file or a list of passwords, or
-	// has a second query of constants behind a first without a table.
-	sqlProbe = newPattern(`(?i)^\(?\s*select\s+(?:(?:pg_)?(?:sleep|benchmark|load_file)\s*\([^;]*\)\s*;?$|[^\s]{0,8}union\s+select\s+[\d,\s]+$|[^;]*\bfrom\s+(?:mysql\.user|pg_shadow|pg_authid|sys\.user\$)[\s;]*$|[^;]*\binto\s+(?:out|dump)file\s+')|^exec(?:ute)?\s*\(\s*@\w`)
 	// sqlSevered is a value that leaves its place and is joined to a condition which needs no comparison.
 	sqlSevered = newPattern(`(?i)^(?:[\w@][\w@.\\"-]{0,30}|\\)?['"]+[)\s]*(?:x?or|and|\|\||&&)[\s(]*(?:not\s+)?(?:['"]\w{0,12}["'\s]*$|current_\w+|[a-z]\w*\s+is\s+(?:not\s+)?(?:null\b|\d)|\d+\s*[&|^*]|-?\d+\s+x?or\b|true\b|false\b|\w+\s*\([\w,.\s$'":\\]*\)|\w+\s+(?:not\s*null|like|glob|ilike|regexp|similar\s+to|in)\b)`)
 	// sqlEnded is a value that leaves its place, goes on with an operator or a clause and makes the rest a comment.
-	sqlEnded = newPattern(`(?i)^(?:[\w@.%\\-]{0,40})['"][)\s]*(?:[-+*/%&|^~=<>!;,]|(?:x?or|and|is|not|notnull|isnull|collate|like|r?like|glob|in|sounds|union|group|order|having|limit|own3d|into|procedure)\b)[^\n]{0,160}(?:--[\s+-]*|#\s*|/\*\s*)$`)
+	sqlEnded = newPattern(`(?i)^(?:[\w@.%\\-]{0,40})['"][)\s]*(?:[-+*/%&|^~=<>!;,]|(?:x?or|and|is|not|notnull|isnull|collate|like|r?like|glob|in|sounds|union|group|order|having|limit|own3d|into|procedure)\b)[^\n]{0,160}(?:--[\s+-]*(?:-\s*\w{1,2})?|#\s*|/\*\s*)$`)
 	// sqlDangling is what is left of a probe that a tool puts together: the number of columns, the beginning of a second
 	// query, a condition that always holds.
 	sqlDangling = newPattern(`(?i)^['")\s;|+-]*(?:union(?:\s+(?:all|distinct))?\s+select[\s(]*|order\s+by\s+\d{1,2}\s*|(?:or|and|\|\||&&)\s+\(?(?:true|false|0|1)\)?\s*|utl_\w+\.\w+\s*|print\s+@@\w+\s*|exec(?:ute)?\s*\(\s*@\w+\s*\)\s*|\(\s*select\s+top\s+\d+\s*|(?:or|and)\s+\(?exists\)?\s*|(?:or|and)\s*['"][\s'"*]*|declare\s+@\w+\s+n?varchar\s*\(\s*\d+\s*\)\s+select\s+@\w+\s*=\s*(?:0x[\da-f]+[\s.]*)?)$`)

@@ -36,7 +36,7 @@ var (
 	// sqlOpen is how a text begins that goes on behind a value which is not there.
 	sqlOpen = newPattern(`(?i)^\s*(?:\d+["'\s)]*;|["']?[),;\s]*(?:x?or|and|union|order\s+by|group\s+by|having|limit|waitfor|procedure|rlike|between|as|where)\b|["'\s]*[),;]|["'\s]*(?:\|\||&&|/\*))`)
 	// sqlAlways is a condition of constants behind such a beginning: it holds whatever it is joined with.
-	sqlAlways = newPattern(`(?i)^["'\s)]*(?:x?or|and|\|\||&&)[\s("'+]*(?:not\s+)?(?:(\d{1,6})["']*\s*(?:=|<=?|>=?|<>|!=|like)\s*["']*\d|([a-z])\s*=\s*[a-z]\s*(?:$|--|#|/\*)|'([^']{0,8})'\s*(?:=|like)\s*'|"[^"]{0,8}"\s*(?:=|like)\s*"|(?:true|1|''|isnull\(1/0\))\s*(?:--|#|/\*))`)
+	sqlAlways = newPattern(`(?i)^["'\s)]*(?:x?or|and|\|\||&&)[\s("'+]*(?:not\s+)?(?:(\d{1,6})["']*\s*(?:=|<=?|>=?|<>|!=|like)\s*["']*\d|([a-z])\s*=\s*[a-z]\s*(?:$|--|[\x{2013}\x{2014}#]|/\*)|'([^']{0,8})'\s*(?:=|like)\s*'|"[^"]{0,8}"\s*(?:=|like)\s*"|(?:true|1|''|isnull\(1/0\))\s*(?:--|#|/\*))`)
 	sqlCall   = newPattern(`(?i)` + sqlCalls)
 	// sqlBroken is a statement that breaks off where its condition should be.
 	sqlBroken = newPattern(`(?i)^select\s[^;]*[(@'][^;]*\bfrom\s+\w+\s+where\s*$`)
@@ -105,13 +105,15 @@ func verifySQLValue(b []byte, _ span) bool {
 // leaves reports whether a value as it is spelled leaves its place.
 func leaves(text []byte) bool {
 	switch {
+	case probing(text), inHex(text):
+		return true
 	case sqlHead.Match(text) && balanced(text):
-		return sqlBroken.Match(text) || sqlProbe.Match(text)
-	case jsonOrCode(text), shellWords.Match(text), !utf8.Valid(text), bytes.Count(text, []byte("\n")) > sqlLines && !sqlUnion.Match(text):
+		return sqlBroken.Match(text) || len(text) <= sqlShort && sqlCutOff.Match(text) || sqlDangling.Match(text)
+	case jsonOrCode(text), shellWords.Match(text), !utf8.Valid(text), breaks(text) > sqlLines && !sqlUnion.Match(text):
 		return false
 	case bytes.HasPrefix(text, []byte("/*")) && bytes.HasSuffix(text, []byte("*/")) && !bytes.Contains(text, []byte("/*!")):
 		return false
-	case sqlTail.Match(text), sqlAlways.Match(text), severed(text):
+	case sqlTail.Match(text), sqlAlways.Match(text), severed(text), piece(text):
 		return true
 	case plausible(string(text)):
 		return true
@@ -125,6 +127,17 @@ func leaves(text []byte) bool {
 		return true
 	}
 	return sqlOpen.Match(text) && (call || sqlCompared.Match(text) && plausible("1 "+string(text)))
+}
+
+// breaks counts the line breaks of b that end more than white space.
+func breaks(b []byte) int {
+	n := 0
+	for line := range bytes.Lines(b) {
+		if len(bytes.TrimSpace(line)) > 0 && line[len(line)-1] == '\n' {
+			n++
+		}
+	}
+	return n
 }
 
 // jsonOrCode reports whether b is a document or an expression of code, the parts of which are judged where they stand.
@@ -183,11 +196,14 @@ func verifySQL(b []byte, at span) bool {
 	if q, ok := valueAround(b, at); ok && gateSQLValue(b[q.start:q.end], at) && verifySQLValue(bytes.ReplaceAll(b[q.start:q.end], []byte(`\"`), []byte(`"`)), at) {
 		return true
 	}
+	from := valueBefore(b, at.start)
+	if quotationCloses(b, from, at) {
+		return false
+	}
 	to := min(len(b), max(at.start+sqlReach, at.end))
 	if i := bytes.IndexByte(b[at.end:to], '\n'); i >= 0 {
 		to = at.end + i
 	}
-	from := valueBefore(b, at.start)
 	return (goesOn(b[from:to], b[at.start:to]) || (from == 0 || b[from-1] != '\n') && ends(b[from:to])) && !inStatement(b[max(0, from-4*sqlReach):from])
 }
 
@@ -201,12 +217,18 @@ func gateSQL(b []byte, at span) bool {
 		// A word in quotation marks is a word that the text speaks about.
 		return false
 	}
-	from := valueBefore(b, at.start)
-	if c := bytes.LastIndexAny(b[from:at.start+1], `'"`); c >= 0 && openQuotes(line(b, from+c), b[from+c])%2 == 1 {
+	if quotationCloses(b, valueBefore(b, at.start), at) {
 		_, ok := valueAround(b, at)
 		return ok
 	}
 	return !letter(b[at.start]) || bytes.ContainsAny(b[at.start:min(len(b), at.end+sqlGlance)], "=<>('\"@,/#*-;")
+}
+
+// quotationCloses reports whether the last quotation mark between the value that is left, which begins at from, and the match
+// closes one that stands before it in the line.
+func quotationCloses(b []byte, from int, at span) bool {
+	c := bytes.LastIndexAny(b[from:at.start+1], `'"`)
+	return c >= 0 && openQuotes(line(b, from+c), b[from+c])%2 == 1
 }
 
 // gateSQLValue turns away prose.

@@ -1,0 +1,84 @@
+package inspect
+
+import (
+	"bytes"
+	"encoding/hex"
+)
+
+// sqlShort is the longest text that is taken for a piece of a statement, in bytes.
+const sqlShort = 400
+
+var (
+	// sqlProbe is a statement that no question to a database comes to: it waits, reads a file or a list of passwords, asks
+	// the server about itself or the rights of its users, has a second query of constants behind a first without a table,
+	// or copies a database to another machine.
+	sqlProbe = newPattern(`(?i)^[\s(]*select[\s(]+(?:(?:pg_)?(?:sleep|benchmark|load_file)\s*\([^;]*\)\s*;?$|[^\s]{0,8}union\s+select\s+[\d,\s]+$|[^;]*\bfrom\s+(?:mysql\.user|pg_shadow|pg_authid|sys\.user\$|dba_users|master\.\.sys\w*|sys(?:logins|xlogins|objects|columns)|syscat\.(?:\w*auth|schemata)|sysibm\.\w+)\b|[^;]*\binto\s+(?:out|dump)file\s+')|^\s*exec(?:ute)?\s*(?:\(\s*@\w|immediate\s+['"])|^backup\s+database\s[^;]*\bto\s+disks?\s*=\s*n?['"]\\\\|^\W*bulk\s+insert\s+\w+\s+from\s+['"](?:\\\\|c:\\inetpub)`)
+	// sqlSelf is a statement without a table that asks the server who it is and for whom it works, or returns one constant
+	// in hex.
+	sqlSelf = newPattern(`(?i)^[\s(]*select[\s(]+(?:(?:system_|session_|current_)?user(?:\s*\(\s*\))?|version\s*\(\s*\)|(?:database|schema)\s*\(\s*\)|current_setting\s*\([^)]*\)|current\s+(?:server|user)|@@?[a-z]\w*(?:\s+["'\w]+)?|(?:char\s*\(\s*)?0x[\da-f]{2,}\s*\)?)[\s);]*(?:from\s+(?:dual|sysibm\.\w+))?[\s;]*(?:--[^\n]*)?$`)
+	// sqlOdd are spellings in which servers still see words and their authors hope that filters do not: white space and
+	// words that only comments, null bytes, exponents or digits keep apart.
+	sqlOdd = newPattern(`(?i)\b(?:select|union|from|where|insert|into|update|delete|exec|declare|group|order|having|sleep)/\*[^*\n]*\*/[^\s/]|[^\s/]/\*[^*\n]*\*/(?:select|union|from|where|into|group|order|having)(?:[^\w/]|/\*[^*\n]*\*/)|\bselect(?:[\x00\\]|\s+\d+from\b)|\bselect\s[^;]*\s[\d.]+e\.?\w+[._]\w|\b(?:select|or|and|where)\s*\\\d+\s*=\s*\\\d|\bselect\s+\$\.` + "``" + `|\b(?:from|where)\\`)
+	// sqlOwn are the calls and constants that tools against databases put together, and queries of people never have: what
+	// makes an error that tells something, and text that is spelled in codes of characters.
+	sqlOwn = newPattern(`(?i)\bfloor\s*\(\s*rand\s*\(\s*0?\s*\)\s*\*\s*2\s*\)|\bconcat(?:_ws)?\s*\(\s*0x[\da-f]{2,}\s*,|(?:\bchr\s*\(\s*\d+\s*\)\s*\|\|\s*){2}|\bchar\s*\(\s*\d+(?:\s*,\s*\d+){3,}|\bselect\s*\(\s*(?:pg_)?sleep\s*\(\s*\d|\bselect\s*\*\s*from\s*\(\s*select\s*\(\s*sleep|\belt\s*\(\s*(\d+)\s*=\s*\d+|\blo_(?:get|import|export|from_bytea)\s*\(\s*['"\d]|\bstarts_with\s*\(\s*passw|\bprocedure\s+analyse\s*\(`)
+	// sqlCutOff is a whole statement, or one behind another, that makes what follows it a comment of nothing.
+	sqlCutOff = newPattern(`(?i)^[^'"]*;\s*(?:--[\s+]*-?\s*|#\s*)$|;\s*(?:insert|update|delete|drop|create|alter|replace|select|exec|grant|truncate|load|copy)\b[^\n]*?(?:--[\s+]*-?\s*\w?|#\s*)$`)
+	// sqlOpenEnd is what stands around a value in a statement and has no value, with the end left open for one.
+	sqlOpenEnd = newPattern(`(?i)^['"` + "`" + `)\s]*(?:x?or|and|&&|\|\||having|where)\s+["` + "`" + `]?[\w.]+["` + "`" + `]?\s*(?:[=<>!^]{1,3}|like|r?like|regexp|in|between)\s*['"(]{0,2}\s*$|^[\w@.-]{0,40}['"]\s*(?:x?or|and|&&|\|\|)\s+['"]?\w+['"]?\s*[-<>=!+^]{1,2}\s*$|^from[\s(` + "`" + `]*(?:information_schema|select\b)|^[)` + "`" + `'"\s]*\)?\s*as\s+["` + "`" + `]?\w+["` + "`" + `]?\s+from\b\s*\S*$|^(?:not\s+)?in\s*\(\s*select\b|^into\s+(?:out|dump)file\b|^\)\s*(?:when\s+\S+\s+then|union|as\s+\w+\s+from)\b|^select[\s(]+\w+\s*\(\s*(?:\w+\s*\(?)?\s*$|^union\s+select\s+\w+\s+from\s*$|^['"]?\s*--\s*(?:&\w+=|sp_password)|^\w*:?\*/\s*=|^['"]\s*union\s+(?:all\s+|select\s*)*\w?$`)
+	// sqlCalled is a value that leaves its place for a call, and comes back to it.
+	sqlCalled = newPattern(`(?i)^[^'"\n]{0,40}['"][)\s]*(?:\|\||[+.&])\s*[a-z_][\w.]*\s*\([^\n]*\)\s*(?:\|\||[+.&])\s*['"]$|^[\w@.\\-]{0,40}['"][)\s]*(?:x?or|and)\s+\w+\s*\([^()\n]*\)\s*(?:;|(?:and|or)\s+['"]\w*$)|^[\w@.\\-]{0,40}['"][)\s]*(?:x?or|and)\s+(?:true|false|\d+|\w+\s+(?:glob|like|escape)\s+\w+)\s*;`)
+	// sqlJSON is a condition on documents that stands where a value does.
+	sqlJSON = newPattern(`(?i)^[^'\s]{0,40}['"]?\s*\b(?:x?or|and)\s+(?:'[^']*'|json_\w+\s*\()[^\n]*?(?:::\s*jsonb?\b|<@|@>|\?[|&]?\s|->>?|#>>?|@@|@\?|\$\.)`)
+)
+
+// probing reports whether a whole statement, or what stands for one, is none that a question to a database comes to.
+func probing(text []byte) bool {
+	return len(text) <= sqlShort && sqlSelf.Match(text) || sqlProbe.Match(text) || sqlOdd.Match(text) || sqlOwn.Match(text)
+}
+
+// piece reports whether a text is a piece of a statement that was cut to stand between what comes before and behind a value.
+func piece(text []byte) bool {
+	return len(text) <= sqlShort && (sqlCutOff.Match(text) || sqlOpenEnd.Match(text) || sqlCalled.Match(text) || sqlJSON.Match(text)) || glued(text)
+}
+
+// sqlWords are words that a comment in the middle takes apart.
+var sqlWords = [][]byte{[]byte("union"), []byte("select"), []byte("insert"), []byte("delete"), []byte("update"), []byte("from"), []byte("where"), []byte("sleep")}
+
+// glued reports whether a comment stands inside of a word of SQL.
+func glued(text []byte) bool {
+	if !bytes.Contains(text, []byte("/*")) {
+		return false
+	}
+	plain := bytes.ToLower(sqlComment.ReplaceAll(text, nil))
+	spaced := bytes.ToLower(sqlComment.ReplaceAll(text, []byte(" ")))
+	for _, w := range sqlWords {
+		if bytes.Contains(plain, w) && !bytes.Contains(spaced, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// minCoded is how many digits of hex a statement in code has at least.
+const minCoded = 24
+
+// inHex reports whether a value is a statement that is written as one number in hex, in bytes or in pairs of bytes.
+func inHex(text []byte) bool {
+	if len(text) < minCoded || text[0] != '0' || text[1]|0x20 != 'x' {
+		return false
+	}
+	digits := bytes.TrimRight(text[2:], " .")
+	plain := make([]byte, hex.DecodedLen(len(digits)))
+	n, err := hex.Decode(plain, digits[:len(digits)&^1])
+	if err != nil {
+		return false
+	}
+	plain = bytes.ToLower(bytes.ReplaceAll(plain[:n], []byte{0}, nil))
+	for _, w := range []string{"select ", "waitfor ", "exec ", "exec(", "execute ", "declare ", "insert ", "update ", "delete ", "drop ", "create "} {
+		if bytes.HasPrefix(plain, []byte(w)) {
+			return true
+		}
+	}
+	return false
+}
