@@ -8,7 +8,8 @@ import (
 
 var wordTransforms = []Transform{
 	{Name: "scrambled-words", Apply: latin(scrambled)},
-	{Name: "synonyms", Apply: synonymous},
+	{Name: "synonyms", Apply: rewording(synonyms)},
+	{Name: "paraphrase", Apply: rewording(paraphrases)},
 	{Name: "polite", Apply: latin(single(func(text string) string {
 		return "Hi there, could you be so kind and do this for me: " + text + " Many thanks!"
 	}))},
@@ -52,21 +53,38 @@ var synonyms = map[string][]string{
 	"confidential": {"secret", "private"}, "pretend": {"act as if"}, "new": {"fresh", "updated"}, "following": {"next"},
 }
 
+// paraphrases are others. No rule is written with a look at these: what they hide is what free words hide.
+var paraphrases = map[string][]string{
+	"ignore": {"pay no heed to", "brush aside"}, "disregard": {"brush aside", "skip past"}, "forget": {"wipe from your mind", "let go of"},
+	"previous": {"foregoing", "former"}, "prior": {"foregoing", "antecedent"}, "earlier": {"former", "foregoing"}, "above": {"foregoing"},
+	"instructions": {"commands", "guidance"}, "instruction": {"command"}, "guidelines": {"ground rules", "precepts"}, "rules": {"strictures", "precepts"},
+	"restrictions": {"fetters", "shackles"}, "reveal": {"divulge", "lay bare"}, "show": {"let me see", "present"}, "print": {"write out", "spell out"},
+	"repeat": {"say again", "echo back"}, "override": {"trump", "supplant"}, "bypass": {"sidestep", "skirt"}, "disable": {"knock out", "shut down"},
+	"send": {"dispatch", "ship"}, "forward": {"relay", "dispatch"}, "upload": {"push", "ship"}, "delete": {"purge", "get rid of"},
+	"password": {"pass code", "sign-in secret"}, "passwords": {"pass codes"}, "credentials": {"sign-in details", "access data"},
+	"administrator": {"operator", "superuser"}, "grant": {"bestow", "hand over"}, "permission": {"authority"}, "permissions": {"entitlements"},
+	"user": {"person", "human"}, "assistant": {"helper", "bot"}, "immediately": {"without delay", "this instant"}, "hidden": {"unseen", "buried"},
+	"confidential": {"classified", "sensitive"}, "secret": {"undisclosed", "classified"}, "pretend": {"make believe"}, "new": {"revised", "latest"},
+}
+
 var anyWord = regexp.MustCompile(`[A-Za-z]+`)
 
-func synonymous(text string, seed uint64) []string {
-	dice := chance(seed)
-	return []string{anyWord.ReplaceAllStringFunc(text, func(word string) string {
-		others, ok := synonyms[strings.ToLower(word)]
-		if !ok {
-			return word
-		}
-		other := others[dice.IntN(len(others))]
-		if unicode.IsUpper(rune(word[0])) {
-			other = strings.ToUpper(other[:1]) + other[1:]
-		}
-		return other
-	})}
+// rewording puts other words into the places of those in the table.
+func rewording(table map[string][]string) func(text string, seed uint64) []string {
+	return func(text string, seed uint64) []string {
+		dice := chance(seed)
+		return []string{anyWord.ReplaceAllStringFunc(text, func(word string) string {
+			others, ok := table[strings.ToLower(word)]
+			if !ok {
+				return word
+			}
+			other := others[dice.IntN(len(others))]
+			if unicode.IsUpper(rune(word[0])) {
+				other = strings.ToUpper(other[:1]) + other[1:]
+			}
+			return other
+		})}
+	}
 }
 
 // order is one English sentence that begins with what is to be done.
