@@ -115,12 +115,13 @@ func newAutomaton(literals []string) (*automaton, error) {
 		return nil, errTooManyLiterals
 	}
 	for _, tail := range tails {
-		nodes := trie(literals, tail)
-		if len(nodes)<<(rowShift+1) > tableBytes && tail != tails[len(tails)-1] {
-			continue
+		most := tableBytes >> (rowShift + 1)
+		if tail == tails[len(tails)-1] {
+			most = maxStates
 		}
-		if len(nodes) > maxStates {
-			break
+		nodes := trie(literals, tail, most)
+		if nodes == nil {
+			continue
 		}
 		a := &automaton{tail: tail}
 		a.number(nodes, resolve(nodes, literals))
@@ -138,8 +139,9 @@ func ending(literal string, tail int) string {
 	return literal
 }
 
-func trie(literals []string, tail int) []node {
-	nodes := make([]node, 1, 1024)
+// trie returns the nodes for the ends of literals, or nil if these are more than most.
+func trie(literals []string, tail, most int) []node {
+	nodes := make([]node, 1, min(most, len(literals)*tail)+1)
 	for id, l := range literals {
 		if l == "" {
 			continue
@@ -150,6 +152,9 @@ func trie(literals []string, tail int) []node {
 			c := byteClass[l[i]]
 			to := nodes[at].row[c]
 			if to == 0 {
+				if len(nodes) == most {
+					return nil
+				}
 				to = int32(len(nodes))
 				nodes = append(nodes, node{space: l[i] == ' '})
 				nodes[at].row[c] = to

@@ -36,6 +36,7 @@ func Load(layers ...fs.FS) (*Set, error) {
 	if len(b.problems) == 0 && len(b.rules) == 0 {
 		b.problems = append(b.problems, errNoRules)
 	}
+	compilePatterns()
 	set := b.compile()
 	if len(b.problems) == 0 {
 		b.try(set)

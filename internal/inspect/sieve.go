@@ -1,7 +1,8 @@
 package inspect
 
 import (
-	"regexp"
+	"encoding/binary"
+	"math/bits"
 	"regexp/syntax"
 	"slices"
 	"unicode"
@@ -62,48 +63,26 @@ func (s *sieve) may(b []byte, lead int) bool {
 	return false
 }
 
-// pattern is an expression that is asked behind its sieve.
-type pattern struct {
-	*regexp.Regexp
-	sieve *sieve
-}
-
-// newPattern compiles an expression of a verifier.
-func newPattern(expression string) pattern {
-	return pattern{regexp.MustCompile(expression), newSieve(expression)}
-}
-
-// Match reports whether the expression matches anywhere in b.
-func (p pattern) Match(b []byte) bool { return p.sieve.may(b, -1) && p.Regexp.Match(b) }
-
-// FindAllIndex is that of the expression.
-func (p pattern) FindAllIndex(b []byte, n int) [][]int {
-	if !p.sieve.may(b, -1) {
-		return nil
-	}
-	return p.Regexp.FindAllIndex(b, n)
-}
-
-// ReplaceAll is that of the expression, but returns b itself where there is nothing to replace.
-func (p pattern) ReplaceAll(b, replacement []byte) []byte {
-	if !p.sieve.may(b, -1) {
-		return b
-	}
-	return p.Regexp.ReplaceAll(b, replacement)
-}
-
 // sifter builds a sieve by the construction of subsets.
 type sifter struct {
 	program *syntax.Prog
-	start   []uint16 // at the start of a text
-	again   []uint16 // behind it
-	symbols []rune   // one for each class
-	takes   [][]bool // by class and step
-	after   [][]uint16
-	ends    []bool // the expression may end behind the step
+	start   stepSet // at the start of a text
+	again   stepSet // behind it
+	symbols []rune  // one for each class
+	takes   []stepSet
+	after   []stepSet
+	ends    stepSet // behind which the expression may end
 	numbers map[string]uint16
-	sets    [][]uint16
+	sets    []stepSet
+	next    stepSet
+	name    []byte
 }
+
+// stepSet is a set of steps of a program, as bits.
+type stepSet []uint64
+
+func (s stepSet) add(at int)      { s[at>>6] |= 1 << (at & 63) }
+func (s stepSet) has(at int) bool { return s[at>>6]>>(at&63)&1 != 0 }
 
 // highByte stands for all bytes from 0x80 on, which are part of characters of several bytes.
 const highByte = utf8.RuneSelf
@@ -125,21 +104,25 @@ func newSieve(expression string) *sieve {
 		return nil
 	}
 	f.again, _ = f.closure(uint32(program.Start), false)
-	s := &sieve{anchored: len(f.again) == 0}
+	f.next = f.none()
+	s := &sieve{anchored: !slices.ContainsFunc(f.again, func(word uint64) bool { return word != 0 })}
 	f.classify(s)
-	f.sets = [][]uint16{sieveHit: nil, sieveDead: {}, sieveStart: f.start}
-	f.numbers[key(nil)], f.numbers[key(f.start)] = sieveDead, sieveStart
+	f.sets = []stepSet{sieveHit: nil, sieveDead: f.none(), sieveStart: f.start}
+	f.numbers[f.key(f.none())], f.numbers[f.key(f.start)] = sieveDead, sieveStart
 	for state := 0; state < len(f.sets); state++ {
 		for class := range f.symbols {
 			begin, goOn := sieveHit, sieveHit
 			if uint16(state) != sieveHit {
-				begin, goOn = f.step(f.sets[state], class, true), f.step(f.sets[state], class, false)
+				begin, goOn = f.step(f.sets[state], class)
 			}
 			s.begin, s.goOn = append(s.begin, begin), append(s.goOn, goOn)
 		}
 	}
 	return s
 }
+
+// none is the empty set.
+func (f *sifter) none() stepSet { return make(stepSet, len(f.program.Inst)/64+1) }
 
 // loosen has the expression count no further than maxCount, so that it matches more and needs fewer states.
 func loosen(tree *syntax.Regexp) {
@@ -153,27 +136,31 @@ func loosen(tree *syntax.Regexp) {
 
 // classify gives bytes that no step of the program tells apart one class.
 func (f *sifter) classify(s *sieve) {
-	f.after, f.ends = make([][]uint16, len(f.program.Inst)), make([]bool, len(f.program.Inst))
+	f.after, f.ends = make([]stepSet, len(f.program.Inst)), f.none()
 	for i := range f.program.Inst {
 		if inst := &f.program.Inst[i]; takes(inst, 0) || len(inst.Rune) > 0 {
-			f.after[i], f.ends[i] = f.closure(inst.Out, false)
+			var ends bool
+			if f.after[i], ends = f.closure(inst.Out, false); ends {
+				f.ends.add(i)
+			}
 		}
 	}
 	classes := map[string]uint8{}
 	for r := rune(0); r <= highByte; r++ {
-		taken, signature := make([]bool, len(f.program.Inst)), make([]byte, len(f.program.Inst)+1)
+		taken := f.none()
 		for i := range f.program.Inst {
-			if taken[i] = takes(&f.program.Inst[i], r); taken[i] {
-				signature[i] = 1
+			if takes(&f.program.Inst[i], r) {
+				taken.add(i)
 			}
 		}
+		signature := f.key(taken)
 		if r == highByte {
-			signature[len(f.program.Inst)] = 1 // the one symbol that a character may need several of
+			signature += "+" // the one symbol that a character may need several of
 		}
-		class, ok := classes[string(signature)]
+		class, ok := classes[signature]
 		if !ok {
 			class = uint8(len(classes))
-			classes[string(signature)] = class
+			classes[signature] = class
 			f.symbols, f.takes = append(f.symbols, r), append(f.takes, taken)
 		}
 		for b := int(r); b < 256 && (b == int(r) || r == highByte); b++ {
@@ -183,51 +170,72 @@ func (f *sifter) classify(s *sieve) {
 	s.width = len(f.symbols)
 }
 
-// step returns the state behind a symbol; where begins says so, with the expression beginning anew there.
-func (f *sifter) step(set []uint16, class int, begins bool) uint16 {
-	var next []uint16
-	for _, at := range set {
-		if !f.takes[class][at] {
-			continue
+// step returns the states behind a symbol, with the expression beginning anew there, and without.
+func (f *sifter) step(set stepSet, class int) (begin, goOn uint16) {
+	clear(f.next)
+	for word := range set {
+		taken := set[word] & f.takes[class][word]
+		if taken&f.ends[word] != 0 {
+			return sieveHit, sieveHit
 		}
-		if f.ends[at] {
-			return sieveHit
-		}
-		next = append(next, f.after[at]...)
 		if f.symbols[class] == highByte {
-			next = append(next, at)
+			f.next[word] |= taken
+		}
+		for ; taken != 0; taken &= taken - 1 {
+			f.next.join(f.after[word<<6+bits.TrailingZeros64(taken)])
 		}
 	}
-	if begins {
-		next = append(next, f.again...)
+	goOn = f.number()
+	f.next.join(f.again)
+	return f.number(), goOn
+}
+
+// join adds all of another set.
+func (s stepSet) join(other stepSet) {
+	for word := range other {
+		s[word] |= other[word]
 	}
-	slices.Sort(next)
-	next = slices.Compact(next)
-	name := key(next)
-	state, ok := f.numbers[name]
+}
+
+// number returns the state that stands for the set f.next.
+func (f *sifter) number() uint16 {
+	name := f.encode(f.next)
+	state, ok := f.numbers[string(name)]
 	if !ok {
 		if len(f.sets) >= maxSieve {
 			return sieveHit
 		}
 		state = uint16(len(f.sets))
-		f.numbers[name] = state
-		f.sets = append(f.sets, next)
+		f.numbers[string(name)] = state
+		f.sets = append(f.sets, slices.Clone(f.next))
 	}
 	return state
 }
 
+// encode returns the name of a set of steps, which is good until it is called again.
+func (f *sifter) encode(set stepSet) []byte {
+	f.name = f.name[:0]
+	for _, word := range set {
+		f.name = binary.LittleEndian.AppendUint64(f.name, word)
+	}
+	return f.name
+}
+
+func (f *sifter) key(set stepSet) string { return string(f.encode(set)) }
+
 // closure returns the steps that read a character and are reached from pc without reading one, and whether the end of
 // the expression is. first says that no character was read before.
-func (f *sifter) closure(pc uint32, first bool) (set []uint16, ends bool) {
-	seen := make([]bool, len(f.program.Inst))
+func (f *sifter) closure(pc uint32, first bool) (set stepSet, ends bool) {
+	set = f.none()
+	seen := f.none()
 	stack := []uint32{pc}
 	for len(stack) > 0 {
 		at := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if seen[at] {
+		if seen.has(int(at)) {
 			continue
 		}
-		seen[at] = true
+		seen.add(int(at))
 		switch inst := &f.program.Inst[at]; inst.Op {
 		case syntax.InstMatch:
 			return set, true
@@ -241,7 +249,7 @@ func (f *sifter) closure(pc uint32, first bool) (set []uint16, ends bool) {
 			stack = append(stack, inst.Out)
 		case syntax.InstFail:
 		default:
-			set = append(set, uint16(at))
+			set.add(int(at))
 		}
 	}
 	return set, false
@@ -280,13 +288,4 @@ func takes(inst *syntax.Inst, r rune) bool {
 		}
 	}
 	return false
-}
-
-// key names a set of steps.
-func key(set []uint16) string {
-	b := make([]byte, 0, 2*len(set))
-	for _, at := range set {
-		b = append(b, byte(at), byte(at>>8))
-	}
-	return string(b)
 }
