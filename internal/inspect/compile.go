@@ -264,7 +264,7 @@ func (b *book) expression(d draft, r *rule) {
 		b.report(d.position, "rule %q: %v", d.id, err)
 	}
 	r.price = expressionPrice + len(program.Inst)/stepsPrice
-	r.sieve = newSieve(d.expression)
+	r.sieve = sieveFor(d.expression)
 }
 
 func names[V any](m map[string]V) string { return strings.Join(slices.Sorted(maps.Keys(m)), ", ") }

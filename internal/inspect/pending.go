@@ -152,13 +152,7 @@ func (c *scan) approach(v *view, more bool) bool {
 	if !found {
 		return false
 	}
-	for _, role := range c.roles {
-		for _, s := range uses.sets(role) {
-			for rules := s.rules & c.near[s.word]; rules != 0; rules &= rules - 1 {
-				c.spots[int(s.word)<<6+bits.TrailingZeros64(rules)][s.group&(maxGroups-1)] |= c.where[role]
-			}
-		}
-	}
+	c.spot(uses)
 	open := uint64(0)
 	if more {
 		// What is kept for those that follow is looked at once, and so now.
@@ -176,6 +170,27 @@ func (c *scan) approach(v *view, more bool) bool {
 		}
 	}
 	return len(c.ready) > 0
+}
+
+// spot notes where each group of the rules is that have all of them, and drops the roles that are of none.
+func (c *scan) spot(uses *roles) {
+	live := 0
+	for _, role := range c.roles {
+		any, where := uint64(0), c.where[role]
+		for _, s := range uses.sets(role) {
+			rules := s.rules & c.near[s.word]
+			for any |= rules; rules != 0; rules &= rules - 1 {
+				c.spots[int(s.word)<<6+bits.TrailingZeros64(rules)][s.group&(maxGroups-1)] |= where
+			}
+		}
+		if any == 0 {
+			c.where[role] = 0
+			continue
+		}
+		c.roles[live] = role
+		live++
+	}
+	c.roles = c.roles[:live]
 }
 
 // region returns the stretches in which the groups of a rule are close enough to each other to be of one match.

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"regexp/syntax"
 	"slices"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -87,7 +88,32 @@ func (s stepSet) has(at int) bool { return s[at>>6]>>(at&63)&1 != 0 }
 // highByte stands for all bytes from 0x80 on, which are part of characters of several bytes.
 const highByte = utf8.RuneSelf
 
-// newSieve returns the sieve of an expression, or nil where it would hold nothing back.
+// maxKnown is how many sieves are kept for rules that are loaded again.
+const maxKnown = 1024
+
+// sieves are those that were made, by their expressions: rules are loaded again and again with hardly one changed.
+var sieves = struct {
+	sync.Mutex
+	known map[string]*sieve
+}{known: map[string]*sieve{}}
+
+// sieveFor returns the sieve of an expression, or nil where it would hold nothing back.
+func sieveFor(expression string) *sieve {
+	sieves.Lock()
+	s, ok := sieves.known[expression]
+	sieves.Unlock()
+	if ok {
+		return s
+	}
+	s = newSieve(expression)
+	sieves.Lock()
+	defer sieves.Unlock()
+	if len(sieves.known) < maxKnown {
+		sieves.known[expression] = s
+	}
+	return s
+}
+
 func newSieve(expression string) *sieve {
 	tree, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
