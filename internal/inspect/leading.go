@@ -16,6 +16,8 @@ type leading struct {
 	roots []root
 	lasts []byte
 	stems []stem
+	// passages are pieces of the trie without forks.
+	passages []passage
 	// several[0] is none.
 	several [][]ended
 	// uneven are ends of literals in which there is a space or a byte that shares its class with others, from 1 on.
@@ -105,6 +107,58 @@ type stem struct {
 	all     uint16
 }
 
+// passage is bytes that stand before a stem whose first is the complement of its number, and nothing else does: they are
+// compared at once. behind is the stem in front of them.
+type passage struct {
+	// bytes are the size bytes, the last on top, mask where they are, and fold the case of letters.
+	bytes, mask, fold uint64
+	stem              stem
+	size              uint8
+}
+
+const (
+	// minPassage is from how many bytes on a passage costs less than its steps, and maxPassage how many it has at most.
+	minPassage = 2
+	maxPassage = 8
+)
+
+// passageFrom returns the passage before a node, and the node in front of it.
+func passageFrom(nodes []branch, at int32) (passage, int32) {
+	c := passage{}
+	for {
+		n := &nodes[at]
+		if len(n.edges) != 1 || n.edges[0].char == 0 || n.edges[0].class == classSpace || c.size == maxPassage || c.size > 0 && len(n.ends) > 0 {
+			return c, at
+		}
+		c.size++
+		char, shift := n.edges[0].char, 64-8*c.size
+		c.bytes, c.mask = c.bytes|uint64(char)<<shift, c.mask|0xFF<<shift
+		if letter(char) {
+			c.fold |= 0x20 << shift
+		}
+		at = n.edges[0].to
+	}
+}
+
+// before returns the stem in front of a passage that ends at at, and where that begins, or nil if the passage is not there.
+func (c *passage) before(text []byte, at int) (*stem, int) {
+	if at < int(c.size) {
+		return nil, at
+	}
+	near := uint64(0)
+	if at >= maxPassage {
+		near = binary.LittleEndian.Uint64(text[at-maxPassage:])
+	} else {
+		for _, b := range text[:at] {
+			near = near>>8 | uint64(b)<<56
+		}
+	}
+	if (near|c.fold)&c.mask != c.bytes {
+		return nil, at
+	}
+	return &c.stem, at - int(c.size)
+}
+
 // ended is a literal that ends a way, with what decides about it.
 type ended struct {
 	id, role uint16
@@ -137,9 +191,10 @@ func newEnded(l *literal, id uint16) ended {
 	return e
 }
 
+// edge leads to a child. char is the byte that it stands for, or 0 where literals have several of its class.
 type edge struct {
-	class uint8
-	to    int32
+	class, char uint8
+	to          int32
 }
 
 // branch is a node under construction.
@@ -234,6 +289,12 @@ func (b *leading) lay(nodes []branch, at int32) stem {
 		}
 		b.several[s.all] = append(b.several[s.all], end)
 	}
+	if c, to := passageFrom(nodes, at); c.size >= minPassage {
+		s.first = int32(^len(b.passages))
+		b.passages = append(b.passages, c)
+		b.passages[^s.first].stem = b.lay(nodes, to)
+		return s
+	}
 	b.stems = append(b.stems, make([]stem, len(n.edges))...)
 	for i, e := range n.edges {
 		s.classes |= 1 << e.class
@@ -247,13 +308,16 @@ func grow(nodes []branch, at int32, lead string, id uint16) []branch {
 next:
 	for i := len(lead) - 1; i >= 0; i-- {
 		class := byteClass[lead[i]]
-		for _, e := range nodes[at].edges {
+		for j, e := range nodes[at].edges {
 			if e.class == class {
+				if e.char != lead[i] {
+					nodes[at].edges[j].char = 0
+				}
 				at = e.to
 				continue next
 			}
 		}
-		nodes[at].edges = append(nodes[at].edges, edge{class, int32(len(nodes))})
+		nodes[at].edges = append(nodes[at].edges, edge{class, lead[i], int32(len(nodes))})
 		at = int32(len(nodes))
 		nodes = append(nodes, branch{})
 	}
@@ -316,6 +380,9 @@ func (a *automaton) found(dst []occurrence, text []byte, hits []hit, even bool) 
 
 // back returns the stem behind one, and where what it stands for begins, or nil if none is there.
 func (b *leading) back(n *stem, text []byte, at int) (*stem, int) {
+	if n.first < 0 {
+		return b.passages[^n.first].before(text, at)
+	}
 	if n.classes == 0 || at == 0 {
 		return nil, at
 	}
