@@ -14,14 +14,12 @@ type cursor struct {
 
 const sentenceGap = 4
 
-// The kinds of bytes that the counting of words tells apart.
+// The kinds of bytes that the counting of words tells apart, as bits.
 const (
-	stepOther uint8 = iota
-	stepWord
-	stepStop  // . ! ?
-	stepBreak // a line break
+	stepWord  uint8 = 1 << iota
+	stepStop        // . ! ?
+	stepBreak       // a line break
 	stepSpace
-	stepKinds
 )
 
 var stepOf = func() (k [256]uint8) {
@@ -40,40 +38,28 @@ var stepOf = func() (k [256]uint8) {
 	return k
 }()
 
-// The steps of the count: a word where it begins, and the end of a sentence where white space behind a stop or a line
+// to counts up to pos: a word where it begins, and the end of a sentence where white space behind a stop or a second line
 // break shows it.
-const (
-	stepBegins = 1
-	stepEnds   = 2
-)
-
-// steps says what a byte adds to the count, by its kind and the kind of the byte before.
-var steps = func() (s [64]int32) {
-	for before := range stepKinds {
-		if before != stepWord {
-			s[before<<3|stepWord] = stepBegins
-		}
-	}
-	s[stepStop<<3|stepBreak], s[stepStop<<3|stepSpace], s[stepBreak<<3|stepBreak] = stepEnds, stepEnds, stepEnds
-	return s
-}()
-
 func (t *cursor) to(b []byte, pos int) int32 {
 	if t.pos < pos {
 		before, words := t.before, t.words
 		for _, c := range b[t.pos:pos] {
 			k := stepOf[c]
-			if step := steps[(before<<3|k)&63]; step != stepEnds {
-				words += step
-			} else if words != t.gapAt {
+			if before&(stepStop|stepBreak) != 0 && sentenceEnds(before, k) && words != t.gapAt {
 				t.gapAt = words
 				t.gaps += sentenceGap
 			}
+			words += int32(k &^ before & stepWord)
 			before = k
 		}
 		t.pos, t.words, t.before = pos, words, before
 	}
 	return t.words + t.gaps
+}
+
+// sentenceEnds reports whether a sentence ends between a stop or a line break and what follows.
+func sentenceEnds(before, k uint8) bool {
+	return k == stepBreak || before == stepStop && k == stepSpace
 }
 
 // match runs the automaton over the view and the rules over what it finds.
