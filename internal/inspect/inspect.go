@@ -152,9 +152,7 @@ func (s *Set) scan(texts []a2a.Text, opts Options, w *windows) []Finding {
 			c.named(texts, name, i)
 		}
 	}
-	if len(texts) > 1 || opts.Prior != "" {
-		c.joined(texts, opts)
-	}
+	c.joined()
 	findings := c.end()
 	c.windows = nil
 	s.scans.Put(c)

@@ -1,21 +1,10 @@
 package inspect
 
-import (
-	"strings"
-
-	"ringfence.dev/ringfence/internal/a2a"
-)
-
-// seamBytes is how much of a text is looked at on each side of the border to its neighbours.
-const seamBytes = 512
-
-// priorText is the index of what was said before the texts.
-const priorText = -1
-
 // seam says that the joined bytes from at on are those of a text from offset on, which is whole bytes long.
 type seam struct {
 	at, index, offset, length, whole int
 	place                            uint8
+	heard                            heard
 }
 
 func (s *seam) end() int { return s.at + s.length }
@@ -37,71 +26,49 @@ type seams []seam
 // joined judges all values as one text, because the callee may put parts together before it reads them: once with
 // a space between, as prose, and once with nothing, where words, payloads and keys may be cut in two. Only what
 // crosses a border counts, since the rest was judged before, so of long texts the middle is left out.
-func (c *scan) joined(texts []a2a.Text, opts Options) {
-	c.tightly, c.payloads = false, false
-	if c.join(texts, opts, " "); len(c.seams) < 2 {
+func (c *scan) joined() {
+	if c.join(" "); len(c.seams) < 2 {
 		return
 	}
 	c.readJoined(c.lettersMeet())
-	payloads := c.payloads
 	c.tightly = true
-	c.join(texts, opts, "")
-	if runs := c.runsMeet(); runs || payloads || c.straddled() {
-		c.readJoined(runs)
-	}
+	c.join("")
+	c.readJoined(c.codesMeet())
+	c.tightly = false
 }
 
 // readJoined matches what was joined, and where something may be encoded across a border, also its further views.
 func (c *scan) readJoined(encoded bool) {
-	v := view{name: ViewJoined, bytes: c.raw, index: -1, limit: len(c.raw)}
+	v := view{name: ViewJoined, bytes: c.raw, index: -1, limit: len(c.raw), heard: true}
 	if asciiPrefix(c.raw) < len(c.raw) {
 		c.skeleton.write(c.raw)
 		v.bytes, v.anchors = c.skeleton.text, c.skeleton.anchors
 	}
 	c.match(&v)
 	if encoded {
+		v.heard = false
 		c.views(&v, 0)
 	}
 }
 
-// join puts the pieces of texts together that say something; with nothing between only those that an agent may take for
-// one text.
-func (c *scan) join(texts []a2a.Text, opts Options, glue string) {
+// join puts the pieces together; with nothing between only those that an agent may take for one text.
+func (c *scan) join(glue string) {
 	c.raw, c.seams = c.raw[:0], c.seams[:0]
-	for prior := opts.Prior; prior != ""; {
-		var said string
-		said, prior, _ = strings.Cut(prior, apart)
-		c.piece(seam{index: priorText}, said[max(0, len(said)-seamBytes):], glue)
-	}
-	for i := range texts {
-		t := &texts[i]
-		if !said(t) || glue == "" && t.Kind == a2a.KindName {
+	for i := range c.pieces {
+		p := &c.pieces[i]
+		if p.name && glue == "" {
 			continue
 		}
-		at := seam{index: i, whole: len(t.Value), place: place(opts.Direction, t)}
-		if len(t.Value) <= 2*seamBytes {
-			c.piece(at, t.Value, glue)
-			continue
+		if between := glue; len(c.seams) > 0 {
+			if p.tail {
+				between = skipped
+			}
+			c.raw = append(c.raw, between...)
 		}
-		// What is left out counts as a blank line: no match of words that reach over it is a short one.
-		head, tail := strings.TrimLeftFunc(t.Value, silent), trimTail(t.Value)
-		at.offset = len(t.Value) - len(head)
-		c.piece(at, head[:min(len(head), seamBytes)], glue)
-		at.offset = max(0, len(tail)-seamBytes)
-		c.piece(at, tail[at.offset:], "\n\n")
+		p.at = len(c.raw)
+		c.seams = append(c.seams, p.seam)
+		c.raw = append(c.raw, p.value...)
 	}
-}
-
-func (c *scan) piece(s seam, value, glue string) {
-	if value == "" {
-		return
-	}
-	if len(c.seams) > 0 {
-		c.raw = append(c.raw, glue...)
-	}
-	s.at, s.length = len(c.raw), len(value)
-	c.seams = append(c.seams, s)
-	c.raw = append(c.raw, value...)
 }
 
 // lettersMeet reports whether anywhere letters that stand apart go on behind a border.
@@ -116,8 +83,8 @@ func (c *scan) lettersMeet() bool {
 	return false
 }
 
-// runsMeet reports whether anywhere a run without white space, as long as what is worth decoding, goes on behind a border.
-func (c *scan) runsMeet() bool {
+// codesMeet reports whether anywhere a run without white space, as long as what is worth decoding, goes on behind a border.
+func (c *scan) codesMeet() bool {
 	for i := 1; i < len(c.seams); i++ {
 		at := c.seams[i].at
 		from, to := at, at
@@ -129,31 +96,6 @@ func (c *scan) runsMeet() bool {
 		}
 		if from < at && at < to && to-from >= minEncoded {
 			return true
-		}
-	}
-	return false
-}
-
-// straddled reports whether a literal lies over a border of texts with nothing between. Where none does, and no rule that
-// reads only these has seen a literal of its own, they hold nothing that texts with a space between do not.
-func (c *scan) straddled() bool {
-	if asciiPrefix(c.raw) < len(c.raw) {
-		return true
-	}
-	words := c.set.words
-	for i := 1; i < len(c.seams); i++ {
-		at := c.seams[i].at
-		near := c.raw[:min(len(c.raw), at+maxLiteral)]
-		for pos, state := words.next(near, max(0, at-maxLiteral), 0); pos >= 0; pos, state = words.next(near, pos, state) {
-			if pos <= at {
-				continue
-			}
-			c.seen, _ = words.found(c.seen[:0], c.raw, []hit{{uint32(pos), state}}, true)
-			for j := range c.seen {
-				if int(c.seen[j].start) < at && len(c.set.uses[c.direction&3].list(c.seen[j].role)) > 0 {
-					return true
-				}
-			}
 		}
 	}
 	return false

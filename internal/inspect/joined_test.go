@@ -274,7 +274,7 @@ func TestManyTextsLeaveNoSeams(t *testing.T) {
 	}
 	c := newScan(builtin(t))
 	c.begin(texts, Options{})
-	c.joined(texts, Options{})
+	c.joined()
 	if len(c.seams) != len(texts) {
 		t.Fatalf("%d seams", len(c.seams))
 	}

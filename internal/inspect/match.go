@@ -87,6 +87,10 @@ func (c *scan) match(v *view) {
 	if v.inner {
 		c.asks |= traitValue
 	}
+	if v.heard {
+		c.recall(v)
+		return
+	}
 	c.read(v)
 }
 

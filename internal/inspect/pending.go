@@ -52,6 +52,9 @@ type pending struct {
 	ready        []uint16
 	// spots holds the stretches of each group of a rule.
 	spots [][maxGroups]uint64
+	// bordering is that only matches over the borders of pieces count, and verges are the stretches with a border.
+	bordering bool
+	verges    uint64
 }
 
 func newPending(s *Set) pending {
@@ -84,6 +87,12 @@ func (c *scan) settle(v *view, more bool) {
 	for i := c.kept; i < len(c.seen); i++ {
 		c.seen[i].token = c.count.to(v.bytes, int(c.seen[i].end))
 	}
+	c.hear()
+	c.decide(v, more)
+}
+
+// decide has the rules look at the occurrences that are pending, of which the words are counted.
+func (c *scan) decide(v *view, more bool) {
 	c.note()
 	if c.approach(v, more) {
 		c.look(v)
@@ -138,6 +147,9 @@ func (c *scan) stretch(token int32) uint64 {
 func (c *scan) approach(v *view, more bool) bool {
 	uses := &c.set.uses[c.direction&3]
 	found := false
+	if c.bordering {
+		c.verges = c.verge()
+	}
 	for word := range c.near {
 		c.near[word] = 0
 		for rules := uses.complete(c.groups, word, c.hasty); rules != 0; rules &= rules - 1 {
@@ -148,7 +160,6 @@ func (c *scan) approach(v *view, more bool) bool {
 			}
 		}
 	}
-	c.misread(v)
 	if !found {
 		return false
 	}
@@ -199,10 +210,16 @@ func (c *scan) region(id int) uint64 {
 	if c.hasty {
 		return ^uint64(0)
 	}
-	if g.groups == 1 {
-		return spots[0]
-	}
 	all, reach := ^uint64(0), g.distance>>(c.grain&31)+1
+	if r := &c.set.rules[id]; c.bordering && r.expression == nil && r.verify.holds == nil {
+		// Words alone are to lie on both sides of a border.
+		if all = c.verges; g.groups > 1 {
+			all = smear(all, reach)
+		}
+	}
+	if g.groups == 1 {
+		return all & spots[0]
+	}
 	for _, at := range spots[:g.groups] {
 		all &= smear(at, reach)
 	}
@@ -212,31 +229,7 @@ func (c *scan) region(id int) uint64 {
 // reads reports whether a rule reads the view.
 func (c *scan) reads(v *view, id uint16) bool {
 	g := &c.set.gates[id]
-	return c.looks(v, g) && c.asks&^g.reads == 0
-}
-
-func (c *scan) looks(v *view, g *gate) bool {
-	return g.places[c.direction&3]&c.bits != 0 && (g.most == 0 || len(v.bytes) <= int(g.most))
-}
-
-// misread notes that a rule would read the view if there was no space in it between the texts.
-func (c *scan) misread(v *view) {
-	if c.asks&traitProse == 0 || c.payloads {
-		return
-	}
-	uses := &c.set.uses[c.direction&3]
-	for _, role := range c.roles {
-		if !uses.alone[role] {
-			continue
-		}
-		for _, u := range uses.list(role) {
-			g := &c.set.gates[u.rule]
-			if c.looks(v, g) && c.asks&^g.reads == traitProse {
-				c.payloads = true
-				return
-			}
-		}
-	}
+	return g.places[c.direction&3]&c.bits != 0 && (g.most == 0 || len(v.bytes) <= int(g.most)) && c.asks&^g.reads == 0
 }
 
 // look has the rules look at the occurrences in their regions.

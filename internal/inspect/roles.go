@@ -15,9 +15,8 @@ type roles struct {
 	// spare[group×width:], for each group, those of them that have fewer.
 	width       int
 	used, spare []uint64
-	// pairs are the roles for which a rule that reads pairs has a use, alone those for which one has that reads no texts
-	// with a space between.
-	pairs, alone []bool
+	// pairs are the roles for which a rule that reads pairs has a use.
+	pairs []bool
 }
 
 // slot is the rules of one word of a set for which a role is of one group.
@@ -50,18 +49,18 @@ func newRoles(uses [][]use, gates []gate, d Direction) roles {
 	r := roles{from: []uint32{0}, slotFrom: []uint32{0}, width: (len(gates) + 63) / 64}
 	r.used, r.spare = make([]uint64, r.width), make([]uint64, maxGroups*r.width)
 	for _, list := range uses {
-		pairs, alone := false, false
+		pairs := false
 		for _, u := range list {
 			g := &gates[u.rule]
 			if !g.places.speaks(d) {
 				continue
 			}
-			pairs, alone = pairs || g.reads&traitPairs != 0, alone || g.reads&traitProse == 0
+			pairs = pairs || g.reads&traitPairs != 0
 			r.all = append(r.all, u)
 			r.use(u, int(g.groups))
 		}
 		r.from, r.slotFrom = append(r.from, uint32(len(r.all))), append(r.slotFrom, uint32(len(r.slots)))
-		r.pairs, r.alone = append(r.pairs, pairs), append(r.alone, alone)
+		r.pairs = append(r.pairs, pairs)
 	}
 	return r
 }

@@ -49,11 +49,17 @@ type scan struct {
 	letters            []spot
 	cuts               []bool
 	// room is how many bytes further views may have.
-	room    int
-	seams   seams
-	tightly bool // the seams have nothing between
-	// payloads is that a rule saw a literal of its own which reads texts only with nothing between.
-	payloads bool
+	room int
+	// pieces are what the joined views are made of, next is the first of those of texts that are not read yet, and listening
+	// are those of the text that is read. heard are the literals that were found in them, by the offsets in their pieces.
+	pieces, listening []piece
+	next              int
+	heard             []occurrence
+	seams             seams
+	tightly           bool // the seams have nothing between
+	// borders are the words at which the pieces of the joined view meet, and touching the literals that do so at one.
+	borders  []int32
+	touching []occurrence
 	// vouches is that the text has a word of a rule which reads pairs of a name and a value.
 	vouches bool
 	lanes   lanes
@@ -79,6 +85,10 @@ func (c *scan) begin(texts []a2a.Text, opts Options) {
 	c.direction, c.findings, c.starved, c.failed = opts.Direction, nil, false, false
 	c.fuel = fuelFloor + total/fuelShare
 	c.room = roomFloor + total*roomShare
+	c.pieces, c.heard, c.next = c.pieces[:0], c.heard[:0], 0
+	if len(texts) > 1 || opts.Prior != "" {
+		c.cutPieces(texts, opts)
+	}
 }
 
 // end returns the findings and drops what is too large to keep.
@@ -89,7 +99,11 @@ func (c *scan) end() []Finding {
 	trim(&c.swaps, 16)
 	trim(&c.letters, 16)
 	trim(&c.seen, 24)
-	trim((*[]seam)(&c.seams), 48)
+	clear(c.pieces)
+	trim(&c.pieces, 96)
+	trim(&c.heard, 16)
+	trim(&c.borders, 4)
+	trim((*[]seam)(&c.seams), 72)
 	c.skeleton.trim()
 	for i := range c.levels {
 		c.levels[i].trim()
@@ -133,8 +147,11 @@ func (c *scan) text(index int, value string) {
 		v.name, v.bytes, v.anchors = ViewCanonical, c.skeleton.text, c.skeleton.anchors
 		v.folded, v.folds = c.raw, v.anchors
 		c.concealed(&v)
+	} else {
+		c.listen(index)
 	}
 	c.match(&v)
+	c.listening = nil
 	c.views(&v, 0)
 }
 

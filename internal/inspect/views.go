@@ -30,6 +30,8 @@ type view struct {
 	// inner says that the view is a value in a text, so that only rules about values mean anything in it that they did not
 	// mean before.
 	inner bool
+	// heard says that the view is made of pieces in which literals were heard.
+	heard bool
 }
 
 // touched reports whether a match touches a stretch that the view reads in another way than its parent.
