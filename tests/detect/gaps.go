@@ -10,9 +10,7 @@ var gaps = map[string]float64{
 	// Orders in words that no rule knows. Attacks that were written without a look at the rules are found in a third of
 	// cases at first; the sets keep those that are still missed.
 	"recall of prompt-injection, response":     0.87,
-	"recall of prompt-leak, request":           0.88,
 	"recall of privilege-escalation, response": 0.78,
-	"recall of exfiltration, request":          0.80,
 	"recall of exfiltration, card":             0.87,
 
 	// Rules know words. Others that mean the same are what a second layer is for.
