@@ -3,6 +3,8 @@ package inspect
 import (
 	"bytes"
 	"encoding/hex"
+	"regexp"
+	"unicode/utf8"
 )
 
 // sqlShort is the longest text that is taken for a piece of a statement, in bytes.
@@ -19,22 +21,37 @@ var (
 	// sqlOdd are spellings in which servers still see words and their authors hope that filters do not: white space and
 	// words that only comments, null bytes, exponents or digits keep apart.
 	sqlOdd = newPattern(`(?i)\b(?:select|union|from|where|insert|into|update|delete|exec|declare|group|order|having|sleep)/\*[^*\n]*\*/[^\s/]|[^\s/]/\*[^*\n]*\*/(?:select|union|from|where|into|group|order|having)(?:[^\w/]|/\*[^*\n]*\*/)|\bselect(?:[\x00\\]|\s+\d+from\b)|\bselect\s[^;]*\s[\d.]+e\.?\w+[._]\w|\b(?:select|or|and|where)\s*\\\d+\s*=\s*\\\d|\bselect\s+\$\.` + "``" + `|\b(?:from|where)\\`)
+	// sqlTight is a query without the white space that people put between its words.
+	sqlTight = newPattern(`(?i)^[\s(]*select[-.!~@"'` + "`" + `{\\$][^;]*\bfrom\b|^[\s(]*select\s*\([^;]*\)from\b|^[\s(]*select[^;]*[\w)'"` + "`" + `\]]from[(` + "`" + `"'\[{]|^[\s(]*select[^;]*\bfrom[` + "`" + `"'\[{(][\w]|^[\s(]*select(?:%09|%0[abcd]|%a0)[^;]*\bfrom\b|\{\s*\w*\s*(?:\(\s*)?select[\s(][^;}]*\bfrom\b`)
+	// sqlScalar is a query in brackets, alone or compared with something.
+	sqlScalar = newPattern(`(?i)^\(+\s*select\b[^;]*\)+\s*(?:[=<>][^;]*)?$`)
+	// sqlSets joins the results of queries, each of which may stand in brackets.
+	sqlSets = newPattern(`(?i)\)\s*(?:union|intersect|except|order|limit)\b`)
 	// sqlOwn are the calls and constants that tools against databases put together, and queries of people never have: what
 	// makes an error that tells something, and text that is spelled in codes of characters.
-	sqlOwn = newPattern(`(?i)\bfloor\s*\(\s*rand\s*\(\s*0?\s*\)\s*\*\s*2\s*\)|\bconcat(?:_ws)?\s*\(\s*0x[\da-f]{2,}\s*,|(?:\bchr\s*\(\s*\d+\s*\)\s*\|\|\s*){2}|\bchar\s*\(\s*\d+(?:\s*,\s*\d+){3,}|\bselect\s*\(\s*(?:pg_)?sleep\s*\(\s*\d|\bselect\s*\*\s*from\s*\(\s*select\s*\(\s*sleep|\belt\s*\(\s*(\d+)\s*=\s*\d+|\blo_(?:get|import|export|from_bytea)\s*\(\s*['"\d]|\bstarts_with\s*\(\s*passw|\bprocedure\s+analyse\s*\(`)
+	sqlOwn = newPattern(`(?i)\bfloor\s*\(\s*rand\s*\(\s*0?\s*\)\s*\*\s*2\s*\)|\bconcat(?:_ws)?\s*\(\s*0x[\da-f]{2,}\s*,|(?:\bchr\s*\(\s*\d+\s*\)\s*\|\|\s*){2}|\bchar\s*\(\s*\d+(?:\s*,\s*\d+){3,}|\bselect\s*\(\s*(?:pg_)?sleep\s*\(\s*\d|\bselect\s*\*\s*from\s*\(\s*select\s*\(\s*sleep|\belt\s*\(\s*(\d+)\s*=\s*\d+|\blo_(?:get|import|export|from_bytea)\s*\(\s*['"\d]|\bstarts_with\s*\(\s*passw|\bprocedure\s+analyse\s*\(|\b(?:pg_(?:read_file|read_binary_file|ls_dir|reload_conf)|dblink(?:_connect)?|(?:query|database|table)_to_xml|sys_(?:eval|exec)|load_extension|xp_(?:cmdshell|dirtree|regread|fileexist)|openrowset)\s*\(?\s*n?['"]|\b(?:utl_(?:http|inaddr|tcp|smtp|file)|dbms_(?:java|ldap|pipe|lock|xslprocessor|xmlgen|advisor|export_extension)|ctxsys\.drithsx)\w*\s*\.\s*\w+\s*\(|\bhttpuritype\s*\(|\bload\s+data\s+(?:local\s+)?infile\s+['"](?:/etc/|/var/|/root|c:|<|\\\\)|\bcopy\s+\w+\s*(?:\([^)]*\)\s*)?(?:from|to)\s+(?:program\s+)?'?/(?:etc|tmp|var/www|root)/|\battach\s+(?:database\s+)?['"][^'"]*\.(?:php|jsp|aspx?)['"]|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:null|\d+)(?:\s*,\s*(?:null|\d+)){2,}|\binto\s+(?:out|dump)file\s*\(?\s*['"(]|^\s*exec(?:ute)?\s+(?:master\s*\.+\s*)?(?:dbo\.)?(?:xp_\w|sp_(?:add\w|configure|makewebtask|oa\w|password|droplogin|start_job|execute_external))`)
+	// sqlEqual is an alternative that compares two constants, at an end.
+	sqlEqual = regexp.MustCompile(`(?i)\bor\s+\(?\s*['"]?(\w{1,12})['"]?\s*=\s*['"]?(\w{1,12})['"]?\s*\)*\s*(?:--|#|/\*|;|$)`)
 	// sqlCutOff is a whole statement, or one behind another, that makes what follows it a comment of nothing.
 	sqlCutOff = newPattern(`(?i)^[^'"]*;\s*(?:--[\s+]*-?\s*|#\s*)$|;\s*(?:insert|update|delete|drop|create|alter|replace|select|exec|grant|truncate|load|copy)\b[^\n]*?(?:--[\s+]*-?\s*\w?|#\s*)$`)
 	// sqlOpenEnd is what stands around a value in a statement and has no value, with the end left open for one.
 	sqlOpenEnd = newPattern(`(?i)^['"` + "`" + `)\s]*(?:x?or|and|&&|\|\||having|where)\s+["` + "`" + `]?[\w.]+["` + "`" + `]?\s*(?:[=<>!^]{1,3}|like|r?like|regexp|in|between)\s*['"(]{0,2}\s*$|^[\w@.-]{0,40}['"]\s*(?:x?or|and|&&|\|\|)\s+['"]?\w+['"]?\s*[-<>=!+^]{1,2}\s*$|^from[\s(` + "`" + `]*(?:information_schema|select\b)|^[)` + "`" + `'"\s]*\)?\s*as\s+["` + "`" + `]?\w+["` + "`" + `]?\s+from\b\s*\S*$|^(?:not\s+)?in\s*\(\s*select\b|^into\s+(?:out|dump)file\b|^\)\s*(?:when\s+\S+\s+then|union|as\s+\w+\s+from)\b|^select[\s(]+\w+\s*\(\s*(?:\w+\s*\(?)?\s*$|^union\s+select\s+\w+\s+from\s*$|^['"]?\s*--\s*(?:&\w+=|sp_password)|^\w*:?\*/\s*=|^['"]\s*union\s+(?:all\s+|select\s*)*\w?$`)
 	// sqlCalled is a value that leaves its place for a call, and comes back to it.
-	sqlCalled = newPattern(`(?i)^[^'"\n]{0,40}['"][)\s]*(?:\|\||[+.&])\s*[a-z_][\w.]*\s*\([^\n]*\)\s*(?:\|\||[+.&])\s*['"]$|^[\w@.\\-]{0,40}['"][)\s]*(?:x?or|and)\s+\w+\s*\([^()\n]*\)\s*(?:;|(?:and|or)\s+['"]\w*$)|^[\w@.\\-]{0,40}['"][)\s]*(?:x?or|and)\s+(?:true|false|\d+|\w+\s+(?:glob|like|escape)\s+\w+)\s*;`)
+	sqlCalled = newPattern(`(?i)^[\w@.\\-]{0,40}['"][)\s]*(?:x?or|and|\|\||&&)\s*(?:\d+\s*(?:=|<>|!=|<|>|like)\s*[a-z_][\w.$]*\s*\(|\|\||[^'"\n]{0,40}\(\s*select\b)|^['"]\s*\|\|\s*[a-z_][\w.$]*\s*(?:\([^\n]*)?$|^[^'"\n]{0,40}['"][)\s]*(?:\|\||[+.&])\s*[a-z_][\w.]*\s*\([^\n]*\)\s*(?:\|\||[+.&])\s*['"]$|^[\w@.\\-]{0,40}['"][)\s]*(?:x?or|and)\s+\w+\s*\([^()\n]*\)\s*(?:;|(?:and|or)\s+['"]\w*$)|^[\w@.\\-]{0,40}['"][)\s]*(?:x?or|and)\s+(?:true|false|\d+|\w+\s+(?:glob|like|escape)\s+\w+)\s*;`)
 	// sqlJSON is a condition on documents that stands where a value does.
 	sqlJSON = newPattern(`(?i)^[^'\s]{0,40}['"]?\s*\b(?:x?or|and)\s+(?:'[^']*'|json_\w+\s*\()[^\n]*?(?:::\s*jsonb?\b|<@|@>|\?[|&]?\s|->>?|#>>?|@@|@\?|\$\.)`)
 )
 
+// verifySQLPiece decides whether the whole of a short value is a statement that probes, or a piece of one.
+func verifySQLPiece(b []byte, _ span) bool {
+	text := bytes.TrimSpace(b)
+	return utf8.Valid(text) && !jsonOrCode(text) && (probing(text) || inHex(text) || !sqlHead.Match(text) && piece(text))
+}
+
 // probing reports whether a whole statement, or what stands for one, is none that a question to a database comes to.
 func probing(text []byte) bool {
-	return len(text) <= sqlShort && sqlSelf.Match(text) || sqlProbe.Match(text) || sqlOdd.Match(text) || sqlOwn.Match(text)
+	return sqlProbe.Match(text) || sqlOdd.Match(text) || sqlOwn.Match(text) || len(text) <= sqlShort && (sqlSelf.Match(text) ||
+		sqlTight.Match(text) || sqlScalar.Match(text) && !sqlSets.Match(text) || sqlHead.Match(text) && holdsAlways(text))
 }
 
 // piece reports whether a text is a piece of a statement that was cut to stand between what comes before and behind a value.
@@ -44,6 +61,16 @@ func piece(text []byte) bool {
 
 // sqlWords are words that a comment in the middle takes apart.
 var sqlWords = [][]byte{[]byte("union"), []byte("select"), []byte("insert"), []byte("delete"), []byte("update"), []byte("from"), []byte("where"), []byte("sleep")}
+
+// holdsAlways reports whether a statement ends in an alternative that always holds.
+func holdsAlways(text []byte) bool {
+	for _, m := range sqlEqual.FindAllSubmatch(text, 4) {
+		if bytes.EqualFold(m[1], m[2]) {
+			return true
+		}
+	}
+	return false
+}
 
 // glued reports whether a comment stands inside of a word of SQL.
 func glued(text []byte) bool {

@@ -41,7 +41,7 @@ var (
 	// sqlBroken is a statement that breaks off where its condition should be.
 	sqlBroken = newPattern(`(?i)^select\s[^;]*[(@'][^;]*\bfrom\s+\w+\s+where\s*$`)
 	// sqlGroup is an expression in brackets that makes the rest of a statement a comment.
-	sqlGroup = newPattern(`^\s*\([^\n]*\)\s*(?:--|/\*)\s*$`)
+	sqlGroup = newPattern(`^\s*\([^\n]*\)\s*(?:--|#|/\*)\s*$`)
 	// sqlUnion is a second query.
 	sqlUnion = newPattern(`(?i)\bunion\b`)
 	// sqlStrong is what needs no parser: waits and constant columns in front of a comment, and conditions of numbers.
@@ -49,7 +49,7 @@ var (
 	// sqlRest makes the rest of a statement a comment.
 	sqlRest = newPattern(`(?:--[\s+-]*|#\s*|/\*\s*)$`)
 	// sqlTail is a value that ends by turning the rest of a statement into a comment.
-	sqlTail = newPattern(`^@{1,2}\w+\s*(?:--|/\*)\s*$|^[\w@.<>%-]{0,40}["'][)\s]*;?\s*(?:--\s*[-+]?["'\s]*|--\s*sp_password|#\s*["']?|/\*\s*)$`)
+	sqlTail = newPattern(`^@{1,2}\w+\s*(?:--|/\*)\s*$|^[\w@.<>%-]{0,40}["'][)\s]*;?\s*(?:--\s*[-+]?["'\s]*|--\w{0,12}|--\s*sp_password|#\s*["']?|/\*\s*)$`)
 	// shellWords are those of command lines, whose quotation marks and operators look like SQL.
 	shellWords = newPattern(`\$\(|\b(?:sed|awk|grep|printf|xargs|perl)\b| -e `)
 	// sqlOperators is a quotation of operators alone: what is left of a comparison of two strings.
@@ -98,9 +98,15 @@ func verifySQLValue(b []byte, _ span) bool {
 	if leaves(text) {
 		return true
 	}
-	other := respelled(text)
-	return other != nil && leaves(other)
+	if other := respelled(text); other != nil && leaves(other) {
+		return true
+	}
+	// What is known of one quotation mark is true of the other.
+	return bytes.IndexByte(text, '"') >= 0 && bytes.IndexByte(text, '\'') < 0 && !jsonOrCode(text) && !sqlNamed.Match(text) && leaves(bytes.ReplaceAll(text, []byte(`"`), []byte("'")))
 }
+
+// sqlNamed is a name in quotation marks, and words behind it.
+var sqlNamed = newPattern(`^"\w+"(?:\s+\w+)+$`)
 
 // leaves reports whether a value as it is spelled leaves its place.
 func leaves(text []byte) bool {
@@ -140,9 +146,15 @@ func breaks(b []byte) int {
 	return n
 }
 
+// objectOpens is how an object or a list of JSON begins.
+var objectOpens = newPattern(`^(?:\{\s*["']\w+["']\s*:|\{"|\[\s*[{"])`)
+
+// blockOfCode is a statement between braces.
+var blockOfCode = newPattern(`\)\s*\{[^{}]*;\s*\}`)
+
 // jsonOrCode reports whether b is a document or an expression of code, the parts of which are judged where they stand.
 func jsonOrCode(b []byte) bool {
-	return bytes.HasPrefix(b, []byte(`{"`)) || bytes.HasPrefix(b, []byte(`[{`)) || bytes.HasPrefix(b, []byte(`["`)) ||
+	return objectOpens.Match(b) || blockOfCode.Match(b) ||
 		bytes.Contains(b, []byte("===")) || bytes.Contains(b, []byte("=> ")) && !bytes.Contains(b, []byte("<=>"))
 }
 
