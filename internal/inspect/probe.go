@@ -45,7 +45,7 @@ var (
 // verifySQLPiece decides whether the whole of a short value is a statement that probes, or a piece of one.
 func verifySQLPiece(b []byte, _ span) bool {
 	text := bytes.TrimSpace(b)
-	return utf8.Valid(text) && !jsonOrCode(text) && (probing(text) || inHex(text) || !sqlHead.Match(text) && piece(text))
+	return utf8.Valid(text) && !jsonOrCode(text) && (probing(text) || inHex(text) || !sqlHead.Match(text) && cutOut(text))
 }
 
 // probing reports whether a whole statement, or what stands for one, is none that a question to a database comes to.
@@ -54,8 +54,8 @@ func probing(text []byte) bool {
 		sqlTight.Match(text) || sqlScalar.Match(text) && !sqlSets.Match(text) || sqlHead.Match(text) && holdsAlways(text))
 }
 
-// piece reports whether a text is a piece of a statement that was cut to stand between what comes before and behind a value.
-func piece(text []byte) bool {
+// cutOut reports whether a text is a piece of a statement that was cut to stand between what comes before and behind a value.
+func cutOut(text []byte) bool {
 	return len(text) <= sqlShort && (sqlCutOff.Match(text) || sqlOpenEnd.Match(text) || sqlCalled.Match(text) || sqlJSON.Match(text)) || glued(text)
 }
 

@@ -119,7 +119,7 @@ func leaves(text []byte) bool {
 		return false
 	case bytes.HasPrefix(text, []byte("/*")) && bytes.HasSuffix(text, []byte("*/")) && !bytes.Contains(text, []byte("/*!")):
 		return false
-	case sqlTail.Match(text), sqlAlways.Match(text), severed(text), piece(text):
+	case sqlTail.Match(text), sqlAlways.Match(text), severed(text), cutOut(text):
 		return true
 	case plausible(string(text)):
 		return true
