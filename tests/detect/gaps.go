@@ -9,7 +9,7 @@ var gaps = map[string]float64{
 	"recall of secret, request":          0.94,
 	// Orders in words that no rule knows. Attacks that were written without a look at the rules are found in a third of
 	// cases at first; the sets keep those that are still missed.
-	"recall of prompt-injection, response":     0.87,
+	"recall of prompt-injection, response":     0.88,
 	"recall of privilege-escalation, response": 0.78,
 	"recall of exfiltration, card":             0.87,
 
@@ -26,7 +26,6 @@ var gaps = map[string]float64{
 	"payload-in-two-parts stops": 0.02,
 	"streams stops":              0.015,
 	// Questions and fences inside of a value are no excuse for the value.
-	"html-attribute stops": 0.012,
 }
 
 // miss is a mark that is missed.
