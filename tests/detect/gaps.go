@@ -25,7 +25,6 @@ var gaps = map[string]float64{
 	"parts-and-ids stops":        0.02,
 	"payload-in-two-parts stops": 0.02,
 	"streams stops":              0.015,
-	// Questions and fences inside of a value are no excuse for the value.
 }
 
 // miss is a mark that is missed.
