@@ -11,9 +11,9 @@ const (
 	rowShift = 5
 	// maxStates keeps a state number in 16 bits, which halves the table.
 	maxStates = 1<<16 - 1
-	// tableBytes is how large a table may be before literals are cut. Texts touch a small part of it, but have to find that
-	// part in the cache of a core.
-	tableBytes = 1 << 20
+	// tableBytes is how large a table may be before literals are cut. A text touches a small part of it, which the cache of a core
+	// holds; shorter ends would be found in more places where no literal is, and that costs more than a large table.
+	tableBytes = 4 << 20
 )
 
 // tails are how many of a literal's last bytes the table reads, in the order in which they are tried.
@@ -115,9 +115,9 @@ func newAutomaton(literals []string) (*automaton, error) {
 		return nil, errTooManyLiterals
 	}
 	for _, tail := range tails {
-		most := tableBytes >> (rowShift + 1)
-		if tail == tails[len(tails)-1] {
-			most = maxStates
+		most := maxStates
+		if tail != tails[len(tails)-1] {
+			most = min(most, tableBytes>>(rowShift+1))
 		}
 		nodes := trie(literals, tail, most)
 		if nodes == nil {

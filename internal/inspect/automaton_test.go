@@ -119,7 +119,7 @@ func TestAutomatonRefusesTooMuch(t *testing.T) {
 	}
 }
 
-// The table is read at every byte, so it has to stay in the cache of a core, also with many more rules.
+// The table is read at every byte, so it has to stay in the cache that cores share, also with many more rules.
 func TestTablesStaySmall(t *testing.T) {
 	t.Parallel()
 	s := builtin(t)
