@@ -70,6 +70,17 @@ func (a *automaton) states(groups [][]uint16) []uint64 {
 	return all
 }
 
+// longest returns the length of the longest literal that may end in each accepting state.
+func (a *automaton) longest(literals []literal) []uint8 {
+	all := make([]uint8, len(a.first)-1)
+	for i := range all {
+		for _, id := range a.outputs[a.first[i]:a.first[i+1]] {
+			all[i] = max(all[i], uint8(len(literals[id].text)))
+		}
+	}
+	return all
+}
+
 // classSpace is the class of white space. A space in a literal stands for a run of it.
 const classSpace = 1
 

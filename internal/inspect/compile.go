@@ -82,6 +82,7 @@ func (b *book) compile() *Set {
 			}
 			groups++
 		}
+		r.words = r.expression == nil && r.verify.holds == nil
 		s.rules, s.gates, s.catalogue = append(s.rules, r), append(s.gates, r.gate), append(s.catalogue, d.info(&r))
 	}
 	of, uses := rolesOf(words.uses)
@@ -90,6 +91,7 @@ func (b *book) compile() *Set {
 	}
 	if s.words, s.cues = b.automaton(words), b.automaton(cues); s.words != nil {
 		s.words.prepare(words.literals)
+		s.longest = s.words.longest(words.literals)
 	}
 	s.literals, s.cueLiterals, s.cueUses = words.literals, cues.literals, cues.groups
 	if s.cues != nil {
@@ -97,6 +99,7 @@ func (b *book) compile() *Set {
 	}
 	for d := range s.uses {
 		s.uses[d] = newRoles(uses, s.gates, Direction(d))
+		s.reach[d] = s.reaches(Direction(d))
 	}
 	s.hash = b.hash()
 	var err error

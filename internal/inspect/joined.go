@@ -83,22 +83,104 @@ func (c *scan) lettersMeet() bool {
 	return false
 }
 
-// codesMeet reports whether anywhere a run without white space, as long as what is worth decoding, goes on behind a border.
+// codesMeet reports whether anywhere a run without white space, as long as what is worth decoding, goes on behind a border
+// and may be more than the end of one word and the beginning of the next: it has what codes have, or a border in a word, and
+// words that run together at another or are spelled in another way in one of the texts.
 func (c *scan) codesMeet() bool {
+	together, cut := false, false
 	for i := 1; i < len(c.seams); i++ {
 		at := c.seams[i].at
 		from, to := at, at
-		for from > max(0, at-minEncoded) && c.raw[from-1] > ' ' {
+		for from > max(0, at-codeReach) && c.raw[from-1] > ' ' {
 			from--
 		}
-		for to < min(len(c.raw), at+minEncoded) && c.raw[to] > ' ' {
+		for to < min(len(c.raw), at+codeReach) && c.raw[to] > ' ' {
 			to++
 		}
-		if from < at && at < to && to-from >= minEncoded {
+		if from == at || to == at {
+			continue
+		}
+		if to-from >= minEncoded && (c.respelled || encodes(c.raw[from:at]) || encodes(c.raw[at:to])) {
+			return true
+		}
+		switch c.lettersOver(span{from, to}, at) {
+		case runTogether:
+			together = true
+		case cutInTwo:
+			cut = true
+		case anotherSpelling:
 			return true
 		}
 	}
+	return together && cut
+}
+
+// codeReach is how far from a border it is looked whether something goes on there that is encoded, in bytes.
+const codeReach = 64
+
+// encodes reports whether one side of a run over a border has what codes and other spellings have, and words have not:
+// digits, signs of escapes, capitals behind other letters, and letters that stand apart.
+func encodes(side []byte) bool {
+	singles := 0
+	for i, c := range side {
+		switch kind := kinds[c]; {
+		case kind == kindOther, kind == kindCode:
+		case kind == kindSign && i+1 == len(side):
+		case kind != kindLetter:
+			return true
+		case i > 0 && letter(side[i-1]):
+			if c-'A' < 26 {
+				return true
+			}
+		case i+1 < len(side) && !letter(side[i+1]):
+			if singles++; singles > 1 {
+				return true
+			}
+		}
+	}
 	return false
+}
+
+// What the letters on both sides of a border can be.
+const (
+	noLetters = iota
+	runTogether
+	cutInTwo
+	anotherSpelling
+)
+
+// lettersOver says what the letters over a border in a run are: words that run together, a word that is cut in two, or words
+// in another spelling.
+func (c *scan) lettersOver(run span, at int) int {
+	in := span{at, at}
+	for in.start > run.start && letter(c.raw[in.start-1]) {
+		in.start--
+	}
+	for in.end < run.end && letter(c.raw[in.end]) {
+		in.end++
+	}
+	if in.start == at || in.end == at {
+		return noLetters
+	}
+	if in.end-in.start >= minVocabulary && c.set.vocabulary.suspects(c.raw, in) {
+		return anotherSpelling
+	}
+	c.letters = c.letters[:0]
+	for i, letter := range c.raw[in.start:in.end] {
+		c.letters = append(c.letters, spot{letter, in.start + i})
+	}
+	switch several := c.segment(c.letters); {
+	case several && !c.cuts[at-in.start] && len(c.letters) >= minRunAmong:
+		return anotherSpelling
+	case several, c.stands(span{in.start, at}), c.stands(span{at, in.end}):
+		return runTogether
+	}
+	return cutInTwo
+}
+
+// stands reports whether the joined bytes at at are a word of the rules.
+func (c *scan) stands(at span) bool {
+	return at.end-at.start >= minVocabulary && c.set.vocabulary.has(c.raw[at.start:at.end])
 }
 
 // origin returns the joined bytes that a match stands for.

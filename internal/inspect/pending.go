@@ -148,7 +148,7 @@ func (c *scan) approach(v *view, more bool) bool {
 	uses := &c.set.uses[c.direction&3]
 	found := false
 	if c.bordering {
-		c.verges = c.verge()
+		c.verge()
 	}
 	for word := range c.near {
 		c.near[word] = 0
@@ -211,8 +211,8 @@ func (c *scan) region(id int) uint64 {
 		return ^uint64(0)
 	}
 	all, reach := ^uint64(0), g.distance>>(c.grain&31)+1
-	if r := &c.set.rules[id]; c.bordering && r.expression == nil && r.verify.holds == nil {
-		// Words alone are to lie on both sides of a border.
+	if c.bordering && g.words {
+		// They are to lie on both sides of a border.
 		if all = c.verges; g.groups > 1 {
 			all = smear(all, reach)
 		}

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"strings"
 
 	"ringfence.dev/ringfence/internal/a2a"
@@ -25,10 +26,12 @@ type piece struct {
 }
 
 // heard is where in scan.heard the literals stand that were found in a piece while its text was judged alone. Without known
-// nobody has listened.
+// nobody has listened. at is where the piece stood in the view of the text, and form where in scan.forms the canonical form
+// is of one that is not ASCII.
 type heard struct {
 	from, to int
 	known    bool
+	at, form span
 }
 
 // cutPieces takes the pieces of all texts that say something, and of what was said before.
@@ -64,21 +67,27 @@ func (c *scan) piece(p piece) {
 	}
 }
 
-// listen has the literals that are found in a text kept for its pieces, if these are read as they stand.
-func (c *scan) listen(index int) {
-	for c.next < len(c.pieces) && c.pieces[c.next].index < index {
+// listen has the literals that are found in a text, of which v is the first view, kept for its pieces.
+func (c *scan) listen(v *view) {
+	for c.next < len(c.pieces) && c.pieces[c.next].index < v.index {
 		c.next++
 	}
 	from := c.next
-	for c.next < len(c.pieces) && c.pieces[c.next].index == index {
+	for c.next < len(c.pieces) && c.pieces[c.next].index == v.index {
 		c.next++
 	}
 	c.listening = c.pieces[from:c.next]
-	if n := len(c.listening); n == 2 && c.listening[0].offset+c.listening[0].length > c.listening[1].offset {
-		c.listening = nil
+	if len(c.listening) == 2 && c.listening[0].offset+c.listening[0].length > c.listening[1].offset {
+		c.listening = nil // They have something in common.
 	}
 	for i := range c.listening {
-		c.listening[i].heard = heard{len(c.heard), len(c.heard), true}
+		p := &c.listening[i]
+		p.heard = heard{from: len(c.heard), to: len(c.heard), known: true, at: span{target(v, p.offset), target(v, p.offset+p.length)}}
+		if len(v.anchors) > 0 || v.name == ViewCanonical {
+			form := len(c.forms)
+			c.forms = append(c.forms, v.bytes[p.heard.at.start:p.heard.at.end]...)
+			p.heard.form = span{form, len(c.forms)}
+		}
 	}
 }
 
@@ -87,16 +96,86 @@ func (c *scan) hear() {
 	for i := c.kept; i < len(c.seen); i++ {
 		o := &c.seen[i]
 		for j := range c.listening {
-			p := &c.listening[j]
-			if from, to := int(o.start)-p.offset, int(o.end)-p.offset; from > 0 && to < p.length {
-				inside := *o
-				inside.start, inside.end = uint32(from), uint32(to)
-				if p.heard.from == p.heard.to {
-					p.heard.from = len(c.heard)
-				}
-				c.heard = append(c.heard, inside)
-				p.heard.to = len(c.heard)
+			h := &c.listening[j].heard
+			if int(o.start) <= h.at.start || int(o.end) >= h.at.end {
+				continue
+			}
+			if h.from == h.to {
+				h.from = len(c.heard)
+			}
+			inside := *o
+			inside.start, inside.end = o.start-uint32(h.at.start), o.end-uint32(h.at.start)
+			c.heard = append(c.heard, inside)
+			h.to = len(c.heard)
+		}
+	}
+}
+
+// nearness is how far from a border a literal may stand that is of a match over it: so many words, or, where more than words
+// decides, about as far as that looks.
+type nearness struct {
+	words int32
+	looks bool
+}
+
+// reaches returns the nearness of each role in texts of a direction.
+func (s *Set) reaches(d Direction) []nearness {
+	uses := &s.uses[d]
+	all := make([]nearness, len(uses.pairs))
+	for role := range all {
+		for _, u := range uses.list(uint16(role)) {
+			r := &s.rules[u.rule]
+			if r.reads&traitJoined == 0 {
+				continue
+			}
+			if r.groups > 1 {
+				// Between the two halves of a word one is counted that is none there.
+				all[role].words = max(all[role].words, r.distance+1)
+			}
+			if r.expression != nil || r.verify.holds != nil {
+				all[role].looks = true
+			}
+			if r.groups > 1 && r.verify.holds != nil {
+				all[role].words = maxOffset
 			}
 		}
 	}
+	return all
+}
+
+// recalls reports whether a piece that stands at a range of a joined view is in it as it was heard: what stands beside it can
+// have its characters read in another way.
+func (c *scan) recalls(h *heard, v *view, at span) bool {
+	if !h.known || at.end-at.start != h.at.end-h.at.start {
+		return false
+	}
+	return h.form.start == h.form.end || bytes.Equal(v.bytes[at.start:at.end], c.forms[h.form.start:h.form.end])
+}
+
+// heardOut forgets what is too far from the borders of its piece to be of a match over them.
+func (c *scan) heardOut() {
+	reaches := c.set.reach[c.direction&3]
+	n := 0
+	for i := range c.listening {
+		p := &c.listening[i]
+		all, size := c.heard[p.heard.from:p.heard.to], p.heard.at.end-p.heard.at.start
+		if i == 0 {
+			n = p.heard.from
+		}
+		p.heard.from = n
+		for j := range all {
+			o, r := &all[j], reaches[all[j].role]
+			// What stands before the first literal and behind the last are words, too.
+			near := o.token-all[0].token <= r.words || all[len(all)-1].token-o.token <= r.words
+			if near || r.looks && (int(o.start) <= window || size-int(o.end) <= window) {
+				c.heard[n] = *o
+				n++
+			}
+		}
+		p.heard.to = n
+	}
+	if len(c.listening) > 0 {
+		c.heard = c.heard[:n]
+	}
+	c.listening = nil
 }

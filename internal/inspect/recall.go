@@ -10,6 +10,8 @@ type recalling struct {
 	// last is where the piece before the border begins, before where it ends, and at where the one behind it stands.
 	last, before int
 	at           span
+	// known is that it is known what is inside of that piece, and single that no white space stands in a row at its start.
+	known, single bool
 }
 
 // recall has the rules look at what was heard in the pieces of a joined view, and at the literals that touch their borders.
@@ -23,15 +25,15 @@ func (c *scan) recall(v *view) {
 		if i > 0 {
 			c.borders = append(c.borders, c.count.to(v.bytes, r.before))
 		}
-		if s.heard.known {
-			c.gather(&r, r.near(), c.heard[s.heard.from:s.heard.to], true)
-		} else {
-			c.gather(&r, r.at.end-1, nil, false)
+		to, inside := r.at.end-1, []occurrence(nil)
+		if r.known = c.recalls(&s.heard, v, r.at); r.known {
+			to, inside = r.near(), c.heard[s.heard.from:s.heard.to]
 		}
+		c.gather(&r, to, inside)
 		r.last, r.before = r.at.start, r.at.end
 	}
-	r.at = span{len(v.bytes), len(v.bytes)}
-	c.gather(&r, len(v.bytes), nil, false)
+	r.at, r.known = span{len(v.bytes), len(v.bytes)}, false
+	c.gather(&r, len(v.bytes), nil)
 	c.decide(v, false)
 	c.bordering = false
 }
@@ -45,89 +47,96 @@ func (r *recalling) near() int {
 			n++
 		}
 	}
+	// Where there is no white space in a row, a literal has as many bytes in the text as it has.
+	r.single = n == to-r.at.start
 	return to
 }
 
 // gather gathers the literals that end between the end of the piece before and to, with those inside of the piece behind in
-// their order. touching says that of the former only those count that reach the border.
-func (c *scan) gather(r *recalling, to int, inside []occurrence, touching bool) {
-	for hits := c.hits(r, to); len(hits) > 0; {
-		c.touching, hits = c.set.words.found(c.touching[:0], r.bytes, hits, r.even)
-		for _, o := range c.touching {
-			if touching && int(o.start) > r.at.start {
-				continue
+// their order. Where these are known, of the former only those count that reach the border.
+func (c *scan) gather(r *recalling, to int, inside []occurrence) {
+	r.start(c.set.words)
+	for r.pos < to {
+		for hits := c.hits(r, min(to, r.pos+laneBlock)); len(hits) > 0; {
+			c.touching, hits = c.set.words.found(c.touching[:0], r.bytes, hits, r.even)
+			for _, o := range c.touching {
+				if r.known && int(o.start) > r.at.start {
+					continue
+				}
+				inside = c.insides(r, inside, int(o.end))
+				if start := int(o.start); start < r.last || start < r.at.start && int(o.end) > r.before {
+					// A literal that lies over a border is on both sides of it.
+					c.borders = append(c.borders, c.count.to(r.bytes, int(o.end)))
+				}
+				c.occurs(r, o)
 			}
-			for len(inside) > 0 && r.at.start+int(inside[0].end) < int(o.end) {
-				c.occurs(r, inside[0].moved(r.at.start))
-				inside = inside[1:]
-			}
-			c.occurs(r, o)
 		}
 	}
-	for _, o := range inside {
-		c.occurs(r, o.moved(r.at.start))
+	c.insides(r, inside, maxOffset)
+}
+
+// insides gathers literals inside of a piece that end before an offset, and returns those that do not.
+func (c *scan) insides(r *recalling, inside []occurrence, before int) []occurrence {
+	by := uint32(r.at.start)
+	for i := range inside {
+		o := &inside[i]
+		if int(o.end+by) >= before {
+			return inside[i:]
+		}
+		c.occurs(r, occurrence{start: o.start + by, end: o.end + by, role: o.role, size: o.size})
 	}
+	return nil
 }
 
-// moved returns the occurrence so many bytes further on.
-func (o occurrence) moved(by int) occurrence {
-	o.start, o.end = o.start+uint32(by), o.end+uint32(by)
-	return o
-}
-
-// occurs has the rules look at an occurrence, when there are enough of them.
+// occurs gathers an occurrence, and has the rules look at all when there are enough of them.
 func (c *scan) occurs(r *recalling, o occurrence) {
 	o.token = c.count.to(r.bytes, int(o.end))
-	if start := int(o.start); start < r.last || start < r.at.start && int(o.end) > r.before {
-		// A literal that lies over a border is on both sides of it.
-		c.borders = append(c.borders, o.token)
-	}
 	if c.seen = append(c.seen, o); len(c.seen) >= maxSeen {
 		c.decide(r.view, true)
 	}
 }
 
-// hits returns where literals may end between the end of the piece before and to.
-func (c *scan) hits(r *recalling, to int) []hit {
-	words := c.set.words
-	// What the automaton reads of a literal decides on its state: no more has to be read again.
+// start has the automaton go on in front of the border. What it reads of a literal decides on its state: no more has to be
+// read again.
+func (r *recalling) start(words *automaton) {
 	from, seen := r.before, 0
 	for from > r.pos && seen <= words.tail {
 		if from--; from == r.pos || !white(r.bytes[from]) || !white(r.bytes[from-1]) {
 			seen++
 		}
 	}
-	state := uint16(0)
-	if from <= r.pos {
-		from, state = r.pos, r.state
+	if from > r.pos {
+		r.pos, r.state = from, 0
 	}
-	text, n := r.bytes[:max(from, to)], 0
-	for {
-		var end int
-		if end, state = words.next(text, from, state); end < 0 {
-			break
+}
+
+// hits reads on up to an offset, and returns where from the end of the piece before on literals may end.
+func (c *scan) hits(r *recalling, to int) []hit {
+	text, n := r.bytes[:to], 0
+	for end, state := c.set.words.next(text, r.pos, r.state); ; end, state = c.set.words.next(text, end, state) {
+		if end < 0 {
+			r.pos, r.state = to, state
+			return c.lanes.hits[:n]
 		}
-		if from = end; end >= r.before {
+		if end >= r.before && (!r.known || !r.single || end-r.at.start <= int(c.set.longest[state-c.set.words.accept])) {
 			c.lanes.hits[n] = hit{uint32(end), state}
 			n++
 		}
 	}
-	r.pos, r.state = len(text), state
-	return c.lanes.hits[:n]
 }
 
-// verge returns the stretches in which there are borders.
-func (c *scan) verge() uint64 {
-	at, kept := uint64(0), c.borders[:0]
+// verge finds the stretches in which there are borders.
+func (c *scan) verge() {
+	c.verges = 0
+	kept := c.borders[:0]
 	for _, token := range c.borders {
 		if token < c.base {
 			continue
 		}
 		kept = append(kept, token)
 		if uint32(token-c.base)>>c.grain < stretches {
-			at |= c.stretch(token)
+			c.verges |= c.stretch(token)
 		}
 	}
 	c.borders = kept
-	return at
 }

@@ -55,8 +55,11 @@ type scan struct {
 	pieces, listening []piece
 	next              int
 	heard             []occurrence
+	forms             []byte
 	seams             seams
 	tightly           bool // the seams have nothing between
+	// respelled is that there was reason to read something in another way.
+	respelled bool
 	// borders are the words at which the pieces of the joined view meet, and touching the literals that do so at one.
 	borders  []int32
 	touching []occurrence
@@ -82,10 +85,10 @@ func (c *scan) begin(texts []a2a.Text, opts Options) {
 	for i := range texts {
 		total += len(texts[i].Value)
 	}
-	c.direction, c.findings, c.starved, c.failed = opts.Direction, nil, false, false
+	c.direction, c.findings, c.starved, c.failed, c.respelled = opts.Direction, nil, false, false, false
 	c.fuel = fuelFloor + total/fuelShare
 	c.room = roomFloor + total*roomShare
-	c.pieces, c.heard, c.next = c.pieces[:0], c.heard[:0], 0
+	c.pieces, c.heard, c.forms, c.next = c.pieces[:0], c.heard[:0], c.forms[:0], 0
 	if len(texts) > 1 || opts.Prior != "" {
 		c.cutPieces(texts, opts)
 	}
@@ -102,6 +105,7 @@ func (c *scan) end() []Finding {
 	clear(c.pieces)
 	trim(&c.pieces, 96)
 	trim(&c.heard, 16)
+	trim(&c.forms, 1)
 	trim(&c.borders, 4)
 	trim((*[]seam)(&c.seams), 72)
 	c.skeleton.trim()
@@ -147,11 +151,10 @@ func (c *scan) text(index int, value string) {
 		v.name, v.bytes, v.anchors = ViewCanonical, c.skeleton.text, c.skeleton.anchors
 		v.folded, v.folds = c.raw, v.anchors
 		c.concealed(&v)
-	} else {
-		c.listen(index)
 	}
+	c.listen(&v)
 	c.match(&v)
-	c.listening = nil
+	c.heardOut()
 	c.views(&v, 0)
 }
 

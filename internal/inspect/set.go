@@ -16,6 +16,10 @@ type Set struct {
 	literals []literal
 	uses     [Card + 1]roles
 	words    *automaton
+	// reach is how near to a border each role is of use, in texts of a direction.
+	reach [Card + 1][]nearness
+	// longest is the length of the longest literal that may end in each accepting state of words.
+	longest []uint8
 	// cueLiterals and cueUses are indexed by the ids that cues yields: literals that excuse a match.
 	cueLiterals []literal
 	cueUses     [][]uint16
@@ -52,7 +56,9 @@ type gate struct {
 	most     int32 // the longest view that the rule reads, in bytes, or 0 for any; what it decides is the whole view
 	groups   uint8
 	ordered  bool
-	reads    trait
+	// words is that words alone decide, and no expression or verifier.
+	words bool
+	reads trait
 }
 
 // trait is a set of what a view can ask of the rules that read it.

@@ -149,6 +149,7 @@ func (c *scan) rewritten(v *view, l *level, words bool) *view {
 	if v.whole == nil {
 		l.view.folded, l.view.folds = v.folded, anchors
 	}
+	c.respelled = true
 	c.match(&l.view)
 	return &l.view
 }
@@ -240,6 +241,7 @@ func (c *scan) whole(v *view, l *level, run span, name string, depth int) {
 	l.view = view{
 		name: name, bytes: l.form.text, folded: l.decoded, folds: l.form.anchors, index: v.index, whole: whole, limit: v.limit,
 	}
+	c.respelled = true
 	c.match(&l.view)
 	c.spelled(&l.form.skeleton, &l.view, depth+1)
 	c.views(&l.view, depth+1)
