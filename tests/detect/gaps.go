@@ -9,15 +9,18 @@ var gaps = map[string]float64{
 	"recall of secret, request":          0.94,
 	// Orders in words that no rule knows. Attacks that were written without a look at the rules are found in a third of
 	// cases at first; the sets keep those that are still missed.
-	"recall of prompt-injection, response":     0.88,
+	"recall of prompt-injection, response":     0.86,
+	"recall of prompt-injection, request":      0.88,
+	"recall of prompt-injection, card":         0.84,
+	"recall of prompt-leak, request":           0.86,
 	"recall of privilege-escalation, response": 0.78,
-	"recall of exfiltration, card":             0.87,
+	"recall of exfiltration, card":             0.79,
 
 	// Rules know words. Others that mean the same are what a second layer is for.
-	"synonyms hides":   0.12,
+	"synonyms hides":   0.135,
 	"paraphrase hides": 0.52,
 	// Letters that run together are put apart by the words of the rules, which knows no other languages and no signs.
-	"compact hides": 0.07,
+	"compact hides": 0.095,
 	// What excuses a match stands in another part. An excuse that counted over parts is one that attackers could write.
 	"two-parts stops":            0.02,
 	"three-parts stops":          0.03,

@@ -46,10 +46,14 @@ var payloads = []string{"sql-injection", "command-injection", "path-traversal", 
 // encoded is what is no longer itself when a letter of it is changed.
 var encoded = regexp.MustCompile(`[A-Za-z0-9+/_=-]{24}|%[0-9A-Fa-f]{2}|\\[ux][0-9A-Fa-f]{2}|&#?[A-Za-z0-9]+;`)
 
+// document is how JSON begins, and what prints like it.
+var document = regexp.MustCompile(`^\s*[\[{]+\s*["'\[{]`)
+
 // Keeps reports whether a text of the class attacks still when it is disguised; for a control, whether it is of those that
 // the control makes harmless.
 func (t Transform) Keeps(class, text string) bool {
-	loaded := slices.Contains(payloads, class) || strings.Contains(text, "](") || strings.Contains(text, "://") || encoded.MatchString(text)
+	// Of a document, attackers write values, and a program writes what stands around them.
+	loaded := slices.Contains(payloads, class) || document.MatchString(text) || strings.Contains(text, "](") || strings.Contains(text, "://") || encoded.MatchString(text)
 	switch t.keeps {
 	case everything:
 		return true
