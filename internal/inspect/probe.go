@@ -44,7 +44,15 @@ var (
 
 // verifySQLPiece decides whether the whole of a short value is a statement that probes, or a piece of one.
 func verifySQLPiece(b []byte, _ span) bool {
-	text := bytes.TrimSpace(b)
+	if value, ok := valueIn(b); ok && torn(value) {
+		return true
+	}
+	return !grammatical(b, sqlProse) && torn(b)
+}
+
+// torn reports whether a text probes or is a piece of a statement.
+func torn(text []byte) bool {
+	text = bytes.TrimSpace(text)
 	return utf8.Valid(text) && !jsonOrCode(text) && (probing(text) || inHex(text) || !sqlHead.Match(text) && cutOut(text))
 }
 

@@ -44,7 +44,7 @@ var commands = func() map[string]bool {
 // tools are programs that command lines begin with and injections do not run.
 var tools = func() map[string]bool {
 	all := map[string]bool{}
-	for _, w := range strings.Fields("cd npm npx yarn pnpm git make cmake pip pip3 pipx uv poetry cargo rustc go mvn gradle apt apt-get yum dnf apk brew " +
+	for _, w := range strings.Fields("cd man apropos getent npm npx yarn pnpm git make cmake pip pip3 pipx uv poetry cargo rustc go mvn gradle apt apt-get yum dnf apk brew " +
 		"yes true false watch helm terraform ansible systemctl journalctl export unset mkdir tar unzip gzip jq yq docker-compose podman " +
 		"deno bun tsc pytest ruff conda virtualenv gh az aws gcloud ffmpeg magick pandoc xcodebuild bundle rake rails") {
 		all[w] = true
@@ -83,6 +83,20 @@ var wildTargets = []string{"/etc/passwd", "/etc/shadow", "/etc/hosts", "/bin/cat
 
 // verifyCommandValue decides whether the whole of a short value leaves its place and goes on as a command of a shell.
 func verifyCommandValue(b []byte, _ span) bool {
+	if value, ok := valueIn(b); ok && value[0] != '`' && !choice(value) && commandLeaves(value) {
+		return true
+	}
+	return commandLeaves(b)
+}
+
+// shellChoice are words behind a sign that joins them, which sentences and build files have, too.
+var shellChoice = newPattern(`(?i)^[|&]{1,2}\s*(?:test|build|run|start|find|sort|cut|head|tail|grep|more|less|file|date|time|users?|host|type|source|move|copy|wait|read|which|set|call|echo|expr|strings|locate|touch)\b\s*\w`)
+
+// choice reports whether a sentence has words joined rather than a command.
+func choice(value []byte) bool { return shellChoice.Match(value) }
+
+// commandLeaves reports whether a value leaves its place and goes on as a command.
+func commandLeaves(b []byte) bool {
 	text := bytes.TrimSpace(b)
 	if shellCertain.Match(text) || shellCall.Match(text) || wild(text) {
 		return true

@@ -94,6 +94,14 @@ var sqlHints = func() map[string]bool {
 // them: whole statements and prose are left out before it is asked, and what it takes for an injection must have the
 // marks of one.
 func verifySQLValue(b []byte, _ span) bool {
+	if value, ok := valueIn(b); ok && leavesIn(value) {
+		return true
+	}
+	return !grammatical(b, sqlProse) && leavesIn(b)
+}
+
+// leavesIn reports whether a value leaves its place in any of the ways to read it.
+func leavesIn(b []byte) bool {
 	text := bytes.TrimLeft(bytes.TrimRight(bytes.TrimSpace(b), ";"), `\`)
 	if leaves(text) {
 		return true
@@ -243,8 +251,11 @@ func quotationCloses(b []byte, from int, at span) bool {
 	return c >= 0 && openQuotes(line(b, from+c), b[from+c])%2 == 1
 }
 
-// gateSQLValue turns away prose.
-func gateSQLValue(b []byte, _ span) bool { return !grammatical(b, sqlProse) }
+// gateProse turns away prose.
+func gateProse(b []byte, _ span) bool { return !grammatical(b, sqlProse) }
+
+// gateSQLValue turns away prose that is too long to have a value looked for in it.
+func gateSQLValue(b []byte, _ span) bool { return len(b) <= slotText || !grammatical(b, sqlProse) }
 
 // goesOn reports whether tail, which begins with the value that is left, goes on as SQL; link is the same from the match
 // on.

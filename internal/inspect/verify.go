@@ -22,7 +22,7 @@ var verifiers = map[string]verifier{
 	"sqli-piece":    {holds: verifySQLPiece, value: true, price: 12, gate: gateSQLValue},
 	"command":       {holds: verifyCommand, value: true, price: 24, gate: gateCommand},
 	"command-value": {holds: verifyCommandValue, value: true, price: 24},
-	"script":        {holds: verifyScript, value: true, price: 24, gate: gateSQLValue},
+	"script":        {holds: verifyScript, value: true, price: 24, gate: gateProse},
 	"climb":         {holds: verifyClimb, value: true, price: 12, gate: gateClimb},
 	"bare":          {holds: verifyBare, value: true, price: 1},
 	"issued":        {holds: verifyIssued, price: 2, whole: wholeToken},
