@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/hex"
 	"regexp"
-	"unicode/utf8"
+	"strings"
 )
 
 // sqlShort is the longest text that is taken for a piece of a statement, in bytes.
-const sqlShort = 400
+const sqlShort = 256
 
 var (
 	// sqlProbe is a statement that no question to a database comes to: it waits, reads a file or a list of passwords, asks
@@ -29,9 +29,11 @@ var (
 	sqlSets = newPattern(`(?i)\)\s*(?:union|intersect|except|order|limit)\b`)
 	// sqlOwn are the calls and constants that tools against databases put together, and queries of people never have: what
 	// makes an error that tells something, and text that is spelled in codes of characters.
-	sqlOwn = newPattern(`(?i)\bfloor\s*\(\s*rand\s*\(\s*0?\s*\)\s*\*\s*2\s*\)|\bconcat(?:_ws)?\s*\(\s*0x[\da-f]{2,}\s*,|(?:\bchr\s*\(\s*\d+\s*\)\s*\|\|\s*){2}|\bchar\s*\(\s*\d+(?:\s*,\s*\d+){3,}|\bselect\s*\(\s*(?:pg_)?sleep\s*\(\s*\d|\bselect\s*\*\s*from\s*\(\s*select\s*\(\s*sleep|\belt\s*\(\s*(\d+)\s*=\s*\d+|\blo_(?:get|import|export|from_bytea)\s*\(\s*['"\d]|\bstarts_with\s*\(\s*passw|\bprocedure\s+analyse\s*\(|\b(?:pg_(?:read_file|read_binary_file|ls_dir|reload_conf)|dblink(?:_connect)?|(?:query|database|table)_to_xml|sys_(?:eval|exec)|load_extension|xp_(?:cmdshell|dirtree|regread|fileexist)|openrowset)\s*\(?\s*n?['"]|\b(?:utl_(?:http|inaddr|tcp|smtp|file)|dbms_(?:java|ldap|pipe|lock|xslprocessor|xmlgen|advisor|export_extension)|ctxsys\.drithsx)\w*\s*\.\s*\w+\s*\(|\bhttpuritype\s*\(|\bload\s+data\s+(?:local\s+)?infile\s+['"](?:/etc/|/var/|/root|c:|<|\\\\)|\bcopy\s+\w+\s*(?:\([^)]*\)\s*)?(?:from|to)\s+(?:program\s+)?'?/(?:etc|tmp|var/www|root)/|\battach\s+(?:database\s+)?['"][^'"]*\.(?:php|jsp|aspx?)['"]|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:null|\d+)(?:\s*,\s*(?:null|\d+)){2,}|\binto\s+(?:out|dump)file\s*\(?\s*['"(]|^\s*exec(?:ute)?\s+(?:master\s*\.+\s*)?(?:dbo\.)?(?:xp_\w|sp_(?:add\w|configure|makewebtask|oa\w|password|droplogin|start_job|execute_external))`)
+	sqlOwn = newPattern(`(?i)\bfloor\s*\(\s*rand\s*\(\s*0?\s*\)\s*\*\s*2\s*\)|\bconcat(?:_ws)?\s*\(\s*0x[\da-f]{2,}\s*,|(?:\bchr\s*\(\s*\d+\s*\)\s*\|\|\s*){2}|\bselect\s*\(\s*(?:pg_)?sleep\s*\(\s*\d|\bselect\s*\*\s*from\s*\(\s*select\s*\(\s*sleep|\belt\s*\(\s*(\d+)\s*=\s*\d+|\blo_(?:get|import|export|from_bytea)\s*\(\s*['"\d]|\bstarts_with\s*\(\s*passw|\bprocedure\s+analyse\s*\(|\b(?:pg_(?:read_file|read_binary_file|ls_dir|reload_conf)|dblink(?:_connect)?|(?:query|database|table)_to_xml|sys_(?:eval|exec)|load_extension|xp_(?:cmdshell|dirtree|regread|fileexist)|openrowset)\s*\(?\s*n?['"]|\b(?:utl_(?:http|inaddr|tcp|smtp|file)|dbms_(?:java|ldap|pipe|lock|xslprocessor|xmlgen|advisor)|ctxsys\.drithsx)\w*\s*\.\s*\w+\s*\(|\bhttpuritype\s*\(|\bload\s+data\s+(?:local\s+)?infile\s+['"](?:/etc/|/var/|/root|c:|<|\\\\)|\bcopy\s+\w+\s*(?:\([^)]*\)\s*)?(?:from|to)\s+(?:program\s+)?'?/(?:etc|tmp|var/www|root)/|\battach\s+(?:database\s+)?['"][^'"]*\.(?:php|jsp|aspx?)['"]|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:null|\d+)(?:\s*,\s*(?:null|\d+)){2,}|\binto\s+(?:out|dump)file\s*\(?\s*['"(]|^\s*exec(?:ute)?\s+(?:master\s*\.+\s*)?(?:dbo\.)?(?:xp_\w|sp_(?:add\w|configure|makewebtask|oa\w|password|droplogin|start_job|execute_external))`)
 	// sqlEqual is an alternative that compares two constants, at an end.
 	sqlEqual = regexp.MustCompile(`(?i)\bor\s+\(?\s*['"]?(\w{1,12})['"]?\s*=\s*['"]?(\w{1,12})['"]?\s*\)*\s*(?:--|#|/\*|;|$)`)
+	// sqlCodes is a text that is spelled in codes of characters.
+	sqlCodes = newPattern(`(?i)\bchar\s*\(\s*\d+(?:\s*,\s*\d+){3,}`)
 	// sqlCutOff is a whole statement, or one behind another, that makes what follows it a comment of nothing.
 	sqlCutOff = newPattern(`(?i)^[^'"]*;\s*(?:--[\s+]*-?\s*|#\s*)$|;\s*(?:insert|update|delete|drop|create|alter|replace|select|exec|grant|truncate|load|copy)\b[^\n]*?(?:--[\s+]*-?\s*\w?|#\s*)$`)
 	// sqlOpenEnd is what stands around a value in a statement and has no value, with the end left open for one.
@@ -42,29 +44,41 @@ var (
 	sqlJSON = newPattern(`(?i)^[^'\s]{0,40}['"]?\s*\b(?:x?or|and)\s+(?:'[^']*'|json_\w+\s*\()[^\n]*?(?:::\s*jsonb?\b|<@|@>|\?[|&]?\s|->>?|#>>?|@@|@\?|\$\.)`)
 )
 
-// verifySQLPiece decides whether the whole of a short value is a statement that probes, or a piece of one.
-func verifySQLPiece(b []byte, _ span) bool {
-	if value, ok := valueIn(b); ok && torn(value) {
-		return true
-	}
-	return !grammatical(b, sqlProse) && torn(b)
-}
-
-// torn reports whether a text probes or is a piece of a statement.
-func torn(text []byte) bool {
-	text = bytes.TrimSpace(text)
-	return utf8.Valid(text) && !jsonOrCode(text) && (probing(text) || inHex(text) || !sqlHead.Match(text) && cutOut(text))
-}
-
 // probing reports whether a whole statement, or what stands for one, is none that a question to a database comes to.
 func probing(text []byte) bool {
-	return sqlProbe.Match(text) || sqlOdd.Match(text) || sqlOwn.Match(text) || len(text) <= sqlShort && (sqlSelf.Match(text) ||
-		sqlTight.Match(text) || sqlScalar.Match(text) && !sqlSets.Match(text) || sqlHead.Match(text) && holdsAlways(text))
+	return len(text) <= sqlShort && (sqlProbe.Match(text) || oddly(text) && sqlOdd.Match(text) || sqlCodes.Match(text) ||
+		hasWords(text, 1, sqlOwnWords) && sqlOwn.Match(text) || sqlSelf.Match(text) || sqlTight.Match(text) ||
+		text[0] == '(' && sqlScalar.Match(text) && !sqlSets.Match(text) || sqlHead.Match(text) && holdsAlways(text))
+}
+
+// sqlOwnWords are words of calls and constants one of which each of sqlOwn has.
+var sqlOwnWords = func() map[string]bool {
+	words := map[string]bool{}
+	for _, w := range strings.Fields("floor concat concat_ws chr sleep pg_sleep elt lo_get lo_import lo_export lo_from_bytea starts_with analyse pg_read_file " +
+		"pg_read_binary_file pg_ls_dir pg_reload_conf dblink dblink_connect query_to_xml database_to_xml table_to_xml sys_eval sys_exec load_extension xp_cmdshell " +
+		"xp_dirtree xp_regread xp_fileexist openrowset utl_http utl_inaddr utl_tcp utl_smtp utl_file dbms_java dbms_ldap dbms_pipe dbms_lock dbms_xslprocessor " +
+		"dbms_xmlgen dbms_advisor drithsx httpuritype infile copy attach union outfile dumpfile exec execute") {
+		words[w] = true
+	}
+	return words
+}()
+
+// oddly reports whether a text has a sign that all odd spellings have one of.
+func oddly(text []byte) bool {
+	for i, c := range text {
+		switch {
+		case c == '\\', c == 0, c == '$', c == '*' && i > 0 && text[i-1] == '/':
+			return true
+		case i > 0 && (c|0x20 == 'e' || c|0x20 == 'f') && (digit(text[i-1]) || text[i-1] == '.'):
+			return true
+		}
+	}
+	return false
 }
 
 // cutOut reports whether a text is a piece of a statement that was cut to stand between what comes before and behind a value.
 func cutOut(text []byte) bool {
-	return len(text) <= sqlShort && (sqlCutOff.Match(text) || sqlOpenEnd.Match(text) || sqlCalled.Match(text) || sqlJSON.Match(text)) || glued(text)
+	return len(text) <= sqlShort && (sqlCutOff.Match(text) || sqlOpenEnd.Match(text) || sqlCalled.Match(text) || sqlJSON.Match(text) || glued(text))
 }
 
 // sqlWords are words that a comment in the middle takes apart.

@@ -4,7 +4,7 @@ import "bytes"
 
 const (
 	// slotText is the longest text that is looked at for the place of a value in it, in bytes.
-	slotText = 400
+	slotText = 320
 	// slotWords is how many words stand in front of a value at least.
 	slotWords = 2
 	// slotLead is how long these are at least, in bytes.

@@ -119,17 +119,17 @@ var sqlNamed = newPattern(`^"\w+"(?:\s+\w+)+$`)
 // leaves reports whether a value as it is spelled leaves its place.
 func leaves(text []byte) bool {
 	switch {
+	case len(text) == 0:
+		return false
+	case sqlHead.Match(text) && balanced(text):
+		return sqlBroken.Match(text) || sqlProbe.Match(text) || probing(text) || len(text) <= sqlShort && sqlCutOff.Match(text) || sqlDangling.Match(text)
 	case probing(text), inHex(text):
 		return true
-	case sqlHead.Match(text) && balanced(text):
-		return sqlBroken.Match(text) || len(text) <= sqlShort && sqlCutOff.Match(text) || sqlDangling.Match(text)
 	case jsonOrCode(text), shellWords.Match(text), !utf8.Valid(text), breaks(text) > sqlLines && !sqlUnion.Match(text):
 		return false
 	case bytes.HasPrefix(text, []byte("/*")) && bytes.HasSuffix(text, []byte("*/")) && !bytes.Contains(text, []byte("/*!")):
 		return false
-	case sqlTail.Match(text), sqlAlways.Match(text), severed(text), cutOut(text):
-		return true
-	case plausible(string(text)):
+	case sqlTail.Match(text), sqlAlways.Match(text), plausible(string(text)), severed(text), cutOut(text):
 		return true
 	}
 	hint := hinted(text)

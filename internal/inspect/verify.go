@@ -19,7 +19,6 @@ type verifier struct {
 var verifiers = map[string]verifier{
 	"sqli":          {holds: verifySQL, value: true, price: 160, gate: gateSQL},
 	"sqli-value":    {holds: verifySQLValue, value: true, price: 24, gate: gateSQLValue},
-	"sqli-piece":    {holds: verifySQLPiece, value: true, price: 12, gate: gateSQLValue},
 	"command":       {holds: verifyCommand, value: true, price: 24, gate: gateCommand},
 	"command-value": {holds: verifyCommandValue, value: true, price: 24},
 	"script":        {holds: verifyScript, value: true, price: 24, gate: gateProse},
