@@ -81,8 +81,13 @@ func (a *automaton) longest(literals []literal) []uint8 {
 	return all
 }
 
-// classSpace is the class of white space. A space in a literal stands for a run of it.
-const classSpace = 1
+const (
+	// classShell is the class of signs that rules about commands begin with, and of control characters. Prose has few of either,
+	// and so does not look like a command at each comma.
+	classShell = 0
+	// classSpace is the class of white space. A space in a literal stands for a run of it.
+	classSpace = 1
+)
 
 // byteClass is the class of each byte: letters in either case have one each, which bytes of other scripts share.
 var byteClass = func() (class [256]uint8) {
@@ -94,8 +99,10 @@ var byteClass = func() (class [256]uint8) {
 			class[b] = 2 + (c | 0x20) - 'a'
 		case digit(c):
 			class[b] = 28
-		case c == '\'' || c == '"' || c == '`':
+		case c == '\'' || c == '"':
 			class[b] = 29
+		case c == ';' || c == '|' || c == '&' || c == '$' || c == '`':
+			class[b] = classShell
 		case c == '(' || c == ')' || c == '[' || c == ']' || c == '{' || c == '}' || c == '<' || c == '>' || c == '=':
 			class[b] = 30
 		case c >= 0x80:
