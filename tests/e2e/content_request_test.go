@@ -246,7 +246,7 @@ func (got received) is(w wire, s spokenStep, words string) error {
 
 // recorded returns what is wrong with the record of the message.
 func (r reading) recorded(w wire, d decided) error {
-	place := map[wire]string{{"1.0", "HTTP+JSON"}: "/message/parts/0/text", {"0.3", "HTTP+JSON"}: "/message/content/0/text", {"1.0", "GRPC"}: "", {"0.3", "GRPC"}: ""}
+	place := map[wire]string{{"1.0", "HTTP+JSON"}: "/message/parts/0/text", {"0.3", "HTTP+JSON"}: "/message/content/0/text", {"1.0", "GRPC"}: "/message/parts/0/text", {"0.3", "GRPC"}: "/request/parts/0/text"}
 	at, other := place[w]
 	if !other {
 		at = "/params/message/parts/0/text"
