@@ -39,9 +39,18 @@ type root struct {
 	shift  uint8
 	gap    uint8
 	size   uint8
-	// open is that some of the literals may go on behind their end.
-	open bool
+	open openness
 }
+
+// openness is whether words may go on behind an end of literals.
+type openness uint8
+
+const (
+	// openHere is that some of the literals of the root may go on, and openBeside, of the first root of a state, that those of
+	// another one may.
+	openHere openness = 1 << iota
+	openBeside
+)
 
 // last returns the last byte of the end.
 func (r *root) last() byte { return byte(r.sign >> (24 - r.shift)) }
@@ -159,6 +168,9 @@ func (a *automaton) found(dst []occurrence, text []byte, hits []hit, even bool) 
 		hits = hits[1:]
 		first, unmet := len(dst), borders(0)
 		if end < len(text) && wordBytes[text[end]] {
+			if r.open == 0 {
+				continue
+			}
 			unmet = borderRight
 		}
 		near := lowered(lastBytes(text[:end]))
@@ -167,7 +179,7 @@ func (a *automaton) found(dst []occurrence, text []byte, hits []hit, even bool) 
 			next, last = b.beside(r, byte(near>>24))
 		}
 		for {
-			if near>>(r.shift&31) == r.sign && (r.open || unmet == 0) {
+			if near>>(r.shift&31) == r.sign && (unmet == 0 || r.open&openHere != 0) {
 				at := end - int(r.size)
 				if r.uneven > 0 {
 					at = b.begins(r, text, end)

@@ -73,11 +73,13 @@ func (a *automaton) prepare(literals []literal) {
 	b.literals, b.uneven, b.several = literals, []string{""}, [][]ended{nil}
 	var nodes []branch
 	ways := map[string]int32{}
-	open := map[string]bool{}
+	open := map[string]openness{}
 	for id := range literals {
 		l := literals[id].text
 		tail := ending(l, a.tail)
-		open[tail] = open[tail] || !literals[id].right
+		if !literals[id].right {
+			open[tail] = openHere
+		}
 		way, ok := ways[tail]
 		if !ok {
 			way = int32(len(nodes))
@@ -112,14 +114,17 @@ func (a *automaton) prepare(literals []literal) {
 	}
 }
 
-// place lays the roots of the i-th accepting state out.
-func (b *leading) place(i int, roots []root) {
-	b.roots[i] = roots[0]
-	b.roots[i].others, b.roots[i].more = int32(len(b.roots)), uint16(len(roots)-1)
+// place lays the roots of an accepting state out.
+func (b *leading) place(state int, roots []root) {
+	b.roots[state] = roots[0]
+	b.roots[state].others, b.roots[state].more = int32(len(b.roots)), uint16(len(roots)-1)
 	slices.SortStableFunc(roots[1:], func(a, b root) int { return int(a.last()) - int(b.last()) })
 	b.roots = append(b.roots, roots[1:]...)
 	for i := range roots[1:] {
 		b.lasts = append(b.lasts, roots[1+i].last())
+		if roots[1+i].open&openHere != 0 {
+			b.roots[state].open |= openBeside
+		}
 	}
 }
 
