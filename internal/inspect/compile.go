@@ -15,7 +15,7 @@ import (
 )
 
 // engineVersion changes whenever the same rules may give other findings.
-const engineVersion = "ringfence-inspect-4"
+const engineVersion = "ringfence-inspect-5"
 
 // The bounds of what one rule may ask for.
 const (
@@ -53,7 +53,7 @@ func (b *book) compile() *Set {
 			cues.add(l, uint16(group))
 		}
 	}
-	groups, same := uint16(cueGroups), b.alike()
+	groups, same, begins := uint16(cueGroups), b.alike(), [beginnings][]use{}
 	for _, id := range slices.Sorted(maps.Keys(b.rules)) {
 		d := b.rules[id]
 		r := b.rule(d)
@@ -69,6 +69,7 @@ func (b *book) compile() *Set {
 			r.mark = int32(s.marks)
 			s.marks += int(r.groups)
 		}
+		r.begins = b.begins(d, all, use{rule: uint16(len(s.rules))}, &begins)
 		for group, terms := range all[:r.groups] {
 			for _, l := range b.literals(terms, widened) {
 				at := words.add(l, 0)
@@ -85,10 +86,11 @@ func (b *book) compile() *Set {
 		r.words = r.expression == nil && r.verify.holds == nil
 		s.rules, s.gates, s.catalogue = append(s.rules, r), append(s.gates, r.gate), append(s.catalogue, d.info(&r))
 	}
-	of, uses := rolesOf(words.uses)
-	for id, role := range of {
-		words.literals[id].role = role
+	of, uses := rolesOf(append(words.uses, begins[:]...))
+	for id := range words.literals {
+		words.literals[id].role = of[id]
 	}
+	copy(s.beginnings[:], of[len(words.literals):])
 	if s.words, s.cues = b.automaton(words), b.automaton(cues); s.words != nil {
 		s.words.prepare(words.literals)
 		s.longest = s.words.longest(words.literals)
@@ -277,6 +279,9 @@ func (b *book) literals(terms []term, same alike) []literal {
 	seen := map[literal]bool{}
 	var all []literal
 	for _, t := range same.widen(b.expand(terms)) {
+		if _, begins := beginningTerms[t.text]; begins {
+			continue
+		}
 		if l, ok := b.literal(t); ok && !seen[l] {
 			seen[l] = true
 			all = append(all, l)

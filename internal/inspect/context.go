@@ -72,9 +72,10 @@ func labels(b []byte, pos int) bool {
 	return i >= 0 && bytes.IndexByte(before[i:], ']') < 0
 }
 
-// excused reports whether one of the rule's unless words stands in the match or near it.
-func (c *scan) excused(r *rule, b []byte, at span) bool {
-	return c.cued(b, at.start-near, at.end+near, uint16(r.unless))
+// excused reports whether one of the rule's unless words stands in the match or near it, or what begins with
+// a value is presented with one.
+func (c *scan) excused(r *rule, v *view, at span) bool {
+	return c.cued(v.bytes, at.start-near, at.end+near, uint16(r.unless)) || at.start == 0 && c.beginningOf(v) && c.presented(r)
 }
 
 // excepted reports whether the match stands in one of the contexts in which the rule means nothing. head is where

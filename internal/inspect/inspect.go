@@ -142,6 +142,7 @@ func (s *Set) scan(texts []a2a.Text, opts Options, w *windows) []Finding {
 	name := -1
 	for i := range texts {
 		c.place, c.vouches = place(opts.Direction, &texts[i]), false
+		c.introduce(texts, i)
 		c.text(i, texts[i].Value)
 		switch {
 		case texts[i].Key && c.vouches:

@@ -162,14 +162,18 @@ func (c *scan) advance(v *view, u use, o *occurrence) {
 		c.examine(v, u.rule, at, at.start)
 		return
 	}
-	m := mark{at.start, at.end, o.token}
+	m := mark{at.start, at.end, o.token, int32(at.start)}
 	marks := c.marks[g.mark:][:g.groups]
 	if g.ordered {
 		if !chain(marks, p, u.group, m, g.distance) {
 			return
 		}
-		start := marks[g.groups-1].start
-		c.examine(v, u.rule, span{start, m.end}, start)
+		last := &marks[g.groups-1]
+		head := last.start
+		if g.begins {
+			head = int(last.head)
+		}
+		c.examine(v, u.rule, span{last.start, m.end}, head)
 		return
 	}
 	marks[u.group] = m
@@ -197,6 +201,9 @@ func chain(marks []mark, p *progress, group uint8, m mark, distance int32) bool 
 		if before.end > m.start || m.token-before.token > distance {
 			return false
 		}
+		if group > 1 {
+			m.head = before.head
+		}
 		m.start, m.token = before.start, before.token
 	}
 	marks[group] = m
@@ -223,7 +230,7 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 	if !c.spend(priceMatch) {
 		return
 	}
-	if r.unless >= 0 && (!c.spend(priceCues) || c.excused(r, v.bytes, at)) {
+	if r.unless >= 0 && (!c.spend(priceCues) || c.excused(r, v, at)) {
 		return
 	}
 	literals := at
@@ -262,7 +269,11 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 			at.end = max(at.end, whole.end)
 		}
 	}
-	if r.except != 0 && (!c.spend(priceException) || c.excepted(r, v.bytes, at, head)) {
+	said := at
+	if r.begins {
+		said.start = head
+	}
+	if r.except != 0 && (!c.spend(priceException) || c.excepted(r, v.bytes, said, head)) {
 		// Words of an excused match do not make up a longer one.
 		p.seen = 0
 		return

@@ -16,6 +16,8 @@ const (
 type mark struct {
 	start, end int
 	token      int32
+	// head is where the chain has its second group, of which the first is only what introduces it.
+	head int32
 }
 
 // progress is how far a rule has come in the view that carries the number epoch.
@@ -69,6 +71,9 @@ func newPending(s *Set) pending {
 func (c *scan) read(v *view) {
 	words, even, state := c.set.words, asciiPrefix(v.bytes) == len(v.bytes), uint16(0)
 	c.seen, c.kept, c.first, c.hasty = c.seen[:0], 0, 0, false
+	if c.beginningOf(v) {
+		c.seen = append(c.seen, occurrence{role: uint16(c.beginning)})
+	}
 	for from := 0; from < len(v.bytes); from += laneBlock {
 		state = words.read(&c.lanes, v.bytes, from, min(len(v.bytes), from+laneBlock), state)
 		for lane := range laneCount {

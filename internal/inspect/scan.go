@@ -65,7 +65,14 @@ type scan struct {
 	touching []occurrence
 	// vouches is that the text has a word of a rule which reads pairs of a name and a value.
 	vouches bool
-	lanes   lanes
+	// beginning is the role of the beginning of the text that is read, or -1, before are the texts in front of it that may
+	// say what it is, and introduction is how a document has them.
+	beginning int
+	// names is the number of texts up to the last name of a member, that included, or 0.
+	names        int
+	before       []a2a.Text
+	introduction []byte
+	lanes        lanes
 }
 
 func newScan(s *Set) *scan {
@@ -86,6 +93,7 @@ func (c *scan) begin(texts []a2a.Text, opts Options) {
 		total += len(texts[i].Value)
 	}
 	c.direction, c.findings, c.starved, c.failed, c.respelled = opts.Direction, nil, false, false, false
+	c.beginning, c.names = -1, 0
 	c.fuel = fuelFloor + total/fuelShare
 	c.room = roomFloor + total*roomShare
 	c.pieces, c.heard, c.forms, c.next = c.pieces[:0], c.heard[:0], c.forms[:0], 0
@@ -113,7 +121,7 @@ func (c *scan) end() []Finding {
 		c.levels[i].trim()
 	}
 	found := c.findings
-	c.findings = nil
+	c.findings, c.before = nil, nil
 	return found
 }
 

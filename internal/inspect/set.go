@@ -16,6 +16,8 @@ type Set struct {
 	literals []literal
 	uses     [Card + 1]roles
 	words    *automaton
+	// beginnings are the roles of the beginnings of texts.
+	beginnings [beginnings]uint16
 	// reach is how near to a border each role is of use, in texts of a direction.
 	reach [Card + 1][]nearness
 	// longest is the length of the longest literal that may end in each accepting state of words.
@@ -58,7 +60,9 @@ type gate struct {
 	ordered  bool
 	// words is that words alone decide, and no expression or verifier.
 	words bool
-	reads trait
+	// begins is that the first group of the rule only introduces the second: it is where a value begins.
+	begins bool
+	reads  trait
 }
 
 // trait is a set of what a view can ask of the rules that read it.
