@@ -39,7 +39,7 @@ type root struct {
 	shift  uint8
 	gap    uint8
 	size   uint8
-	open openness
+	open   openness
 }
 
 // openness is whether words may go on behind an end of literals.
