@@ -114,10 +114,6 @@ var byteClass = func() (class [256]uint8) {
 	return class
 }()
 
-// wordClasses are the classes of bytes that words are of: letters, digits, and bytes of other scripts, which share those of
-// letters.
-const wordClasses = (1<<29 - 1) &^ 3
-
 // node is a state under construction.
 type node struct {
 	row   [1 << rowShift]int32
