@@ -50,7 +50,25 @@ func (c *scan) verified(r *rule, b []byte, at span) (holds, asked bool) {
 			c.failed, holds = true, false
 		}
 	}()
-	if r.verify.gate != nil && (!c.spend(priceGate) || !r.verify.gate(b, at)) || !c.spend(r.verify.price) {
+	if r.verify.gate != nil && (!c.spend(priceGate) || !r.verify.gate(b, at)) {
+		return false, false
+	}
+	if r.verify.weigh != nil {
+		if !c.spend(priceWeigh) {
+			return false, false
+		}
+		price := r.verify.weigh(b, at)
+		if price == 0 {
+			return false, true
+		}
+		if !c.spend(price) {
+			return false, false
+		}
+		if first := r.verify.first(b, at); first != answerOpen {
+			return first == answerYes, true
+		}
+	}
+	if !c.spend(r.verify.price) {
 		return false, false
 	}
 	return r.verify.holds(b, at), true

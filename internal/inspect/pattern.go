@@ -51,7 +51,10 @@ func (p *pattern) Match(b []byte) bool {
 }
 
 // MatchString is Match for a string.
-func (p *pattern) MatchString(s string) bool { return p.get().exact.MatchString(s) }
+func (p *pattern) MatchString(s string) bool {
+	c := p.get()
+	return c.sieve.may([]byte(s), -1) && c.exact.MatchString(s)
+}
 
 // FindAllIndex is that of the expression.
 func (p *pattern) FindAllIndex(b []byte, n int) [][]int {
@@ -72,4 +75,10 @@ func (p *pattern) ReplaceAll(b, replacement []byte) []byte {
 }
 
 // FindIndex is that of the expression.
-func (p *pattern) FindIndex(b []byte) []int { return p.get().exact.FindIndex(b) }
+func (p *pattern) FindIndex(b []byte) []int {
+	c := p.get()
+	if !c.sieve.may(b, -1) {
+		return nil
+	}
+	return c.exact.FindIndex(b)
+}

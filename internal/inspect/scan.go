@@ -3,9 +3,10 @@ package inspect
 import "ringfence.dev/ringfence/internal/a2a"
 
 const (
-	// fuelFloor and fuelShare bound the work behind the automaton: fuelFloor units and one for each fuelShare bytes.
-	// A unit is about half a microsecond.
-	fuelFloor = 4096
+	// fuelFloor, fuelStart and fuelShare bound the work behind the automaton: fuelStart units and one for each fuelShare
+	// bytes, or fuelFloor, which short texts have that are all statements or keys. A unit is about half a microsecond.
+	fuelFloor = 8192
+	fuelStart = 4096
 	fuelShare = 8
 	// maxFindings is how many findings of one rule one view of a text yields; the rule is decided by then.
 	maxFindings = 8
@@ -19,6 +20,7 @@ const (
 	priceSieve     = 1
 	priceCues      = 2
 	priceGate      = 2
+	priceWeigh     = 50
 	priceException = 6
 	priceEntity    = 2
 )
@@ -94,7 +96,7 @@ func (c *scan) begin(texts []a2a.Text, opts Options) {
 	}
 	c.direction, c.findings, c.starved, c.failed, c.respelled = opts.Direction, nil, false, false, false
 	c.beginning, c.names = -1, 0
-	c.fuel = fuelFloor + total/fuelShare
+	c.fuel = max(fuelFloor, fuelStart+total/fuelShare)
 	c.room = roomFloor + total*roomShare
 	c.pieces, c.heard, c.forms, c.next = c.pieces[:0], c.heard[:0], c.forms[:0], 0
 	if len(texts) > 1 || opts.Prior != "" {

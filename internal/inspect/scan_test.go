@@ -1,6 +1,8 @@
 package inspect
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -145,6 +147,40 @@ func TestExhaustedBudgetIsAFinding(t *testing.T) {
 	}
 	if got := rulesOf(s.Scan(one(strings.Repeat("' or 'x ", 64<<10)), Options{Direction: Request})); !strings.Contains(got, "scan-budget") {
 		t.Errorf("findings = %q, want scan-budget among them", got)
+	}
+}
+
+// What the budget does not suffice for blocks, so that it has to suffice for ordinary texts of any length.
+func TestLongBenignTextsStayInTheirBudget(t *testing.T) {
+	if raceDetector {
+		t.Skip("it scans by one goroutine alone, and takes minutes under the race detector")
+	}
+	t.Parallel()
+	s := builtin(t)
+	for _, set := range []string{"prose-benign", "indirect-benign", "field-benign"} {
+		content, err := os.ReadFile("../../tests/detect/sets/" + set + ".jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts []string
+		for line := range strings.Lines(string(content)) {
+			var sample struct{ Text string }
+			if err := json.Unmarshal([]byte(line), &sample); err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, sample.Text)
+		}
+		all := strings.Join(texts, "\n\n")
+		for _, size := range []int{4 << 10, 64 << 10, 1 << 20} {
+			text := strings.Repeat(all, size/len(all)+1)
+			for at := 0; at == 0 || at+size <= min(len(text), 256<<10); at += size {
+				for direction := Request; direction <= Response; direction++ {
+					if got := rulesOf(s.Scan(one(text[at:at+size]), Options{Direction: direction})); strings.Contains(got, budgetRule) {
+						t.Errorf("%s: %d bytes from %d on exhaust the budget", set, size, at)
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -45,7 +44,7 @@ var (
 	// sqlUnion is a second query.
 	sqlUnion = newPattern(`(?i)\bunion\b`)
 	// sqlStrong is what needs no parser: waits and constant columns in front of a comment, and conditions of numbers.
-	sqlStrong = newPattern(`(?i)\bbenchmark\s*\(\s*\d{5,}\s*,\s*(?:md5|sha1?|encode|rand)\s*\(|\bselect\s+(?:pg_)?sleep\s*\([-\s"'(]*\d[^\n]{0,24}\)|['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]*?\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=,]+\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
+	sqlStrong = newAlternatives(`(?i)\bbenchmark\s*\(\s*\d{5,}\s*,\s*(?:md5|sha1?|encode|rand)\s*\(|\bselect\s+(?:pg_)?sleep\s*\([-\s"'(]*\d[^\n]{0,24}\)|['"\d)]\s*;\s*(?:(?:drop|truncate|alter)\s+(?:table|database|schema|user|view)\s+(?:if\s+exists\s+)?\w+|delete\s+from\s+\w+|exec(?:ute)?\s+\w+)\s*(?:;|--|#|$|where\b|')|(?:^|[^.\w])(?:pg_)?(?:sleep|benchmark|randomblob)\s*\([\d'(][^\n]*?\)\s*(?:--|#|/\*|=\s*['"])|\bwaitfor\s+delay\s*'[\d:.]+'\s*(?:--|/\*)|[)'";]\s*waitfor\s+delay\s*'|\b(?:order\s+by|group\s+by|having|limit)\s+[\d=,]+\s*(?:--|#)(?:\s|$|["+-])|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:(?:null|\d+|'[^']*'|@@?\w+|\w+\(\))(?:\s*\|\|\s*'[^']*')*\s*(?:,|--|#|/\*)\s*){2}|\b(?:and|or)\s+\(?\d{1,6}\s*=\s*(?:convert|cast|\(select|like\s*\()`)
 	// sqlRest makes the rest of a statement a comment.
 	sqlRest = newPattern(`(?:--[\s+-]*|#\s*|/\*\s*)$`)
 	// sqlTail is a value that ends by turning the rest of a statement into a comment.
@@ -53,16 +52,17 @@ var (
 	// shellWords are those of command lines, whose quotation marks and operators look like SQL.
 	shellWords = newPattern(`\$\(|\b(?:sed|awk|grep|printf|xargs|perl)\b| -e `)
 	// sqlOperators is a quotation of operators alone: what is left of a comparison of two strings.
-	sqlOperators = newPattern(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*` + sqlBetween + `'\s*\w{0,8}\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
+	sqlOperators = newAlternatives(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*` + sqlBetween + `'\s*\w{0,8}\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
 	// sqlCompared is a comparison, a call or a variable: what a condition has and a list of words has not.
-	sqlCompared = newPattern(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
+	sqlCompared = newAlternatives(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
 	// sqlLink joins a condition to the one before.
-	sqlLink = regexp.MustCompile(`(?i)['"\s)]*(?:\bx?or\b|\band\b|\|\||&&)`)
+	sqlLink = newPattern(`(?i)['"\s)]*(?:\bx?or\b|\band\b|\|\||&&)`)
 	// sqlClause is a statement of which a clause stands before an injection, or what looks like one.
-	sqlClause = newPattern(`(?i)\(\s*select\s+[\w., *]+$|\b(?:select\s+[^;]*?\bfrom|insert\s+into\s+\S+|update\s+\S+\s+set|delete\s+from|where\s+[\w.]+\s*[=<>!]|create\s+\w+\s+\S+\s*\(|alter\s+table)\b`)
+	sqlClause  = newPattern(`(?i)\(\s*select\s+[\w., *]+$|\b(?:select\s+[^;]*?\bfrom|insert\s+into\s+\S+|update\s+\S+\s+set|delete\s+from|where\s+[\w.]+\s*[=<>!]|create\s+\w+\s+\S+\s*\(|alter\s+table)\b`)
+	sqlClauses = newAlternatives(sqlClause.expression)
 	// sqlGoesOn is what follows a value only where it has left its place: a second query, a call, a comment, a second
 	// statement.
-	sqlGoesOn = regexp.MustCompile(`(?i)\bunion\b[\s(/*!+\w-]*?select\b(?:[\s(/*!+]|all|distinct)*(?:\d|null|['"@*-]|[\w.]+\s*(?:[,(]|from\b|--|/\*|#))|(?:['");,=|&+-]|\bor\b|\band\b|\bby\b)[^\n]*?(?:` + sqlCalls + `)|['"][)\s]*(?:\|\||&&|\+|;|\bx?or\b|\band\b|\bhaving\b|\border\s+by\b|\bgroup\s+by\b|\bunion\b|\blike\b|\brlike\b|\bin\b|\bbetween\b)[^\n]*?(?:--(?:\s|$|[-+a-z'"])|#\s*(?:$|["',;}])|/\*|['"]\s*=|=\s*['"]|\(\s*select)|['"\d)]\s*;\s*(?:(?:drop|alter|create|truncate)\s+(?:table|database|schema|user|view|index|login|role|function|procedure|trigger)\b|delete\s+from\s+\w|insert\s+into\s+\w|update\s+\w+\s+set\b|exec(?:ute)?(?:\s+\w|\s*\()|shutdown\s*(?:;|--|$|with)|declare\s+@|grant\s+\w+\s+(?:on|to)\b|waitfor\s+delay|select\s+[^\n]*?(?:from|\())|(?:\d|['"])[)\s]*(?:order|group)\s+by\s+[\d, ]+(?:--|#|/\*)|\b(?:and|or)\b\s*\(\s*select\b|\b(?:and|or)\b[^\n]*?(?:substr|ascii|version\s*\(|@@)`)
+	sqlGoesOn = newAlternatives(`(?i)\bunion\b[\s(/*!+\w-]*?select\b(?:[\s(/*!+]|all|distinct)*(?:\d|null|['"@*-]|[\w.]+\s*(?:[,(]|from\b|--|/\*|#))|(?:['");,=|&+-]|\bor\b|\band\b|\bby\b)[^\n]*?(?:` + sqlCalls + `)|['"][)\s]*(?:\|\||&&|\+|;|\bx?or\b|\band\b|\bhaving\b|\border\s+by\b|\bgroup\s+by\b|\bunion\b|\blike\b|\brlike\b|\bin\b|\bbetween\b)[^\n]*?(?:--(?:\s|$|[-+a-z'"])|#\s*(?:$|["',;}])|/\*|['"]\s*=|=\s*['"]|\(\s*select)|['"\d)]\s*;\s*(?:(?:drop|alter|create|truncate)\s+(?:table|database|schema|user|view|index|login|role|function|procedure|trigger)\b|delete\s+from\s+\w|insert\s+into\s+\w|update\s+\w+\s+set\b|exec(?:ute)?(?:\s+\w|\s*\()|shutdown\s*(?:;|--|$|with)|declare\s+@|grant\s+\w+\s+(?:on|to)\b|waitfor\s+delay|select\s+[^\n]*?(?:from|\())|(?:\d|['"])[)\s]*(?:order|group)\s+by\s+[\d, ]+(?:--|#|/\*)|\b(?:and|or)\b\s*\(\s*select\b|\b(?:and|or)\b[^\n]*?(?:substr|ascii|version\s*\(|@@)`)
 	// sqlCut is a value that ends its place and makes the rest of the statement a comment.
 	sqlCut = newPattern(`^(?:[\w@.-]{1,32}['"]|['"]\s?\))\s?\){0,3}\s?;?\s?(?:--(?:\s*(?:$|[+"',;]|(?:and|or|in|to)\b)|\s-)|(?:#|/\*)\s*(?:$|["',;]|(?:and|or|in|to)\b))`)
 	// sqlRemark is a number with a comment behind it that swallows the rest of a statement.
@@ -209,22 +209,26 @@ func balanced(b []byte) bool {
 	return bytes.Count(b, []byte("(")) == bytes.Count(b, []byte(")"))
 }
 
-// verifySQL decides whether an injection begins at or right before the match, in a text of any kind. It is given every
+// firstSQL decides whether an injection begins at or right before the match, in a text of any kind. It is given every
 // likely start, since the parser knows injections by where they start, and believed only where the rest of the line has
-// a form that neither prose nor a whole statement has.
-func verifySQL(b []byte, at span) bool {
+// a form that neither prose nor a whole statement has. What only the longest expression can say it leaves open.
+func firstSQL(b []byte, at span) answer {
 	if q, ok := valueAround(b, at); ok && gateSQLValue(b[q.start:q.end], at) && verifySQLValue(bytes.ReplaceAll(b[q.start:q.end], []byte(`\"`), []byte(`"`)), at) {
-		return true
+		return answerYes
 	}
-	from := valueBefore(b, at.start)
+	from, to := reachSQL(b, at)
 	if quotationCloses(b, from, at) {
-		return false
+		return answerNo
 	}
-	to := min(len(b), max(at.start+sqlReach, at.end))
-	if i := bytes.IndexByte(b[at.end:to], '\n'); i >= 0 {
-		to = at.end + i
+	tail := b[from:to]
+	goes := goesOn(tail, b[at.start:to])
+	if goes != answerYes && (from == 0 || b[from-1] != '\n') && ends(tail) {
+		goes = answerYes
 	}
-	return (goesOn(b[from:to], b[at.start:to]) || (from == 0 || b[from-1] != '\n') && ends(b[from:to])) && !inStatement(b[max(0, from-4*sqlReach):from])
+	if goes != answerNo && inStatement(b[max(0, from-4*sqlReach):from]) {
+		return answerNo
+	}
+	return goes
 }
 
 // gateSQL turns away what an injection does not look like at a glance: a match over several lines, a quotation mark that
@@ -257,18 +261,18 @@ func gateProse(b []byte, _ span) bool { return !grammatical(b, sqlProse) }
 // gateSQLValue turns away prose that is too long to have a value looked for in it.
 func gateSQLValue(b []byte, _ span) bool { return len(b) <= slotText || !grammatical(b, sqlProse) }
 
-// goesOn reports whether tail, which begins with the value that is left, goes on as SQL; link is the same from the match
-// on.
-func goesOn(tail, link []byte) bool {
+// goesOn reports whether tail, which begins with the value that is left, goes on as SQL, as far as it can be said without the
+// longest expression; link is the same from the match on.
+func goesOn(tail, link []byte) answer {
 	if i := bytes.IndexAny(tail, `'"`); sqlCut.Match(tail) || i > 0 && tail[i-1] == ' ' && sqlCut.Match(tail[i:]) {
-		return true
+		return answerYes
 	}
 	hint := hinted(tail)
 	if hint && sqlStrong.Match(tail) {
-		return true
+		return answerYes
 	}
 	if always := sqlLink.FindIndex(tail); always != nil && sqlAlways.Match(tail[always[0]:]) {
-		return true
+		return answerYes
 	}
 	// The parser takes a small part of the time that the expression does.
 	asked := hint && (plausible(string(tail)) || plausible("1 "+string(link)))
@@ -276,11 +280,17 @@ func goesOn(tail, link []byte) bool {
 		other := respelled(tail)
 		asked = other != nil && plausible(string(other))
 	}
-	return asked && sqlGoesOn.Match(tail)
+	if asked {
+		return answerOpen
+	}
+	return answerNo
 }
 
 // inStatement reports whether lead is the beginning of a statement, in which clauses such as union have their place.
 func inStatement(lead []byte) bool {
+	if !sqlClauses.may(lead) {
+		return false
+	}
 	all := sqlClause.FindAllIndex(lead, -1)
 	return all != nil && !grammatical(lead[all[len(all)-1][0]:], 1)
 }

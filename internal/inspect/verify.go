@@ -9,6 +9,12 @@ type verifier struct {
 	price int
 	// gate says at a low price whether a run is worth it.
 	gate func(b []byte, at span) bool
+	// weigh says at the price priceWeigh what a run costs at most for this match, where that differs much, and 0 where none is
+	// worth it.
+	weigh func(b []byte, at span) int
+	// first, where there is one, answers for most matches at the price that weigh says, and holds is asked where it leaves the
+	// answer open.
+	first func(b []byte, at span) answer
 	// whole says where what was found lies, if that is not the match: it goes on behind the match, or is what a name stands
 	// in front of. It is asked only where holds says yes.
 	whole func(b []byte, at span) span
@@ -16,8 +22,17 @@ type verifier struct {
 	value bool
 }
 
+// answer is what a verifier says that may not be sure.
+type answer uint8
+
+const (
+	answerNo answer = iota
+	answerYes
+	answerOpen
+)
+
 var verifiers = map[string]verifier{
-	"sqli":          {holds: verifySQL, value: true, price: 160, gate: gateSQL},
+	"sqli":          {holds: furtherSQL, value: true, price: 120, gate: gateSQL, weigh: weighSQL, first: firstSQL},
 	"sqli-value":    {holds: verifySQLValue, value: true, price: 24, gate: gateSQLValue},
 	"command":       {holds: verifyCommand, value: true, price: 24, gate: gateCommand},
 	"command-value": {holds: verifyCommandValue, value: true, price: 24},
@@ -27,8 +42,8 @@ var verifiers = map[string]verifier{
 	"issued":        {holds: verifyIssued, price: 2, whole: wholeToken},
 	"checksum":      {holds: verifyChecksum, price: 1, whole: wholeToken},
 	"entropy":       {holds: verifyEntropy, price: 2},
-	"credential":    {holds: verifyCredential, price: 2, whole: wholeCredential},
-	"key-value":     {holds: verifyKey, price: 2, whole: wholeCredential},
+	"credential":    {holds: verifyCredential, price: 4, gate: gateSetting, whole: wholeCredential},
+	"key-value":     {holds: verifyKey, price: 4, gate: gateSetting, whole: wholeCredential},
 	"generated":     {holds: verifyGenerated, price: 2, whole: wholeCredential},
 	"passphrase":    {holds: verifyPassphrase, price: 2, whole: wholePassphrase},
 	"jwt":           {holds: verifyJWT, price: 8, whole: wholeJWT},

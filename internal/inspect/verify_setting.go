@@ -230,6 +230,12 @@ func verifyCredential(b []byte, at span) bool {
 	return like >= likeDigest
 }
 
+// gateSetting turns away names that are assigned nothing.
+func gateSetting(b []byte, at span) bool {
+	_, ok := assigned(b, at)
+	return ok
+}
+
 func verifyKey(b []byte, at span) bool {
 	a, like := credential(b, at)
 	return like == likeRandom && a.value.end-a.value.start >= shortRandom

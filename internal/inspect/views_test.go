@@ -217,7 +217,7 @@ func TestWorkOnViewsIsBounded(t *testing.T) {
 	t.Parallel()
 	const size = 64 << 10
 	s := builtin(t)
-	for _, a := range pressure.Units() {
+	for _, a := range append(pressure.Units(), pressure.Pairs()...) {
 		t.Run(a.Name, func(t *testing.T) {
 			t.Parallel()
 			texts := one(strings.Repeat(a.Unit, size/len(a.Unit)+1)[:size])
@@ -225,7 +225,7 @@ func TestWorkOnViewsIsBounded(t *testing.T) {
 			c.begin(texts, Options{Direction: Request})
 			fuel, room := c.fuel, c.room
 			c.text(0, texts[0].Value)
-			if c.fuel < 0 || c.room < 0 || fuel > fuelFloor+size/fuelShare || room > roomFloor+roomShare*size {
+			if c.fuel < 0 || c.room < 0 || fuel > fuelStart+size/fuelShare || room > roomFloor+roomShare*size {
 				t.Errorf("fuel %d of %d, room %d of %d are left", c.fuel, fuel, c.room, room)
 			}
 			for i := range c.levels {

@@ -11,6 +11,28 @@ func (u Unit) Text(bytes int) string {
 	return strings.Repeat(u.Unit, bytes/len(u.Unit)+1)[:bytes]
 }
 
+// Pairs returns pairs of the units that cost most by the byte, each followed by the other: what one part of the inspection
+// does for the first, another does for the second, and both are paid for from one budget.
+func Pairs() []Unit {
+	var pairs []Unit
+	units := Units()
+	for i := range units {
+		for j := i + 1; j < len(units); j++ {
+			if dear[units[i].Name] && dear[units[j].Name] {
+				pairs = append(pairs, Unit{units[i].Name + "+" + units[j].Name, units[i].Unit + units[j].Unit})
+			}
+		}
+	}
+	return pairs
+}
+
+// dear are the units of the pairs.
+var dear = map[string]bool{
+	"literal-hits": true, "quoted-matches": true, "expression-windows": true, "sql-starts": true, "order-by": true, "base64-short": true,
+	"quoted-printable": true, "html-names": true, "every-spelling": true, "letters-of-many-gaps": true, "long-words": true,
+	"json-statements": true, "settings-of-settings": true,
+}
+
 // Units returns all units.
 func Units() []Unit {
 	return []Unit{
