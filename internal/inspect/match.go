@@ -273,7 +273,7 @@ func (c *scan) examine(v *view, id uint16, at span, head int) {
 	if r.begins {
 		said.start = head
 	}
-	if r.except != 0 && (!c.spend(priceException) || c.excepted(r, v.bytes, said, head)) {
+	if r.except != 0 && (!c.spend(priceException) || c.excepted(r, v.bytes, said, head) || c.amid(v, r, said, head)) {
 		// Words of an excused match do not make up a longer one.
 		p.seen = 0
 		return

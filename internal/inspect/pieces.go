@@ -21,8 +21,9 @@ const (
 type piece struct {
 	seam
 	value string
-	// name is that it is the name of a file, and tail that the middle of its text is left out before it.
-	name, tail bool
+	// name is that it is the name of a file, tail that the middle of its text is left out before it, and goesOn that its text
+	// is one part of a message and goes on from the part that the piece before is of.
+	name, tail, goesOn bool
 }
 
 // heard is where in scan.heard the literals stand that were found in a piece while its text was judged alone. Without known
@@ -41,12 +42,20 @@ func (c *scan) cutPieces(texts []a2a.Text, opts Options) {
 		said, prior, _ = strings.Cut(prior, apart)
 		c.piece(piece{seam: seam{index: priorText}, value: said[max(0, len(said)-seamBytes):]})
 	}
+	part := -1 // the text of the part before, in the same message
 	for i := range texts {
 		t := &texts[i]
 		if !said(t) {
+			if separates(t) {
+				part = -1
+			}
 			continue
 		}
-		p := piece{seam: seam{index: i, whole: len(t.Value), place: place(opts.Direction, t)}, name: t.Kind == a2a.KindName}
+		goesOn := t.Kind == a2a.KindText && part >= 0 && len(c.pieces) > 0 && c.pieces[len(c.pieces)-1].index == part && texts[part].Author == t.Author
+		if t.Kind == a2a.KindText {
+			part = i
+		}
+		p := piece{seam: seam{index: i, whole: len(t.Value), place: place(opts.Direction, t)}, name: t.Kind == a2a.KindName, goesOn: goesOn}
 		if len(t.Value) <= 2*seamBytes {
 			p.value = t.Value
 			c.piece(p)
@@ -55,7 +64,7 @@ func (c *scan) cutPieces(texts []a2a.Text, opts Options) {
 		head, tail := strings.TrimLeftFunc(t.Value, silent), trimTail(t.Value)
 		p.offset, p.value = len(t.Value)-len(head), head[:min(len(head), seamBytes)]
 		c.piece(p)
-		p.offset, p.tail = max(0, len(tail)-seamBytes), true
+		p.offset, p.tail, p.goesOn = max(0, len(tail)-seamBytes), true, false
 		p.value = tail[p.offset:]
 		c.piece(p)
 	}
@@ -76,7 +85,7 @@ func (c *scan) listen(v *view) {
 	for c.next < len(c.pieces) && c.pieces[c.next].index == v.index {
 		c.next++
 	}
-	c.listening = c.pieces[from:c.next]
+	c.listening, c.own = c.pieces[from:c.next], span{from, c.next}
 	if len(c.listening) == 2 && c.listening[0].offset+c.listening[0].length > c.listening[1].offset {
 		c.listening = nil // They have something in common.
 	}

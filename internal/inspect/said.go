@@ -36,6 +36,16 @@ func label(value string) bool {
 	return len(value) >= 8 && strings.ContainsAny(value, "0123456789") && strings.ContainsAny(value, "-_.:")
 }
 
+// separates reports whether a text stands between two messages rather than between the parts of one: it is an id, or says
+// whose the next message is.
+func separates(t *a2a.Text) bool {
+	switch t.Value {
+	case "message", "user", "agent", "ROLE_USER", "ROLE_AGENT":
+		return true
+	}
+	return t.Kind == a2a.KindID
+}
+
 func mediaFamily(s string) bool {
 	switch s {
 	case "text", "application", "image", "audio", "video", "multipart", "font", "model":

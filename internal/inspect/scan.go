@@ -56,10 +56,12 @@ type scan struct {
 	// are those of the text that is read. heard are the literals that were found in them, by the offsets in their pieces.
 	pieces, listening []piece
 	next              int
-	heard             []occurrence
-	forms             []byte
-	seams             seams
-	tightly           bool // the seams have nothing between
+	// own are the pieces of the text that is read.
+	own     span
+	heard   []occurrence
+	forms   []byte
+	seams   seams
+	tightly bool // the seams have nothing between
 	// respelled is that there was reason to read something in another way.
 	respelled bool
 	// borders are the words at which the pieces of the joined view meet, and touching the literals that do so at one.
@@ -155,7 +157,7 @@ func (l *level) trim() {
 // text judges one text in every view that it deserves.
 func (c *scan) text(index int, value string) {
 	c.raw = append(c.raw[:0], value...)
-	v := view{name: ViewText, bytes: c.raw, index: index, limit: len(value)}
+	v := view{name: ViewText, bytes: c.raw, index: index, limit: len(value), own: true}
 	if !isASCII(value) {
 		c.skeleton.write(c.raw)
 		v.name, v.bytes, v.anchors = ViewCanonical, c.skeleton.text, c.skeleton.anchors
@@ -165,6 +167,7 @@ func (c *scan) text(index int, value string) {
 	c.listen(&v)
 	c.match(&v)
 	c.heardOut()
+	v.own = false
 	c.views(&v, 0)
 }
 

@@ -30,6 +30,8 @@ type view struct {
 	// inner says that the view is a value in a text, so that only rules about values mean anything in it that they did not
 	// mean before.
 	inner bool
+	// own says that it is the text itself, in its canonical form.
+	own bool
 	// heard says that the view is made of pieces in which literals were heard.
 	heard bool
 }
