@@ -39,6 +39,8 @@ type pending struct {
 	// number of the first one.
 	kept  int
 	first uint32
+	// counted of them know how many words there are up to their end.
+	counted int
 	// hasty is that the rules look at each at once.
 	hasty bool
 	// The occurrences that are looked at together, a batch, lie in stretches of 1<<grain words each, from the word base on.
@@ -70,7 +72,7 @@ func newPending(s *Set) pending {
 // read runs the automaton over the view and has the rules look at what it finds.
 func (c *scan) read(v *view) {
 	words, even, state := c.set.words, asciiPrefix(v.bytes) == len(v.bytes), uint16(0)
-	c.seen, c.kept, c.first, c.hasty = c.seen[:0], 0, 0, false
+	c.seen, c.kept, c.counted, c.first, c.hasty = c.seen[:0], 0, 0, 0, false
 	if c.beginningOf(v) {
 		c.seen = append(c.seen, occurrence{role: uint16(c.beginning)})
 	}
@@ -89,20 +91,29 @@ func (c *scan) read(v *view) {
 
 // settle has the rules look at the occurrences that are pending. more says that others follow.
 func (c *scan) settle(v *view, more bool) {
-	for i := c.kept; i < len(c.seen); i++ {
-		c.seen[i].token = c.count.to(v.bytes, int(c.seen[i].end))
+	if len(c.listening) > 0 {
+		c.countWords(v)
+		c.hear()
 	}
-	c.hear()
 	c.decide(v, more)
 }
 
-// decide has the rules look at the occurrences that are pending, of which the words are counted.
+// countWords has all that are pending know how many words there are up to their end.
+func (c *scan) countWords(v *view) {
+	for i := c.counted; i < len(c.seen); i++ {
+		c.seen[i].token = c.count.to(v.bytes, int(c.seen[i].end))
+	}
+	c.counted = len(c.seen)
+}
+
+// decide has the rules look at the occurrences that are pending.
 func (c *scan) decide(v *view, more bool) {
 	c.note()
-	if c.approach(v, more) {
+	if c.complete(v) && c.approach(v, more) {
 		c.look(v)
 	}
 	if more {
+		c.countWords(v)
 		c.keep()
 	}
 	for _, role := range c.roles {
@@ -113,26 +124,17 @@ func (c *scan) decide(v *view, more bool) {
 	}
 }
 
-// note notes which groups of rules are there, and where.
+// note notes which groups of rules are there.
 func (c *scan) note() {
 	c.roles, c.ready = c.roles[:0], c.ready[:0]
 	clear(c.groups)
-	if len(c.seen) == 0 {
-		return
-	}
-	c.base, c.grain = c.seen[0].token, 0
-	if reach := uint32(c.seen[len(c.seen)-1].token - c.base); reach >= stretches {
-		c.grain = uint8(bits.Len32(reach / stretches))
-	}
-	uses := &c.set.uses[c.direction&3]
 	for i := range c.seen {
-		o := &c.seen[i]
-		where := c.where[o.role]
-		c.where[o.role] = where | c.stretch(o.token)
-		if where == 0 {
-			c.roles = append(c.roles, o.role)
+		if role := c.seen[i].role; c.where[role] == 0 {
+			c.where[role] = 1
+			c.roles = append(c.roles, role)
 		}
 	}
+	uses := &c.set.uses[c.direction&3]
 	for _, role := range c.roles {
 		c.vouches = c.vouches || uses.pairs[role]
 		for _, s := range uses.sets(role) {
@@ -141,20 +143,10 @@ func (c *scan) note() {
 	}
 }
 
-// stretch returns the bit of the stretch that a word lies in.
-func (c *scan) stretch(token int32) uint64 {
-	return 1 << (uint32(token-c.base) >> (c.grain & 31) & (stretches - 1))
-}
-
-// approach finds the rules that read the view and have all their groups close to each other, and reports whether there are
-// any. more says that other occurrences follow. Whatever lies between two words of a match lies in the region of its rule,
-// so that the rule sees there what it would see if it looked at all.
-func (c *scan) approach(v *view, more bool) bool {
+// complete finds the rules that read the view and have all their groups in it, and reports whether there are any.
+func (c *scan) complete(v *view) bool {
 	uses := &c.set.uses[c.direction&3]
 	found := false
-	if c.bordering {
-		c.verge()
-	}
 	for word := range c.near {
 		c.near[word] = 0
 		for rules := uses.complete(c.groups, word, c.hasty); rules != 0; rules &= rules - 1 {
@@ -165,10 +157,39 @@ func (c *scan) approach(v *view, more bool) bool {
 			}
 		}
 	}
-	if !found {
-		return false
+	return found
+}
+
+// locate notes where the groups are. Words are counted only now, since few ordinary texts get here.
+func (c *scan) locate(v *view) {
+	c.countWords(v)
+	c.base, c.grain = c.seen[0].token, 0
+	if reach := uint32(c.seen[len(c.seen)-1].token - c.base); reach >= stretches {
+		c.grain = uint8(bits.Len32(reach / stretches))
 	}
-	c.spot(uses)
+	for _, role := range c.roles {
+		c.where[role] = 0
+	}
+	for i := range c.seen {
+		o := &c.seen[i]
+		c.where[o.role] |= c.stretch(o.token)
+	}
+}
+
+// stretch returns the bit of the stretch that a word lies in.
+func (c *scan) stretch(token int32) uint64 {
+	return 1 << (uint32(token-c.base) >> (c.grain & 31) & (stretches - 1))
+}
+
+// approach finds among the rules that are complete those that have all their groups close to each other, and reports whether
+// there are any. more says that other occurrences follow. Whatever lies between two words of a match lies in the region of its
+// rule, so that the rule sees there what it would see if it looked at all.
+func (c *scan) approach(v *view, more bool) bool {
+	c.locate(v)
+	if c.bordering {
+		c.verge()
+	}
+	c.spot(&c.set.uses[c.direction&3])
 	open := uint64(0)
 	if more {
 		// What is kept for those that follow is looked at once, and so now.
@@ -273,7 +294,7 @@ func (c *scan) looked(id uint16, i int) bool {
 // keep drops the occurrences that cannot be part of a match with those that follow.
 func (c *scan) keep() {
 	if c.hasty {
-		c.seen, c.kept = c.seen[:0], 0
+		c.seen, c.kept, c.counted = c.seen[:0], 0, 0
 		return
 	}
 	for _, id := range c.ready {
@@ -288,6 +309,7 @@ func (c *scan) keep() {
 		from--
 	}
 	c.kept = copy(c.seen, c.seen[from:])
+	c.counted = c.kept
 	c.seen, c.first = c.seen[:c.kept], c.first+uint32(from)
 	c.hasty = c.kept > maxKept
 }

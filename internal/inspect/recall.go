@@ -16,7 +16,7 @@ type recalling struct {
 
 // recall has the rules look at what was heard in the pieces of a joined view, and at the literals that touch their borders.
 func (c *scan) recall(v *view) {
-	c.seen, c.kept, c.first, c.hasty = c.seen[:0], 0, 0, false
+	c.seen, c.kept, c.counted, c.first, c.hasty = c.seen[:0], 0, 0, 0, false
 	c.borders, c.bordering = c.borders[:0], true
 	r := recalling{view: v, even: asciiPrefix(v.bytes) == len(v.bytes)}
 	for i := range c.seams {
@@ -91,7 +91,8 @@ func (c *scan) insides(r *recalling, inside []occurrence, before int) []occurren
 // occurs gathers an occurrence, and has the rules look at all when there are enough of them.
 func (c *scan) occurs(r *recalling, o occurrence) {
 	o.token = c.count.to(r.bytes, int(o.end))
-	if c.seen = append(c.seen, o); len(c.seen) >= maxSeen {
+	c.seen = append(c.seen, o)
+	if c.counted = len(c.seen); c.counted >= maxSeen {
 		c.decide(r.view, true)
 	}
 }
