@@ -246,6 +246,14 @@ func (c *scan) region(id int) uint64 {
 	if g.groups == 1 {
 		return all & spots[0]
 	}
+	if g.ordered {
+		// All others are to lie in front of the last one.
+		ends := spots[g.groups-1]
+		for _, at := range spots[:g.groups-1] {
+			ends &= behind(at, reach)
+		}
+		return all & ahead(ends, reach)
+	}
 	for _, at := range spots[:g.groups] {
 		all &= smear(at, reach)
 	}

@@ -101,11 +101,22 @@ func (r *roles) complete(seen []uint64, word int, any bool) uint64 {
 }
 
 // smear returns the bits that are at most reach away from one of x.
-func smear(x uint64, reach int32) uint64 {
-	up, down := x, x
+func smear(x uint64, reach int32) uint64 { return behind(x, reach) | ahead(x, reach) }
+
+// behind returns the bits of x and those that are at most reach behind one of them.
+func behind(x uint64, reach int32) uint64 {
 	for step := int32(1); reach > 0; step *= 2 {
 		by := min(step, reach)
-		up, down, reach = up|up<<by, down|down>>by, reach-by
+		x, reach = x|x<<by, reach-by
 	}
-	return up | down
+	return x
+}
+
+// ahead returns the bits of x and those that are at most reach ahead of one of them.
+func ahead(x uint64, reach int32) uint64 {
+	for step := int32(1); reach > 0; step *= 2 {
+		by := min(step, reach)
+		x, reach = x|x>>by, reach-by
+	}
+	return x
 }
