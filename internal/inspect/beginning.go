@@ -85,7 +85,7 @@ func (c *scan) introduce(texts []a2a.Text, i int) {
 		what = beginningMember
 	}
 	if role := c.set.beginnings[what]; len(c.set.uses[c.direction&3].list(role)) > 0 {
-		c.beginning, c.before = int(role), texts[max(0, c.names-introducing):c.names]
+		c.beginning, c.introducers = int(role), texts[max(0, c.names-introducing):c.names]
 	}
 }
 
@@ -96,8 +96,8 @@ func (c *scan) beginningOf(v *view) bool { return c.beginning >= 0 && v.index >=
 // document has them in front of it.
 func (c *scan) presented(r *rule) bool {
 	b := c.introduction[:0]
-	for i := range c.before {
-		t := &c.before[i]
+	for i := range c.introducers {
+		t := &c.introducers[i]
 		b = append(append(append(b, '"'), t.Value[max(0, len(t.Value)-introduced):]...), '"')
 		if t.Key {
 			b = append(b, ": "...)

@@ -69,12 +69,12 @@ type scan struct {
 	touching []occurrence
 	// vouches is that the text has a word of a rule which reads pairs of a name and a value.
 	vouches bool
-	// beginning is the role of the beginning of the text that is read, or -1, before are the texts in front of it that may
+	// beginning is the role of the beginning of the text that is read, or -1, introducers are the texts in front of it that may
 	// say what it is, and introduction is how a document has them.
 	beginning int
 	// names is the number of texts up to the last name of a member, that included, or 0.
 	names        int
-	before       []a2a.Text
+	introducers  []a2a.Text
 	introduction []byte
 	lanes        lanes
 }
@@ -125,7 +125,7 @@ func (c *scan) end() []Finding {
 		c.levels[i].trim()
 	}
 	found := c.findings
-	c.findings, c.before = nil, nil
+	c.findings, c.introducers = nil, nil
 	return found
 }
 
