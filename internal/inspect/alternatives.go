@@ -5,26 +5,29 @@ import (
 	"slices"
 )
 
-// alternatives are the ways in which a long expression can match, each behind a sieve of its own: one sieve for all would
-// have too many states to hold much back, and an expression takes time for all its ways where one is open.
-type alternatives []*pattern
+// alternatives are a long expression and the ways in which it can match, each behind a sieve of its own: the sieve for all has
+// too many states to hold much back of what looks like it, and the expression takes time for all its ways where one is open.
+type alternatives struct {
+	whole *pattern
+	ways  []*pattern
+}
 
 // maxAlternatives is how many ways of an expression are told apart.
 const maxAlternatives = 64
 
 // newAlternatives returns the alternatives of an expression, which has to be valid.
 func newAlternatives(expression string) alternatives {
+	all := alternatives{whole: newPattern(expression)}
 	tree, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
-		return alternatives{newPattern(expression)}
+		return all
 	}
 	ways := alternativesOf(tree)
 	if len(ways) > maxAlternatives {
-		return alternatives{newPattern(expression)}
+		return all
 	}
-	var all alternatives
 	for _, way := range ways {
-		all = append(all, newPattern(way.String()))
+		all.ways = append(all.ways, newPattern(way.String()))
 	}
 	return all
 }
@@ -57,22 +60,31 @@ func alternativesOf(tree *syntax.Regexp) []*syntax.Regexp {
 
 // Match reports whether the expression matches anywhere in b.
 func (a alternatives) Match(b []byte) bool {
-	for i := range a {
-		if a[i].Match(b) {
+	if len(a.ways) == 0 {
+		return a.whole.Match(b)
+	}
+	if !a.whole.get().sieve.may(b, -1) {
+		return false
+	}
+	for _, way := range a.ways {
+		if way.Match(b) {
 			return true
 		}
 	}
 	return false
 }
 
-// may reports whether the sieve of any way lets b through.
+// may reports whether the sieves let b through.
 func (a alternatives) may(b []byte) bool {
-	for i := range a {
-		if a[i].get().sieve.may(b, -1) {
+	if !a.whole.get().sieve.may(b, -1) {
+		return false
+	}
+	for _, way := range a.ways {
+		if way.get().sieve.may(b, -1) {
 			return true
 		}
 	}
-	return false
+	return len(a.ways) == 0
 }
 
 // MatchString reports whether the expression matches anywhere in s.

@@ -20,7 +20,7 @@ const (
 	priceSieve     = 1
 	priceCues      = 2
 	priceGate      = 2
-	priceWeigh     = 50
+	priceWeigh     = 40
 	priceException = 6
 	priceEntity    = 2
 )

@@ -54,7 +54,7 @@ var (
 	// sqlOperators is a quotation of operators alone: what is left of a comparison of two strings.
 	sqlOperators = newAlternatives(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*` + sqlBetween + `'\s*\w{0,8}\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
 	// sqlCompared is a comparison, a call or a variable: what a condition has and a list of words has not.
-	sqlCompared = newAlternatives(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
+	sqlCompared = newPattern(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
 	// sqlLink joins a condition to the one before.
 	sqlLink = newPattern(`(?i)['"\s)]*(?:\bx?or\b|\band\b|\|\||&&)`)
 	// sqlClause is a statement of which a clause stands before an injection, or what looks like one.

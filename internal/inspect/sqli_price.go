@@ -19,7 +19,7 @@ func reachSQL(b []byte, at span) (from, to int) {
 
 // What firstSQL costs at most, in units of fuel: where the long expressions are asked, and where they are not.
 const (
-	priceSQLHinted = 160
+	priceSQLHinted = 140
 	priceSQL       = 60
 )
 
