@@ -79,7 +79,9 @@ func (c *scan) read(v *view) {
 	for from := 0; from < len(v.bytes); from += laneBlock {
 		state = words.read(&c.lanes, v.bytes, from, min(len(v.bytes), from+laneBlock), state)
 		for lane := range laneCount {
-			for hits := c.lanes.of(lane); len(hits) > 0; {
+			hits := c.lanes.of(lane)
+			c.overhear(hits)
+			for len(hits) > 0 {
 				if c.seen, hits = words.found(c.seen, v.bytes, hits, even); len(c.seen) >= maxSeen {
 					c.settle(v, true)
 				}

@@ -33,6 +33,8 @@ type heard struct {
 	from, to int
 	known    bool
 	at, form span
+	// early is where in scan.early the places near its start stand at which literals may end that begin before it.
+	early span
 }
 
 // cutPieces takes the pieces of all texts that say something, and of what was said before.
@@ -92,11 +94,38 @@ func (c *scan) listen(v *view) {
 	for i := range c.listening {
 		p := &c.listening[i]
 		p.heard = heard{from: len(c.heard), to: len(c.heard), known: true, at: span{target(v, p.offset), target(v, p.offset+p.length)}}
+		p.heard.early = span{len(c.early), len(c.early)}
 		if len(v.anchors) > 0 || v.name == ViewCanonical {
 			form := len(c.forms)
 			c.forms = append(c.forms, v.bytes[p.heard.at.start:p.heard.at.end]...)
 			p.heard.form = span{form, len(c.forms)}
 		}
+	}
+}
+
+// overhear keeps where literals may end that reach from the start of a piece on into what a joined view has before it.
+func (c *scan) overhear(hits []hit) {
+	if len(hits) == 0 {
+		return
+	}
+	for i := range c.listening {
+		h := &c.listening[i].heard
+		first, last := uint32(h.at.start+c.set.words.tail+1), uint32(min(h.at.end, h.at.start+maxLiteral))
+		if hits[len(hits)-1].pos <= first || hits[0].pos > last {
+			continue
+		}
+		if h.early.start == h.early.end {
+			h.early.start = len(c.early)
+		}
+		for _, one := range hits {
+			if one.pos > last {
+				break
+			}
+			if one.pos -= min(one.pos, uint32(h.at.start)); one.pos > first-uint32(h.at.start) && one.pos <= uint32(c.set.longest[one.state-c.set.words.accept]) {
+				c.early = append(c.early, one)
+			}
+		}
+		h.early.end = len(c.early)
 	}
 }
 
@@ -125,6 +154,8 @@ func (c *scan) hear() {
 type nearness struct {
 	words int32
 	looks bool
+	// prose is that a rule about prose has the role, and other that one does which is not about prose or looks at more than words.
+	prose, other bool
 }
 
 // reaches returns the nearness of each role in texts of a direction.
@@ -141,9 +172,9 @@ func (s *Set) reaches(d Direction) []nearness {
 				// Between the two halves of a word one is counted that is none there.
 				all[role].words = max(all[role].words, r.distance+1)
 			}
-			if r.expression != nil || r.verify.holds != nil {
-				all[role].looks = true
-			}
+			more, prose := r.expression != nil || r.verify.holds != nil, r.reads&traitProse != 0
+			all[role].looks = all[role].looks || more
+			all[role].prose, all[role].other = all[role].prose || prose, all[role].other || more || !prose
 			if r.groups > 1 && r.verify.holds != nil {
 				all[role].words = maxOffset
 			}

@@ -67,6 +67,10 @@ type scan struct {
 	// borders are the words at which the pieces of the joined view meet, and touching the literals that do so at one.
 	borders  []int32
 	touching []occurrence
+	// crossings are these borders, and met the literals that touch them, in their order. early are places where such may end.
+	crossings []crossing
+	met       []occurrence
+	early     []hit
 	// vouches is that the text has a word of a rule which reads pairs of a name and a value.
 	vouches bool
 	// beginning is the role of the beginning of the text that is read, or -1, introducers are the texts in front of it that may
@@ -100,7 +104,7 @@ func (c *scan) begin(texts []a2a.Text, opts Options) {
 	c.beginning, c.names = -1, 0
 	c.fuel = max(fuelFloor, fuelStart+total/fuelShare)
 	c.room = roomFloor + total*roomShare
-	c.pieces, c.heard, c.forms, c.next = c.pieces[:0], c.heard[:0], c.forms[:0], 0
+	c.pieces, c.heard, c.early, c.forms, c.next = c.pieces[:0], c.heard[:0], c.early[:0], c.forms[:0], 0
 	if len(texts) > 1 || opts.Prior != "" {
 		c.cutPieces(texts, opts)
 	}
@@ -119,6 +123,9 @@ func (c *scan) end() []Finding {
 	trim(&c.heard, 16)
 	trim(&c.forms, 1)
 	trim(&c.borders, 4)
+	trim(&c.crossings, 32)
+	trim(&c.met, 16)
+	trim(&c.early, 8)
 	trim((*[]seam)(&c.seams), 72)
 	c.skeleton.trim()
 	for i := range c.levels {
