@@ -20,7 +20,7 @@ var (
 	sqlSelf = newPattern(`(?i)^[\s(]*select[\s(]+(?:(?:system_|session_|current_)?user(?:\s*\(\s*\))?|version\s*\(\s*\)|(?:database|schema)\s*\(\s*\)|current_setting\s*\([^)]*\)|current\s+(?:server|user)|@@?[a-z]\w*(?:\s+["'\w]+)?|(?:char\s*\(\s*)?0x[\da-f]{2,}\s*\)?)[\s);]*(?:from\s+(?:dual|sysibm\.\w+))?[\s;]*(?:--[^\n]*)?$`)
 	// sqlOdd are spellings in which servers still see words and their authors hope that filters do not: white space and
 	// words that only comments, null bytes, exponents or digits keep apart.
-	sqlOdd = newPattern(`(?i)\b(?:select|union|from|where|insert|into|update|delete|exec|declare|group|order|having|sleep)/\*[^*\n]*\*/[^\s/]|[^\s/]/\*[^*\n]*\*/(?:select|union|from|where|into|group|order|having)(?:[^\w/]|/\*[^*\n]*\*/)|\bselect(?:[\x00\\]|\s+\d+from\b)|\bselect\s[^;]*\s[\d.]+e\.?\w+[._]\w|\b(?:select|or|and|where)\s*\\\d+\s*=\s*\\\d|\bselect\s+\$\.` + "``" + `|\b(?:from|where)\\`)
+	sqlOdd = newAlternatives(`(?i)\b(?:select|union|from|where|insert|into|update|delete|exec|declare|group|order|having|sleep)/\*[^*\n]*\*/[^\s/]|[^\s/]/\*[^*\n]*\*/(?:select|union|from|where|into|group|order|having)(?:[^\w/]|/\*[^*\n]*\*/)|\bselect(?:[\x00\\]|\s+\d+from\b)|\bselect\s[^;]*\s[\d.]+e\.?\w+[._]\w|\b(?:select|or|and|where)\s*\\\d+\s*=\s*\\\d|\bselect\s+\$\.` + "``" + `|\b(?:from|where)\\`)
 	// sqlTight is a query without the white space that people put between its words.
 	sqlTight = newPattern(`(?i)^[\s(]*select[-.!~@"'` + "`" + `{\\$][^;]*\bfrom\b|^[\s(]*select\s*\([^;]*\)from\b|^[\s(]*select[^;]*[\w)'"` + "`" + `\]]from[(` + "`" + `"'\[{]|^[\s(]*select[^;]*\bfrom[` + "`" + `"'\[{(][\w]|^[\s(]*select(?:%09|%0[abcd]|%a0)[^;]*\bfrom\b|\{\s*\w*\s*(?:\(\s*)?select[\s(][^;}]*\bfrom\b`)
 	// sqlScalar is a query in brackets, alone or compared with something.
@@ -29,7 +29,7 @@ var (
 	sqlSets = newPattern(`(?i)\)\s*(?:union|intersect|except|order|limit)\b`)
 	// sqlOwn are the calls and constants that tools against databases put together, and queries of people never have: what
 	// makes an error that tells something, and text that is spelled in codes of characters.
-	sqlOwn = newPattern(`(?i)\bfloor\s*\(\s*rand\s*\(\s*0?\s*\)\s*\*\s*2\s*\)|\bconcat(?:_ws)?\s*\(\s*0x[\da-f]{2,}\s*,|(?:\bchr\s*\(\s*\d+\s*\)\s*\|\|\s*){2}|\bselect\s*\(\s*(?:pg_)?sleep\s*\(\s*\d|\bselect\s*\*\s*from\s*\(\s*select\s*\(\s*sleep|\belt\s*\(\s*(\d+)\s*=\s*\d+|\blo_(?:get|import|export|from_bytea)\s*\(\s*['"\d]|\bstarts_with\s*\(\s*passw|\bprocedure\s+analyse\s*\(|\b(?:pg_(?:read_file|read_binary_file|ls_dir|reload_conf)|dblink(?:_connect)?|(?:query|database|table)_to_xml|sys_(?:eval|exec)|load_extension|xp_(?:cmdshell|dirtree|regread|fileexist)|openrowset)\s*\(?\s*n?['"]|\b(?:utl_(?:http|inaddr|tcp|smtp|file)|dbms_(?:java|ldap|pipe|lock|xslprocessor|xmlgen|advisor)|ctxsys\.drithsx)\w*\s*\.\s*\w+\s*\(|\bhttpuritype\s*\(|\bload\s+data\s+(?:local\s+)?infile\s+['"](?:/etc/|/var/|/root|c:|<|\\\\)|\bcopy\s+\w+\s*(?:\([^)]*\)\s*)?(?:from|to)\s+(?:program\s+)?'?/(?:etc|tmp|var/www|root)/|\battach\s+(?:database\s+)?['"][^'"]*\.(?:php|jsp|aspx?)['"]|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:null|\d+)(?:\s*,\s*(?:null|\d+)){2,}|\binto\s+(?:out|dump)file\s*\(?\s*['"(]|^\s*exec(?:ute)?\s+(?:master\s*\.+\s*)?(?:dbo\.)?(?:xp_\w|sp_(?:add\w|configure|makewebtask|oa\w|password|droplogin|start_job|execute_external))`)
+	sqlOwn = newAlternatives(`(?i)\bfloor\s*\(\s*rand\s*\(\s*0?\s*\)\s*\*\s*2\s*\)|\bconcat(?:_ws)?\s*\(\s*0x[\da-f]{2,}\s*,|(?:\bchr\s*\(\s*\d+\s*\)\s*\|\|\s*){2}|\bselect\s*\(\s*(?:pg_)?sleep\s*\(\s*\d|\bselect\s*\*\s*from\s*\(\s*select\s*\(\s*sleep|\belt\s*\(\s*(\d+)\s*=\s*\d+|\blo_(?:get|import|export|from_bytea)\s*\(\s*['"\d]|\bstarts_with\s*\(\s*passw|\bprocedure\s+analyse\s*\(|\b(?:pg_(?:read_file|read_binary_file|ls_dir|reload_conf)|dblink(?:_connect)?|(?:query|database|table)_to_xml|sys_(?:eval|exec)|load_extension|xp_(?:cmdshell|dirtree|regread|fileexist)|openrowset)\s*\(?\s*n?['"]|\b(?:utl_(?:http|inaddr|tcp|smtp|file)|dbms_(?:java|ldap|pipe|lock|xslprocessor|xmlgen|advisor)|ctxsys\.drithsx)\w*\s*\.\s*\w+\s*\(|\bhttpuritype\s*\(|\bload\s+data\s+(?:local\s+)?infile\s+['"](?:/etc/|/var/|/root|c:|<|\\\\)|\bcopy\s+\w+\s*(?:\([^)]*\)\s*)?(?:from|to)\s+(?:program\s+)?'?/(?:etc|tmp|var/www|root)/|\battach\s+(?:database\s+)?['"][^'"]*\.(?:php|jsp|aspx?)['"]|\bunion(?:\s+all|\s+distinct)?\s+select\s+(?:null|\d+)(?:\s*,\s*(?:null|\d+)){2,}|\binto\s+(?:out|dump)file\s*\(?\s*['"(]|^\s*exec(?:ute)?\s+(?:master\s*\.+\s*)?(?:dbo\.)?(?:xp_\w|sp_(?:add\w|configure|makewebtask|oa\w|password|droplogin|start_job|execute_external))`)
 	// sqlEqual is an alternative that compares two constants, at an end.
 	sqlEqual = regexp.MustCompile(`(?i)\bor\s+\(?\s*['"]?(\w{1,12})['"]?\s*=\s*['"]?(\w{1,12})['"]?\s*\)*\s*(?:--|#|/\*|;|$)`)
 	// sqlCodes is a text that is spelled in codes of characters.
@@ -46,18 +46,25 @@ var (
 
 // probing reports whether a whole statement, or what stands for one, is none that a question to a database comes to.
 func probing(text []byte) bool {
-	return len(text) <= sqlShort && (sqlProbe.Match(text) || oddly(text) && sqlOdd.Match(text) || sqlCodes.Match(text) ||
-		hasWords(text, 1, sqlOwnWords) && sqlOwn.Match(text) || sqlSelf.Match(text) || sqlTight.Match(text) ||
+	return len(text) <= sqlShort && (sqlProbe.Match(text) || oddly(text) && sqlOdd.Match(text) ||
+		hasWords(text, 1, sqlOwnWords) && (sqlCodes.Match(text) || sqlOwn.Match(text)) || sqlSelf.Match(text) || tightly(text) && sqlTight.Match(text) ||
 		text[0] == '(' && sqlScalar.Match(text) && !sqlSets.Match(text) || sqlHead.Match(text) && holdsAlways(text))
 }
 
-// sqlOwnWords are words of calls and constants one of which each of sqlOwn has.
+// tightly reports whether a text begins as all queries without white space do, or may hold one.
+func tightly(text []byte) bool {
+	const query = "select"
+	head := bytes.TrimLeft(text, "( \t\n\f\r")
+	return len(head) > len(query) && bytes.EqualFold(head[:len(query)], []byte(query)) || bytes.IndexByte(text, '{') >= 0
+}
+
+// sqlOwnWords are words of calls and constants one of which each of sqlOwn and sqlCodes has.
 var sqlOwnWords = func() map[string]bool {
 	words := map[string]bool{}
 	for _, w := range strings.Fields("floor concat concat_ws chr sleep pg_sleep elt lo_get lo_import lo_export lo_from_bytea starts_with analyse pg_read_file " +
 		"pg_read_binary_file pg_ls_dir pg_reload_conf dblink dblink_connect query_to_xml database_to_xml table_to_xml sys_eval sys_exec load_extension xp_cmdshell " +
 		"xp_dirtree xp_regread xp_fileexist openrowset utl_http utl_inaddr utl_tcp utl_smtp utl_file dbms_java dbms_ldap dbms_pipe dbms_lock dbms_xslprocessor " +
-		"dbms_xmlgen dbms_advisor drithsx httpuritype infile copy attach union outfile dumpfile exec execute") {
+		"dbms_xmlgen dbms_advisor drithsx httpuritype infile char copy attach union outfile dumpfile exec execute") {
 		words[w] = true
 	}
 	return words
@@ -78,8 +85,11 @@ func oddly(text []byte) bool {
 
 // cutOut reports whether a text is a piece of a statement that was cut to stand between what comes before and behind a value.
 func cutOut(text []byte) bool {
-	return len(text) <= sqlShort && (sqlCutOff.Match(text) || sqlOpenEnd.Match(text) || sqlCalled.Match(text) || sqlJSON.Match(text) || glued(text))
+	return len(text) <= sqlShort && (cutsOff(text) || sqlOpenEnd.Match(text) || sqlCalled.Match(text) || sqlJSON.Match(text) || glued(text))
 }
+
+// cutsOff reports whether a text ends a statement and makes what follows it a comment of nothing.
+func cutsOff(text []byte) bool { return bytes.IndexByte(text, ';') >= 0 && sqlCutOff.Match(text) }
 
 // sqlWords are words that a comment in the middle takes apart.
 var sqlWords = [][]byte{[]byte("union"), []byte("select"), []byte("insert"), []byte("delete"), []byte("update"), []byte("from"), []byte("where"), []byte("sleep")}

@@ -52,10 +52,25 @@ func ends(tail []byte) bool {
 // quotes reports whether b has a quotation mark.
 func quotes(b []byte) bool { return bytes.ContainsAny(b, `'"`) }
 
+// loosely reports whether a text has a sign that all loose spellings have one of.
+func loosely(text []byte) bool {
+	for i, c := range text {
+		switch c {
+		case '*', '#', '+', 0, 0xEF:
+			return true
+		case '"', '\'':
+			if i > 0 && (text[i-1] == '"' || text[i-1] == '\'') {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // respelled writes a value the way databases read it where it is spelled for a filter, and nothing where it is not: with
 // spaces for comments and plus signs, and with one quotation mark for many.
 func respelled(text []byte) []byte {
-	if !utf8.Valid(text) || !sqlLoose.Match(text) {
+	if !loosely(text) || !utf8.Valid(text) || !sqlLoose.Match(text) {
 		return nil
 	}
 	b := text

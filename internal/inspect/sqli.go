@@ -36,7 +36,7 @@ var (
 	sqlOpen = newPattern(`(?i)^\s*(?:\d+["'\s)]*;|["']?[),;\s]*(?:x?or|and|union|order\s+by|group\s+by|having|limit|waitfor|procedure|rlike|between|as|where)\b|["'\s]*[),;]|["'\s]*(?:\|\||&&|/\*))`)
 	// sqlAlways is a condition of constants behind such a beginning: it holds whatever it is joined with.
 	sqlAlways = newPattern(`(?i)^["'\s)]*(?:x?or|and|\|\||&&)[\s("'+]*(?:not\s+)?(?:(\d{1,6})["']*\s*(?:=|<=?|>=?|<>|!=|like)\s*["']*\d|([a-z])\s*=\s*[a-z]\s*(?:$|--|[\x{2013}\x{2014}#]|/\*)|'([^']{0,8})'\s*(?:=|like)\s*'|"[^"]{0,8}"\s*(?:=|like)\s*"|(?:true|1|''|isnull\(1/0\))\s*(?:--|#|/\*))`)
-	sqlCall   = newPattern(`(?i)` + sqlCalls)
+	sqlCall   = newAlternatives(`(?i)` + sqlCalls)
 	// sqlBroken is a statement that breaks off where its condition should be.
 	sqlBroken = newPattern(`(?i)^select\s[^;]*[(@'][^;]*\bfrom\s+\w+\s+where\s*$`)
 	// sqlGroup is an expression in brackets that makes the rest of a statement a comment.
@@ -55,8 +55,6 @@ var (
 	sqlOperators = newAlternatives(`(?i)^\s*\w?\s*'\s*(?:[-<>=!|&^+/%]{1,3}|\*|(?:not\s+)?(?:sounds\s+like|r?like|regexp|mod|div|x?or|and))\s*'\s*\w?\s*$|^\w{0,12}'\s*` + sqlBetween + `'\s*\w{0,8}\s*$|^\w{0,12}'\s*(?:[-^|&%*+=<>!/]|(?:like|regexp|is\s+not|or|and|xor|mod|div|in|between|rlike)\b)[^\n]*?'\s*\w{0,8}\s*$`)
 	// sqlCompared is a comparison, a call or a variable: what a condition has and a list of words has not.
 	sqlCompared = newPattern(`(?i)[<>=!(@^|]|0x|--[\s+-]*$|#\s*$|/\*|\b(?:like|rlike|regexp|between|sounds|true|false|null)\b`)
-	// sqlLink joins a condition to the one before.
-	sqlLink = newPattern(`(?i)['"\s)]*(?:\bx?or\b|\band\b|\|\||&&)`)
 	// sqlClause is a statement of which a clause stands before an injection, or what looks like one.
 	sqlClause  = newPattern(`(?i)\(\s*select\s+[\w., *]+$|\b(?:select\s+[^;]*?\bfrom|insert\s+into\s+\S+|update\s+\S+\s+set|delete\s+from|where\s+[\w.]+\s*[=<>!]|create\s+\w+\s+\S+\s*\(|alter\s+table)\b`)
 	sqlClauses = newAlternatives(sqlClause.expression)
@@ -122,13 +120,20 @@ func leaves(text []byte) bool {
 	case len(text) == 0:
 		return false
 	case sqlHead.Match(text) && balanced(text):
-		return sqlBroken.Match(text) || sqlProbe.Match(text) || probing(text) || len(text) <= sqlShort && sqlCutOff.Match(text) || sqlDangling.Match(text)
+		return sqlBroken.Match(text) || sqlProbe.Match(text) || probing(text) || len(text) <= sqlShort && cutsOff(text) || sqlDangling.Match(text)
 	case probing(text), inHex(text):
 		return true
-	case jsonOrCode(text), shellWords.Match(text), !utf8.Valid(text), breaks(text) > sqlLines && !sqlUnion.Match(text):
+	case jsonOrCode(text), !utf8.Valid(text), breaks(text) > sqlLines && !sqlUnion.Match(text):
 		return false
 	case bytes.HasPrefix(text, []byte("/*")) && bytes.HasSuffix(text, []byte("*/")) && !bytes.Contains(text, []byte("/*!")):
 		return false
+	}
+	return leavesBehind(text) && !shellWords.Match(text)
+}
+
+// leavesBehind reports whether a value that is no statement leaves its place.
+func leavesBehind(text []byte) bool {
+	switch {
 	case sqlTail.Match(text), sqlAlways.Match(text), plausible(string(text)), severed(text), cutOut(text):
 		return true
 	}
@@ -162,7 +167,7 @@ var blockOfCode = newPattern(`\)\s*\{[^{}]*;\s*\}`)
 
 // jsonOrCode reports whether b is a document or an expression of code, the parts of which are judged where they stand.
 func jsonOrCode(b []byte) bool {
-	return objectOpens.Match(b) || blockOfCode.Match(b) ||
+	return objectOpens.Match(b) || bytes.IndexByte(b, ';') >= 0 && blockOfCode.Match(b) ||
 		bytes.Contains(b, []byte("===")) || bytes.Contains(b, []byte("=> ")) && !bytes.Contains(b, []byte("<=>"))
 }
 
@@ -271,7 +276,7 @@ func goesOn(tail, link []byte) answer {
 	if hint && sqlStrong.Match(tail) {
 		return answerYes
 	}
-	if always := sqlLink.FindIndex(tail); always != nil && sqlAlways.Match(tail[always[0]:]) {
+	if link := linked(tail); link >= 0 && sqlAlways.Match(tail[link:]) {
 		return answerYes
 	}
 	// The parser takes a small part of the time that the expression does.
@@ -288,7 +293,8 @@ func goesOn(tail, link []byte) answer {
 
 // inStatement reports whether lead is the beginning of a statement, in which clauses such as union have their place.
 func inStatement(lead []byte) bool {
-	if !sqlClauses.may(lead) {
+	// A clause in front of the last such word does not count.
+	if behind := lead[lastWord(lead, sqlGrammar):]; len(behind) == 0 || !sqlClauses.may(behind) {
 		return false
 	}
 	all := sqlClause.FindAllIndex(lead, -1)
@@ -305,46 +311,6 @@ func valueBefore(b []byte, pos int) int {
 		from--
 	}
 	return from
-}
-
-// grammatical reports whether b has at least n words that English sentences are made of and SQL is not.
-func grammatical(b []byte, n int) bool { return hasWords(b, n, sqlGrammar) }
-
-// hinted reports whether b has a word or a mark without which none of the long expressions on injections matches.
-func hinted(b []byte) bool {
-	for i := range len(b) - 1 {
-		switch c, next := b[i], b[i+1]; {
-		case c == '-' && next == '-', c == '/' && next == '*', c == '#', c == '=' && (next == '\'' || next == '"' || next == ' '),
-			(c == '\'' || c == '"') && (next == '=' || next == ' ' && i+2 < len(b) && b[i+2] == '='), c == '@' && next == '@':
-			return true
-		}
-	}
-	return bytes.HasSuffix(b, []byte("#")) || hasWords(b, 1, sqlHints)
-}
-
-// hasWords reports whether b has at least n words of a set, the longest of which has 18 bytes.
-func hasWords(b []byte, n int, set map[string]bool) bool {
-	for i := 0; i < len(b); i++ {
-		if !letter(b[i]) {
-			continue
-		}
-		var low [18]byte
-		from := i
-		for ; i < len(b) && (letter(b[i]) || b[i] == '_' || digit(b[i])); i++ {
-			if i-from < len(low) {
-				low[i-from] = b[i]
-				if letter(b[i]) {
-					low[i-from] |= 0x20
-				}
-			}
-		}
-		if size := i - from; size <= len(low) && set[string(low[:size])] {
-			if n--; n == 0 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // line returns what stands before pos on its line.
