@@ -7,99 +7,65 @@ const (
 	maxGap = 12
 	// maxGaps is how many kinds of gaps of one stretch are told apart.
 	maxGaps = 4
-	// segmentReach is how many letters without a border are put apart at once.
-	segmentReach = 256
-	// minHumps is how many capitals behind small letters make a word the name of something.
-	minHumps = 2
-	// minRunAmong is the shortest word that is put apart in a text with a longer one that runs together.
-	minRunAmong = 8
-	// uncovered is what a letter that no word covers costs, where a word of n letters counts (n-1)*(n-1), and common what a
-	// word counts more that stands in every text.
-	uncovered, common = 8, 2
 	// minJoints is how many underscores make a name a sentence.
 	minJoints = 4
 )
 
 // respace judges v with letters that stand apart put together to words, and with words that run together put apart.
 func (c *scan) respace(v *view, l *level) {
-	w, b := &l.form, v.bytes
-	w.begin(b)
-	shortest := minRun
-	if l.survey.joined {
-		shortest = minRunAmong
+	s, w, b := &l.survey, &l.form, v.bytes
+	s.joined = c.gathering(v, s.joined)
+	if !s.spaced && len(s.joined) == 0 {
+		return
 	}
+	w.begin(b)
+	near := s.joined
 	for i := 0; i < len(b); {
-		if n := c.marked(w, v, i); n > 0 {
-			i += n
-			continue
+		for len(near) > 0 && near[0].end <= i {
+			near = near[1:]
 		}
-		if l.survey.joined && unspaced(b, i) && v.touched(span{i, i + 1}) {
-			w.to(i + 1)
-			w.literal(' ', span{i + 1, i + 1}, ViewCompact)
-			i++
-			continue
-		}
-		if !letter(b[i]) || i > 0 && word(b[i-1]) && !(l.survey.joined && digit(b[i-1])) {
-			i++
-			continue
-		}
-		end, letters := spaced(b, i)
-		if letters >= minSpaced {
-			if v.touched(span{i, end}) {
-				c.together(w, span{i, end})
+		among := len(near) > 0 && near[0].start <= i
+		if !among && !s.spaced {
+			if len(near) == 0 {
+				break
 			}
-			i = end
+			i = near[0].start
 			continue
 		}
-		for end = i; end < len(b) && letter(b[end]); {
-			end++
-		}
-		if end-i >= shortest && v.touched(span{i, end}) {
-			c.partWords(w, span{i, end})
-		}
-		i = max(i+1, end)
+		i = c.respaceAt(w, v, i, among)
 	}
 	c.rewritten(v, l, true)
 }
 
-// partWords writes the letters at at as words, if they are several that run together.
-func (c *scan) partWords(w *rewriting, at span) {
-	b, from := w.from, at.start
-	if from > 0 && b[from-1] == '\'' {
-		from += clitic(b[from:at.end])
+// respaceAt writes what stands at b[i], if letters stand apart there or words run together, and returns where to look on.
+// among says that words run together near it.
+func (c *scan) respaceAt(w *rewriting, v *view, i int, among bool) int {
+	b := v.bytes
+	if n := c.marked(w, v, i); n > 0 {
+		return i + n
 	}
-	letters := b[from:at.end]
-	if len(letters) < minRun && camel(letters, 1) {
-		return
+	if among && unspaced(b, i) && v.touched(span{i, i + 1}) {
+		w.to(i + 1)
+		w.literal(' ', span{i + 1, i + 1}, ViewCompact)
+		return i + 1
 	}
-	c.letters = c.letters[:0]
-	for i, letter := range letters {
-		c.letters = append(c.letters, spot{letter, from + i})
+	if !letter(b[i]) || i > 0 && word(b[i-1]) && !(among && digit(b[i-1])) {
+		return i + 1
 	}
-	several := c.segment(c.letters[:min(len(c.letters), segmentReach)])
-	if !several && (from == at.start || !c.set.vocabulary.has(letters)) {
-		return
-	}
-	w.to(from)
-	if from > at.start || from > 0 && digit(b[from-1]) {
-		w.literal(' ', span{from, from}, ViewCompact)
-	}
-	c.apart(w, at.end)
-	// The names of programs are words of their own, and their neighbours do not go on with them.
-	w.changes[len(w.changes)-1].closed = camel(letters, minHumps)
-	if at.end < len(b) && digit(b[at.end]) {
-		w.literal(' ', span{at.end, at.end}, ViewCompact)
-	}
-}
-
-// clitic returns how long what stands behind an apostrophe is as the end of a word before it, with more letters behind.
-func clitic(letters []byte) int {
-	for _, end := range []string{"t", "s", "m", "d", "re", "ll", "ve"} {
-		if len(letters) >= len(end)+minVocabulary && string(letters[:len(end)]) == end {
-			return len(end)
+	end, letters := spaced(b, i)
+	if letters >= minSpaced {
+		if v.touched(span{i, end}) {
+			c.together(w, span{i, end})
 		}
+		return end
 	}
-	return 0
+	for end = i; end < len(b) && letter(b[end]); {
+		end++
+	}
+	if among && end-i >= minRunAmong && v.touched(span{i, end}) {
+		c.partWords(w, span{i, end})
+	}
+	return max(i+1, end)
 }
 
 // marked writes a space for the sign at b[i], if words are set apart there by signs instead: by the underscores of a name
@@ -146,20 +112,6 @@ func wordsALine(b []byte, i int) bool {
 	return oneWord(before) && oneWord(behind)
 }
 
-// unspaced reports whether the sign at b[i] ends a sentence or a part of one and the next begins right behind it.
-func unspaced(b []byte, i int) bool {
-	if i == 0 || i+1 >= len(b) || !letter(b[i-1]) || !letter(b[i+1]) {
-		return false
-	}
-	switch b[i] {
-	case ',', ';', ':', '!', '?':
-		return true
-	case '.':
-		return b[i+1]-'A' < 26
-	}
-	return false
-}
-
 // joint reports whether c can stand next to an underscore that is a space.
 func joint(c byte) bool { return c > ' ' && c != '_' }
 
@@ -194,17 +146,6 @@ func emphasisEnd(b []byte, i int) int {
 		return 0
 	}
 	return at + n
-}
-
-// camel reports whether at least so many words with a capital stand behind small letters, as in the names of programs.
-func camel(w []byte, least int) bool {
-	humps := 0
-	for i := 1; i < len(w); i++ {
-		if w[i]-'A' < 26 && w[i-1]-'a' < 26 && i+1 < len(w) && w[i+1]-'a' < 26 {
-			humps++
-		}
-	}
-	return humps >= least
 }
 
 // spaced returns the end of the letters set apart that begin at i, and how many they are.
@@ -304,69 +245,4 @@ func (c *scan) apart(w *rewriting, end int) {
 	}
 	w.copied = end
 	c.letters = c.letters[:0]
-}
-
-// segment fills c.cuts: whether a word begins at each letter of the run. It chooses the words of the rules that cover most
-// letters, longer ones first; what no word covers stays together. It reports whether the run is several words that run
-// together: they cover three letters of four, and all of a short one that is just two.
-func (c *scan) segment(run []spot) bool {
-	n := len(run)
-	c.joint = c.joint[:0]
-	for _, p := range run {
-		c.joint = append(c.joint, p.letter)
-	}
-	var best [segmentReach + 1]int32
-	var last [segmentReach + 1]uint8
-	words, done := c.set.vocabulary.segments, 0
-	for pos, state := words.next(c.joint, 0, 0); ; pos, state = words.next(c.joint, pos, state) {
-		end := pos
-		if pos < 0 {
-			end = n
-		}
-		for done++; done <= end; done++ {
-			best[done], last[done] = best[done-1]-uncovered, 0
-		}
-		done = end
-		if pos < 0 {
-			break
-		}
-		for _, id := range words.ends(state) {
-			size, ok := c.segmentEnds(int(id), pos)
-			if !ok {
-				continue
-			}
-			if score := best[pos-size] + int32((size-1)*(size-1)) + c.set.vocabulary.bonus[id]; score > best[pos] {
-				best[pos], last[pos] = score, uint8(size)
-			}
-		}
-	}
-	c.cuts = append(c.cuts[:0], make([]bool, n+1)...)
-	covered, parts := 0, 0
-	for at := n; at > 0; {
-		size := int(last[at])
-		if size == 0 {
-			at--
-			continue
-		}
-		c.cuts[at] = true
-		at -= size
-		c.cuts[at] = true
-		covered += size
-		parts++
-	}
-	return parts > 1 && (covered == n || (n >= minRun || parts > 2) && covered*4 >= n*3)
-}
-
-// segmentEnds returns the length of a word that the automaton found to end at end of the joint letters, if it is there.
-func (c *scan) segmentEnds(id, end int) (int, bool) {
-	w := c.set.vocabulary.borders[id]
-	if len(w) > end {
-		return 0, false
-	}
-	for i, letter := range c.joint[end-len(w) : end] {
-		if lowerCase[letter] != w[i] {
-			return 0, false
-		}
-	}
-	return len(w), true
 }

@@ -79,13 +79,12 @@ const (
 
 // survey says which further views a text deserves.
 type survey struct {
-	compact bool // letters or words set apart by signs, or a very long word
-	joined  bool // a very long word
+	spaced  bool // letters or words set apart by signs
 	escaped bool // escapes of URLs, of HTML or of strings
 	quoted  bool // escapes of quoted-printable
 	pairs   bool // pairs of hex digits
-	// runs are those that can be base64, base32 or hex.
-	runs []span
+	// runs are those that can be base64, base32 or hex, and joined those of letters that are longer than most words.
+	runs, joined []span
 	// suspects are words that may be words of the rules with their letters in other places, or rotated; leets are places
 	// where a digit or sign stands next to a letter.
 	suspects []span
@@ -111,7 +110,7 @@ type surveying struct {
 
 // read looks at each byte of b once. It may say yes where a closer look finds nothing, never the other way.
 func (s *survey) read(b []byte, v *vocabulary) {
-	*s = survey{runs: s.runs[:0], suspects: s.suspects[:0], leets: s.leets[:0]}
+	*s = survey{runs: s.runs[:0], joined: s.joined[:0], suspects: s.suspects[:0], leets: s.leets[:0]}
 	y := surveying{survey: s, b: b, v: v, token: -1}
 	var stops stops
 	for from := 0; from < len(b); from += stopBlock {
@@ -167,7 +166,7 @@ func (y *surveying) letters(i int) {
 		y.suspects = append(y.suspects, span{y.from, i})
 	}
 	if n >= minRun {
-		y.compact, y.joined = true, true
+		y.joined = append(y.joined, span{y.from, i})
 	}
 }
 
@@ -196,7 +195,7 @@ func (y *surveying) other(i int, kind uint8) {
 	case kindUnderscore:
 		y.run++
 		if y.joints++; y.joints >= minJoints {
-			y.compact = true
+			y.spaced = true
 		}
 		return
 	case kindMark:
@@ -223,7 +222,7 @@ func (y *surveying) other(i int, kind uint8) {
 func (y *surveying) mark(i int) {
 	if i+2 < len(y.b) && y.b[i+1] == ' ' && y.b[i+2] == y.b[i] {
 		if y.marks++; y.marks >= minMarks {
-			y.compact = true
+			y.spaced = true
 		}
 	}
 }
@@ -232,7 +231,7 @@ func (y *surveying) mark(i int) {
 func (y *surveying) endLine(i int) {
 	if oneWord(y.b[y.line:i]) {
 		if y.lines++; y.lines >= minLines {
-			y.compact = true
+			y.spaced = true
 		}
 	} else {
 		y.lines = 0
@@ -277,7 +276,7 @@ func (y *surveying) alone(w []byte) {
 		y.singles, y.pairs = 0, 0
 	case len(w) == 1 && letter(w[0]):
 		if y.singles++; y.singles >= minSpaced {
-			y.compact = true
+			y.spaced = true
 		}
 	case hexPair(w):
 		y.singles = 0

@@ -78,11 +78,9 @@ func TestWordsRunTogetherArePutApart(t *testing.T) {
 		c.begin(one(in), Options{Direction: Request})
 		v := view{bytes: []byte(canonical(in)), limit: len(in)}
 		l := &c.levels[0]
-		if l.survey.read(v.bytes, c.set.vocabulary); l.survey.compact {
-			c.respace(&v, l)
-		} else {
-			l.form.begin(nil)
-		}
+		l.form.begin(nil)
+		l.survey.read(v.bytes, c.set.vocabulary)
+		c.respace(&v, l)
 		if len(l.form.changes) == 0 {
 			l.form.text = nil
 		}
