@@ -29,9 +29,9 @@ func (c *scan) gathering(v *view, runs []span) []span {
 		if c.parts() > humps(letters)+1 {
 			at = span{max(0, at.start-windowReach), at.end + windowReach}
 		}
-		if n := len(near); n > 0 && at.start <= near[n-1].end {
-			near[n-1].end = max(near[n-1].end, at.end)
-			continue
+		for n := len(near); n > 0 && at.start <= near[n-1].end; n-- {
+			at = span{min(at.start, near[n-1].start), max(at.end, near[n-1].end)}
+			near = near[:n-1]
 		}
 		near = append(near, at)
 	}
@@ -64,7 +64,7 @@ func (c *scan) partWords(w *rewriting, at span) {
 		from += clitic(b[from:at.end])
 	}
 	letters := b[from:at.end]
-	if len(letters) < minRun && humps(letters) > 0 {
+	if len(letters) < minRun && (humps(letters) > 0 || from == at.start && c.set.vocabulary.has(letters)) {
 		return
 	}
 	c.lay(from, letters)

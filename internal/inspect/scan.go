@@ -158,6 +158,7 @@ func (l *level) trim() {
 	trim(&l.shifted, 16)
 	trim(&l.survey.runs, 8)
 	trim(&l.survey.joined, 8)
+	trim(&l.survey.apart, 8)
 	trim(&l.survey.suspects, 8)
 	trim(&l.survey.leets, 4)
 }

@@ -13,23 +13,15 @@ const (
 
 // respace judges v with letters that stand apart put together to words, and with words that run together put apart.
 func (c *scan) respace(v *view, l *level) {
-	s, w, b := &l.survey, &l.form, v.bytes
-	s.joined = c.gathering(v, s.joined)
-	if !s.spaced && len(s.joined) == 0 {
-		return
-	}
-	w.begin(b)
-	near := s.joined
-	for i := 0; i < len(b); {
-		for len(near) > 0 && near[0].end <= i {
-			near = near[1:]
+	w, joined, apart := &l.form, c.gathering(v, l.survey.joined), l.survey.apart
+	w.begin(v.bytes)
+	for i := 0; i < len(v.bytes) && len(joined)+len(apart) > 0; {
+		next, among, between := len(v.bytes), false, false
+		if joined, among = upto(joined, i, &next); !among {
+			apart, between = upto(apart, i, &next)
 		}
-		among := len(near) > 0 && near[0].start <= i
-		if !among && !s.spaced {
-			if len(near) == 0 {
-				break
-			}
-			i = near[0].start
+		if !among && !between {
+			i = next
 			continue
 		}
 		i = c.respaceAt(w, v, i, among)
@@ -37,35 +29,55 @@ func (c *scan) respace(v *view, l *level) {
 	c.rewritten(v, l, true)
 }
 
+// upto drops the stretches that end in front of an offset, and reports whether it lies in the next one. If not, it moves next
+// to where that begins.
+func upto(stretches []span, at int, next *int) ([]span, bool) {
+	for len(stretches) > 0 && stretches[0].end <= at {
+		stretches = stretches[1:]
+	}
+	if len(stretches) == 0 {
+		return nil, false
+	}
+	if stretches[0].start <= at {
+		return stretches, true
+	}
+	*next = min(*next, stretches[0].start)
+	return stretches, false
+}
+
 // respaceAt writes what stands at b[i], if letters stand apart there or words run together, and returns where to look on.
 // among says that words run together near it.
 func (c *scan) respaceAt(w *rewriting, v *view, i int, among bool) int {
 	b := v.bytes
-	if n := c.marked(w, v, i); n > 0 {
-		return i + n
-	}
-	if among && unspaced(b, i) && v.touched(span{i, i + 1}) {
-		w.to(i + 1)
-		w.literal(' ', span{i + 1, i + 1}, ViewCompact)
+	if !letter(b[i]) {
+		if n := c.marked(w, v, i); n > 0 {
+			return i + n
+		}
+		if among && unspaced(b, i) && v.touched(span{i, i + 1}) {
+			w.to(i + 1)
+			w.literal(' ', span{i + 1, i + 1}, ViewCompact)
+		}
 		return i + 1
 	}
-	if !letter(b[i]) || i > 0 && word(b[i-1]) && !(among && digit(b[i-1])) {
-		return i + 1
-	}
-	end, letters := spaced(b, i)
-	if letters >= minSpaced {
+	begins := i == 0 || !word(b[i-1]) || among && digit(b[i-1])
+	if begins && (i+1 == len(b) || !word(b[i+1])) {
+		end, letters := spaced(b, i)
+		if letters < minSpaced {
+			return i + 1
+		}
 		if v.touched(span{i, end}) {
 			c.together(w, span{i, end})
 		}
 		return end
 	}
-	for end = i; end < len(b) && letter(b[end]); {
+	end := i + 1
+	for end < len(b) && letter(b[end]) {
 		end++
 	}
-	if among && end-i >= minRunAmong && v.touched(span{i, end}) {
+	if begins && among && end-i >= minRunAmong && v.touched(span{i, end}) {
 		c.partWords(w, span{i, end})
 	}
-	return max(i+1, end)
+	return end
 }
 
 // marked writes a space for the sign at b[i], if words are set apart there by signs instead: by the underscores of a name

@@ -79,12 +79,14 @@ const (
 
 // survey says which further views a text deserves.
 type survey struct {
-	spaced  bool // letters or words set apart by signs
 	escaped bool // escapes of URLs, of HTML or of strings
 	quoted  bool // escapes of quoted-printable
 	pairs   bool // pairs of hex digits
-	// runs are those that can be base64, base32 or hex, and joined those of letters that are longer than most words.
-	runs, joined []span
+	// runs are those that can be base64, base32 or hex.
+	runs []span
+	// joined are runs of letters that are longer than most words, and apart the stretches in which letters or words are set
+	// apart by signs.
+	joined, apart []span
 	// suspects are words that may be words of the rules with their letters in other places, or rotated; leets are places
 	// where a digit or sign stands next to a letter.
 	suspects []span
@@ -102,15 +104,16 @@ type surveying struct {
 	// run is how many bytes that codes are written in were read last, singles how many letters stood apart, token where
 	// the word began, or -1.
 	run, singles, pairs, quotes, pluses, token int
-	// joints is how many underscores were read without a space, and marks how many marks of emphasis between words.
-	joints, marks int
+	// joints is how many underscores were read without a space, and marks how many marks of emphasis between words, the first
+	// of them at marked.
+	joints, marks, marked int
 	// lines is how many lines in a row had one word each, and line where the one that is read begins.
 	lines, line int
 }
 
 // read looks at each byte of b once. It may say yes where a closer look finds nothing, never the other way.
 func (s *survey) read(b []byte, v *vocabulary) {
-	*s = survey{runs: s.runs[:0], joined: s.joined[:0], suspects: s.suspects[:0], leets: s.leets[:0]}
+	*s = survey{runs: s.runs[:0], joined: s.joined[:0], apart: s.apart[:0], suspects: s.suspects[:0], leets: s.leets[:0]}
 	y := surveying{survey: s, b: b, v: v, token: -1}
 	var stops stops
 	for from := 0; from < len(b); from += stopBlock {
@@ -131,7 +134,7 @@ func (s *survey) read(b []byte, v *vocabulary) {
 			case n == 3:
 				y.singles, y.pairs = 0, 0
 			case n > 0:
-				y.alone(b[y.from:i])
+				y.alone(span{y.from, i})
 			}
 			if y.from = i + 1; kind-kindBlank <= kindBreak-kindBlank {
 				y.blank(i, kind)
@@ -195,7 +198,7 @@ func (y *surveying) other(i int, kind uint8) {
 	case kindUnderscore:
 		y.run++
 		if y.joints++; y.joints >= minJoints {
-			y.spaced = true
+			y.spaced(i, i)
 		}
 		return
 	case kindMark:
@@ -218,11 +221,24 @@ func (y *surveying) other(i int, kind uint8) {
 	y.endRun(i)
 }
 
+// spaced notes that letters or words are set apart in front of to, from an offset on or earlier.
+func (y *surveying) spaced(from, to int) {
+	at := span{max(0, from-windowReach), min(len(y.b), to+windowReach)}
+	for n := len(y.apart); n > 0 && at.start <= y.apart[n-1].end; n-- {
+		at.start = min(at.start, y.apart[n-1].start)
+		y.apart = y.apart[:n-1]
+	}
+	y.apart = append(y.apart, at)
+}
+
 // mark counts marks of emphasis between two words that carry it both.
 func (y *surveying) mark(i int) {
 	if i+2 < len(y.b) && y.b[i+1] == ' ' && y.b[i+2] == y.b[i] {
-		if y.marks++; y.marks >= minMarks {
-			y.spaced = true
+		if y.marks++; y.marks == 1 {
+			y.marked = i
+		}
+		if y.marks >= minMarks {
+			y.spaced(y.marked, i)
 		}
 	}
 }
@@ -231,7 +247,7 @@ func (y *surveying) mark(i int) {
 func (y *surveying) endLine(i int) {
 	if oneWord(y.b[y.line:i]) {
 		if y.lines++; y.lines >= minLines {
-			y.spaced = true
+			y.spaced(i, i)
 		}
 	} else {
 		y.lines = 0
@@ -264,19 +280,19 @@ func (y *surveying) equal(i int) {
 // endToken closes the word that ends before i.
 func (y *surveying) endToken(i int) {
 	if y.token >= 0 {
-		y.alone(y.b[y.token:i])
+		y.alone(span{y.token, i})
 		y.token = -1
 	}
 }
 
 // alone looks at a word: one letter alone, a pair of digits, or anything else.
-func (y *surveying) alone(w []byte) {
-	switch {
+func (y *surveying) alone(at span) {
+	switch w := y.b[at.start:at.end]; {
 	case len(w) > 4:
 		y.singles, y.pairs = 0, 0
 	case len(w) == 1 && letter(w[0]):
 		if y.singles++; y.singles >= minSpaced {
-			y.spaced = true
+			y.spaced(at.start, at.start)
 		}
 	case hexPair(w):
 		y.singles = 0

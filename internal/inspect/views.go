@@ -88,7 +88,7 @@ func (c *scan) views(v *view, depth int) {
 	}
 	l := &c.levels[depth]
 	l.survey.read(v.bytes, c.set.vocabulary)
-	if l.survey.spaced || len(l.survey.joined) > 0 {
+	if len(l.survey.apart)+len(l.survey.joined) > 0 {
 		c.respace(v, l)
 	}
 	if len(l.survey.runs) > 0 {
