@@ -5,6 +5,10 @@ const (
 	segmentReach = 256
 	// minHumps is how many capitals behind small letters make a word the name of something.
 	minHumps = 2
+	// longWord is the longest word of a name that is made of several, in letters: most are shorter.
+	longWord = 12
+	// maxParts is in how many parts one is put apart by chance.
+	maxParts = 2
 	// minRunAmong is the shortest word that is put apart near a longer one that runs together.
 	minRunAmong = 8
 	// uncovered is what a letter that no word covers costs, where a word of n letters counts (n-1)*(n-1), and common what a
@@ -13,8 +17,8 @@ const (
 )
 
 // gathering returns the stretches of v in which words may run together, in place of the runs of letters that are longer than most
-// words: those that are several words, with what stands around them. In the names of programs a capital tells where each word
-// begins: they say nothing about what stands around them.
+// words: those that are several words, with what stands around them. The names of programs and addresses say nothing about what
+// stands around them.
 func (c *scan) gathering(v *view, runs []span) []span {
 	near := runs[:0]
 	for _, at := range runs {
@@ -26,7 +30,7 @@ func (c *scan) gathering(v *view, runs []span) []span {
 		if !c.segment(c.letters[:min(len(c.letters), segmentReach)]) {
 			continue
 		}
-		if c.parts() > humps(letters)+1 {
+		if !c.identifies(v.bytes, at) {
 			at = span{max(0, at.start-windowReach), at.end + windowReach}
 		}
 		for n := len(near); n > 0 && at.start <= near[n-1].end; n-- {
@@ -38,15 +42,48 @@ func (c *scan) gathering(v *view, runs []span) []span {
 	return near
 }
 
-// parts returns in how many parts the letters are cut that were put apart last.
-func (c *scan) parts() int {
-	n := 1
-	for _, cut := range c.cuts[1 : len(c.cuts)-1] {
-		if cut {
-			n++
+// identifies reports whether the letters at at, which were put apart last, are a name by how they are written: with a capital where
+// each of few words begins, or enclosed in marks, or beside a sign of addresses and paths.
+func (c *scan) identifies(b []byte, at span) bool {
+	return c.camel(b[at.start:at.end]) || enclosing(b, at)
+}
+
+// camel reports whether capitals tell about where each word begins in the letters that were put apart last: what has none is
+// short, and hardly more than one word.
+func (c *scan) camel(letters []byte) bool {
+	from, parts := 0, 1
+	for i := 1; i < min(len(letters), segmentReach); i++ {
+		switch {
+		case letters[i]-'A' < 26 && letters[i-1]-'a' < 26:
+			from, parts = i, 1
+		case c.cuts[i]:
+			parts++
+		}
+		if i-from >= longWord || parts > maxParts {
+			return false
 		}
 	}
-	return n
+	return true
+}
+
+// enclosing reports whether what stands beside the letters at at encloses them, or is a sign of addresses and paths, and they
+// are no more than a name can be.
+func enclosing(b []byte, at span) bool {
+	if at.start == 0 || at.end == len(b) || at.end-at.start > maxWord {
+		return false
+	}
+	switch before, behind := b[at.start-1], b[at.end]; before {
+	case '/', '\\', '@', '%', '&':
+		return true
+	case '"', '`', '*':
+		return behind == before
+	case '(':
+		return behind == ')'
+	case '.':
+		return behind == '.' && b[at.start]-'a' < 26
+	default:
+		return behind == '/' || behind == '%' || behind == '&'
+	}
 }
 
 // lay has c.letters be those that stand from an offset on.

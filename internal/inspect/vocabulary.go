@@ -200,17 +200,23 @@ func (v *vocabulary) suspects(b []byte, at span) bool {
 	if n > maxWord {
 		return false
 	}
-	var print, bit uint32
 	if n <= 8 {
-		w := lettersAt(b, at.start, n)
-		print, bit = printOf(w), shapeOf(w, n)
-	} else {
-		l := lettersOf(b, at)
-		print, bit = l.print(), l.shape()
+		return v.suspected(lettersAt(b, at.start, n), n)
 	}
-	// Most words are of no shape, or stand in the first slot: neither can be foreseen, but both can be asked at once.
-	shaped, first := v.filter[bit/64]>>(bit%64)&1 != 0, v.prints[print%printSlots]
-	return shaped && first != print && !v.prints.has(print)
+	l := lettersOf(b, at)
+	return v.shaped(l.shape(), l.print())
+}
+
+// suspected is suspects for n letters, at most eight.
+func (v *vocabulary) suspected(w uint64, n int) bool { return v.shaped(shapeOf(w, n), printOf(w)) }
+
+// shaped reports whether a word of the vocabulary has the shape, and none the print.
+func (v *vocabulary) shaped(shape, print uint32) bool {
+	// Most words are of no shape, or stand in the first slot. Neither can be foreseen, but both together can.
+	if v.filter[shape/64]>>(shape%64)&1*uint64(v.prints[print%printSlots]^print) == 0 {
+		return false
+	}
+	return !v.prints.has(print)
 }
 
 // has reports whether w, of four letters or more, is a word of the vocabulary as it stands.
