@@ -22,7 +22,8 @@ const (
 func (c *scan) gathering(v *view, runs []span) []span {
 	near := runs[:0]
 	for _, at := range runs {
-		if !v.touched(at) {
+		if n := len(near); !v.touched(at) || n > 0 && at.end+windowReach/2 <= near[n-1].end {
+			// Where much is read behind it anyway, it would add little.
 			continue
 		}
 		letters := v.bytes[at.start:at.end]
