@@ -7,9 +7,16 @@ import (
 
 // alternatives are a long expression and the ways in which it can match, each behind a sieve of its own: the sieve for all has
 // too many states to hold much back of what looks like it, and the expression takes time for all its ways where one is open.
+// Before its sieve, a way is asked for the pairs of letters that it cannot do without, which are counted once for all ways.
 type alternatives struct {
 	whole *pattern
-	ways  []*pattern
+	ways  []way
+}
+
+// way is one way in which an expression can match.
+type way struct {
+	*pattern
+	needs digrams
 }
 
 // maxAlternatives is how many ways of an expression are told apart.
@@ -26,8 +33,8 @@ func newAlternatives(expression string) alternatives {
 	if len(ways) > maxAlternatives {
 		return all
 	}
-	for _, way := range ways {
-		all.ways = append(all.ways, newPattern(way.String()))
+	for _, one := range ways {
+		all.ways = append(all.ways, way{newPattern(one.String()), digramsOf(one)})
 	}
 	return all
 }
@@ -63,28 +70,26 @@ func (a alternatives) Match(b []byte) bool {
 	if len(a.ways) == 0 {
 		return a.whole.Match(b)
 	}
-	if !a.whole.get().sieve.may(b, -1) {
-		return false
-	}
-	for _, way := range a.ways {
-		if way.Match(b) {
-			return true
-		}
-	}
-	return false
+	return a.any(b, (*pattern).Match)
 }
 
 // may reports whether the sieves let b through.
 func (a alternatives) may(b []byte) bool {
-	if !a.whole.get().sieve.may(b, -1) {
-		return false
+	if len(a.ways) == 0 {
+		return a.whole.get().sieve.may(b, -1)
 	}
-	for _, way := range a.ways {
-		if way.get().sieve.may(b, -1) {
+	return a.any(b, func(p *pattern, b []byte) bool { return p.get().sieve.may(b, -1) })
+}
+
+// any reports whether one of the ways that b has the pairs for says yes.
+func (a alternatives) any(b []byte, says func(*pattern, []byte) bool) bool {
+	has := digramsIn(b)
+	for i := range a.ways {
+		if a.ways[i].needs.within(&has) && says(a.ways[i].pattern, b) {
 			return true
 		}
 	}
-	return len(a.ways) == 0
+	return false
 }
 
 // MatchString reports whether the expression matches anywhere in s.

@@ -57,18 +57,19 @@ func (c *scan) verified(r *rule, b []byte, at span) (holds, asked bool) {
 		if !c.spend(priceWeigh) {
 			return false, false
 		}
-		price := r.verify.weigh(b, at)
-		if price == 0 {
-			return false, true
-		}
-		if !c.spend(price) {
-			return false, false
+		price, worth := r.verify.weigh(b, at)
+		if !c.spend(price) || !worth {
+			return false, !worth
 		}
 		if first := r.verify.first(b, at); first != answerOpen {
 			return first == answerYes, true
 		}
 	}
-	if !c.spend(r.verify.price) {
+	price := r.verify.price
+	if r.verify.cost != nil {
+		price = r.verify.cost(b)
+	}
+	if !c.spend(price) {
 		return false, false
 	}
 	return r.verify.holds(b, at), true

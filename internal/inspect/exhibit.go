@@ -14,7 +14,7 @@ const (
 	// actorReach is how far into a sentence its subject may stand.
 	actorReach = 72
 	// priceExhibit is the price of the search for an exhibit, in units of fuel.
-	priceExhibit = 40
+	priceExhibit = 12
 )
 
 // exhibited reports whether the match stands in something that a document shows as a piece of an attack, and that no

@@ -27,6 +27,7 @@ type seams []seam
 // a space between, as prose, and once with nothing, where words, payloads and keys may be cut in two. Only what
 // crosses a border counts, since the rest was judged before, so of long texts the middle is left out.
 func (c *scan) joined() {
+	c.earlier = len(c.findings)
 	if c.join(" "); len(c.seams) < 2 {
 		return
 	}

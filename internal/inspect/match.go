@@ -349,7 +349,7 @@ func (c *scan) report(v *view, r *rule, at span) {
 	}
 	f := c.placed(v, at)
 	f.Rule, f.Class, f.Severity, f.Action = r.id, r.class, r.severity, r.action
-	if (v.index < 0 || v.inner) && slices.Contains(c.findings, f) {
+	if (v.index < 0 || v.inner) && slices.Contains(c.findings[c.earlier:], f) {
 		return // found with a space between, and with nothing; or in a text, and in a value of it
 	}
 	c.findings = append(c.findings, f)

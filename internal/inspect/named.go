@@ -12,9 +12,9 @@ const (
 	// minNamed is the shortest value that a name is read with, in bytes. Of long arrays of shorter ones, nothing but the name
 	// would be read.
 	minNamed = 4
-	// namedFuel is what a value has to itself while it is read behind its name: the length of the texts pays for reading each
-	// of them alone. What that does not suffice for is paid for like all else.
-	namedFuel = 24
+	// namedShare is for how many bytes of the values that are read behind their names there is a unit of fuel for that, besides
+	// what there is for all texts: each is read alone first, and that must not be what short ones lack.
+	namedShare = 4
 	// assigns stands between a name and its value, and assignsEnd behind it: what stands in quotes is read to its end, and is
 	// no code.
 	assigns, assignsEnd = `: "`, `"`
@@ -39,15 +39,18 @@ func (c *scan) named(texts []a2a.Text, name, value int) {
 		seam{at: len(c.raw), index: value, offset: len(t.Value) - len(said), length: min(len(said), maxValue), whole: len(t.Value), place: c.place},
 	)
 	c.raw = append(append(c.raw, said[:c.seams[1].length]...), assignsEnd...)
-	left := c.fuel
-	c.fuel += namedFuel
 	v := view{name: ViewNamed, bytes: c.raw, index: -1, limit: len(c.raw)}
 	if asciiPrefix(c.raw) < len(c.raw) {
 		c.skeleton.write(c.raw)
 		v.bytes, v.anchors = c.skeleton.text, c.skeleton.anchors
 	}
+	// What pairs do not use is kept for others, and for no other work.
+	c.namedFuel += c.seams[1].length / namedShare
+	rest := c.fuel
+	c.fuel += c.namedFuel
 	c.match(&v)
-	c.fuel = min(c.fuel, left)
+	c.namedFuel = max(0, c.fuel-rest)
+	c.fuel -= c.namedFuel
 }
 
 // value places a finding of what a name vouches for: in the value alone, since the name is no part of what was found. One

@@ -4,7 +4,7 @@ import "ringfence.dev/ringfence/internal/a2a"
 
 const (
 	// fuelFloor, fuelStart and fuelShare bound the work behind the automaton: fuelStart units and one for each fuelShare
-	// bytes, or fuelFloor, which short texts have that are all statements or keys. A unit is about half a microsecond.
+	// bytes, or fuelFloor, which short texts have that are all statements or keys. A unit is what at most 0.4 microseconds of work cost.
 	fuelFloor = 8192
 	fuelStart = 4096
 	fuelShare = 8
@@ -19,9 +19,9 @@ const (
 	priceMatch     = 1
 	priceSieve     = 1
 	priceCues      = 2
-	priceGate      = 2
-	priceWeigh     = 40
-	priceException = 6
+	priceGate      = 1
+	priceWeigh     = 8
+	priceException = 4
 	priceEntity    = 2
 )
 
@@ -31,18 +31,23 @@ type scan struct {
 	direction Direction
 	place     uint8 // of the text that is read
 	// bits are the places of the view that is read, asks what it asks of rules, and count the words in it so far.
-	bits     uint32
-	asks     trait
-	count    cursor
-	windows  *windows // nil collects none
-	fuel     int
-	starved  bool // the bound on work cut the search short
-	failed   bool // a verifier failed
-	epoch    uint32
-	marks    []mark
-	progress []progress
+	bits    uint32
+	asks    trait
+	count   cursor
+	windows *windows // nil collects none
+	fuel    int
+	// namedFuel is what is left of that for values that are read behind their names.
+	namedFuel int
+	starved   bool // the bound on work cut the search short
+	failed    bool // a verifier failed
+	epoch     uint32
+	marks     []mark
+	progress  []progress
 	pending
 	findings []Finding
+	// earlier is how many findings there were before the text that is read, or before the texts were joined: none of those is found
+	// again.
+	earlier int
 
 	raw, mirror, joint []byte
 	skeleton           skeleton
@@ -102,6 +107,7 @@ func (c *scan) begin(texts []a2a.Text, opts Options) {
 	}
 	c.direction, c.findings, c.starved, c.failed, c.respelled = opts.Direction, nil, false, false, false
 	c.beginning, c.names = -1, 0
+	c.namedFuel = 0
 	c.fuel = max(fuelFloor, fuelStart+total/fuelShare)
 	c.room = roomFloor + total*roomShare
 	c.pieces, c.heard, c.early, c.forms, c.next = c.pieces[:0], c.heard[:0], c.early[:0], c.forms[:0], 0
@@ -165,7 +171,7 @@ func (l *level) trim() {
 
 // text judges one text in every view that it deserves.
 func (c *scan) text(index int, value string) {
-	c.raw = append(c.raw[:0], value...)
+	c.raw, c.earlier = append(c.raw[:0], value...), len(c.findings)
 	v := view{name: ViewText, bytes: c.raw, index: index, limit: len(value), own: true}
 	if !isASCII(value) {
 		c.skeleton.write(c.raw)

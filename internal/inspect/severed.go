@@ -23,7 +23,7 @@ var (
 	sqlLeft     = newPattern(`(?i)^[\w@.\\-]{0,40}['"][)\s]*(?:[-+*/%&|^~=<>!;]|x?or\b|and\b|is\b|not|union|collate|like|r?like|glob|in\b|sounds|group\b|order\b|having\b|into\b|div\b|mod\b)`)
 	sqlSentence = newPattern(`(?i)\s+(?:and|to|in|for|on|please|then|with)\s+[a-z]+(?:\s+[a-z]+)*[.!?]?\s*$|,\s+\w+\s*[=:]\s*\w+[.\s]*$|[.!?]\s*$|,?\s+(?:please|thanks)[.!?]?\s*$`)
 	// sqlLoose are the signs that a text is spelled for a filter that looks for spaces and whole words.
-	sqlLoose = newPattern(`(?i)/\*|["']{3,}|"".*""|\bunion\b[^\n]*#|\b(?:union|select|x?or|and|from)[+\x00\x{FFFD}]|[+\x00\x{FFFD}](?:union|select|x?or|and|from)\b`)
+	sqlLoose = newAlternatives(`(?i)/\*|["']{3,}|"".*""|\bunion\b[^\n]*#|\b(?:union|select|x?or|and|from)[+\x00\x{FFFD}]|[+\x00\x{FFFD}](?:union|select|x?or|and|from)\b`)
 	// sqlComment and sqlSpace are what a database reads as a space, sqlMarked what it reads as words and filters do not.
 	sqlMarked   = newPattern(`/?\*!\d*|\*/`)
 	sqlComment  = newPattern(`/\*[^*]*\*/|#[^\n]*\n`)

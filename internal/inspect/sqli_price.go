@@ -17,22 +17,61 @@ func reachSQL(b []byte, at span) (from, to int) {
 	return valueBefore(b, at.start), to
 }
 
-// What firstSQL costs at most, in units of fuel: where the long expressions are asked, and where they are not.
+// What firstSQL costs at most, in units of fuel: always, and besides where the long expressions are asked, where what follows is
+// spelled for a filter, where it is read as a value up to the end of its sentence, where a condition is joined to one before, and
+// where a statement is looked for before the match.
 const (
-	priceSQLHinted = 140
-	priceSQL       = 60
+	priceSQL          = 12
+	priceSQLHinted    = 16
+	priceSQLLoose     = 48
+	priceSQLLeft      = 60
+	priceSQLLinked    = 20
+	priceSQLStatement = 60
 )
 
 // weighSQL says what it costs to decide on a match. What stands in a statement and in no value of JSON need not be asked.
-func weighSQL(b []byte, at span) int {
-	from := valueBefore(b, at.start)
-	if _, ok := valueAround(b, at); !ok {
-		if inStatement(b[max(0, from-4*sqlReach):from]) {
-			return 0
-		}
-		if from, to := reachSQL(b, at); !hinted(b[from:to]) {
-			return priceSQL
+func weighSQL(b []byte, at span) (price int, worth bool) {
+	from, to := reachSQL(b, at)
+	tail, lead := b[from:to], b[max(0, from-4*sqlReach):from]
+	q, valued := valueAround(b, at)
+	stands := sqlClauses.may(lead)
+	if stands && !valued && inStatement(lead) {
+		return priceSQLStatement, false
+	}
+	price = priceSQL
+	if valued {
+		price += costSQLValue(b[q.start:q.end])
+	}
+	if stands {
+		price += priceSQLStatement
+	}
+	if hinted(tail) {
+		price += priceSQLHinted
+		if sqlLoose.may(tail) {
+			price += priceSQLLoose
 		}
 	}
-	return priceSQLHinted
+	if sqlLeft.Match(tail) {
+		price += priceSQLLeft
+	}
+	if sqlLink.get().sieve.may(tail, -1) {
+		price += priceSQLLinked
+	}
+	return price, true
+}
+
+// What it costs at most to decide on a value, in units of fuel: priceValue and one for each valueShare bytes, or, of a document,
+// the strings of which are judged where they stand, one for each documentShare bytes.
+const (
+	priceValue    = 12
+	valueShare    = 4
+	documentShare = 32
+)
+
+// costSQLValue says what verifySQLValue costs at most.
+func costSQLValue(b []byte) int {
+	if objectOpens.Match(b) {
+		return priceValue + len(b)/documentShare
+	}
+	return priceValue + len(b)/valueShare
 }
