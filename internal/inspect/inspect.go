@@ -152,8 +152,13 @@ func (s *Set) scan(texts []a2a.Text, opts Options, w *windows) []Finding {
 		case name >= 0:
 			c.named(texts, name, i)
 		}
+		if c.starved {
+			break
+		}
 	}
-	c.joined()
+	if !c.starved {
+		c.joined()
+	}
 	findings := c.end()
 	c.windows = nil
 	s.scans.Put(c)

@@ -64,6 +64,9 @@ func sentenceEnds(before, k uint8) bool {
 
 // match runs the automaton over the view and the rules over what it finds.
 func (c *scan) match(v *view) {
+	if c.starved {
+		return
+	}
 	if c.epoch++; c.epoch == 0 {
 		clear(c.progress)
 		c.epoch = 1
@@ -307,7 +310,8 @@ func reach(r *rule, b []byte, at span) span {
 	return span{from, min(len(b), from+window)}
 }
 
-// spend takes units of fuel and reports whether there were enough.
+// spend takes units of fuel and reports whether there were enough. Where there were not, the scan is at its end: nothing more is
+// read, since what is not found decides.
 func (c *scan) spend(units int) bool {
 	if c.fuel < units {
 		c.starved = true

@@ -82,22 +82,29 @@ func (c *scan) read(v *view) {
 			hits := c.lanes.of(lane)
 			c.overhear(hits)
 			for len(hits) > 0 {
-				if c.seen, hits = words.found(c.seen, v.bytes, hits, even); len(c.seen) >= maxSeen {
-					c.settle(v, true)
+				if c.seen, hits = words.found(c.seen, v.bytes, hits, even); len(c.seen) >= maxSeen && !c.settle(v, true) {
+					return
 				}
 			}
 		}
-		c.settle(v, from+laneBlock < len(v.bytes))
+		if !c.settle(v, from+laneBlock < len(v.bytes)) {
+			return
+		}
 	}
 }
 
-// settle has the rules look at the occurrences that are pending. more says that others follow.
-func (c *scan) settle(v *view, more bool) {
+// settle has the rules look at the occurrences that are pending. more says that others follow. It reports whether there is fuel
+// to find others.
+func (c *scan) settle(v *view, more bool) bool {
+	if !c.spend((len(c.seen) - c.kept) / occurrencesPrice) {
+		return false
+	}
 	if len(c.listening) > 0 {
 		c.countWords(v)
 		c.hear()
 	}
 	c.decide(v, more)
+	return !c.starved
 }
 
 // countWords has all that are pending know how many words there are up to their end.

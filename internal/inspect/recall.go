@@ -27,6 +27,9 @@ type crossing struct {
 // recall has the rules look at what was heard in the pieces of a joined view, and at the literals that touch their borders.
 func (c *scan) recall(v *view) {
 	c.seen, c.kept, c.counted, c.first, c.hasty = c.seen[:0], 0, 0, 0, false
+	if !c.spend(len(c.heard) / occurrencesPrice) {
+		return
+	}
 	c.borders, c.bordering = c.borders[:0], true
 	over := c.meet(v)
 	last, before, from := 0, 0, 0

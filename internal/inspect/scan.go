@@ -23,6 +23,8 @@ const (
 	priceWeigh     = 8
 	priceException = 4
 	priceEntity    = 2
+	// occurrencesPrice is how many occurrences of literals cost one unit.
+	occurrencesPrice = 32
 )
 
 // scan is the memory of one Scan. Its buffers are reused and hold texts only while it runs.
@@ -182,6 +184,9 @@ func (c *scan) text(index int, value string) {
 	c.listen(&v)
 	c.match(&v)
 	c.heardOut()
+	if c.starved {
+		return
+	}
 	v.own = false
 	c.views(&v, 0)
 }

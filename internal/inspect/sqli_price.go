@@ -18,14 +18,13 @@ func reachSQL(b []byte, at span) (from, to int) {
 }
 
 // What firstSQL costs at most, in units of fuel: always, and besides where the long expressions are asked, where what follows is
-// spelled for a filter, where it is read as a value up to the end of its sentence, where a condition is joined to one before, and
-// where a statement is looked for before the match.
+// spelled for a filter, where it is read as a value up to the end of its sentence, and where a statement is looked for before the
+// match.
 const (
 	priceSQL          = 12
 	priceSQLHinted    = 16
 	priceSQLLoose     = 48
 	priceSQLLeft      = 60
-	priceSQLLinked    = 20
 	priceSQLStatement = 60
 )
 
@@ -53,9 +52,6 @@ func weighSQL(b []byte, at span) (price int, worth bool) {
 	}
 	if sqlLeft.Match(tail) {
 		price += priceSQLLeft
-	}
-	if sqlLink.get().sieve.may(tail, -1) {
-		price += priceSQLLinked
 	}
 	return price, true
 }

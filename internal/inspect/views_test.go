@@ -240,6 +240,36 @@ func TestWorkOnViewsIsBounded(t *testing.T) {
 	}
 }
 
+// What the texts of a message and their names cost together is bounded by its length, too.
+func TestMessagesStayInTheirBudget(t *testing.T) {
+	t.Parallel()
+	const size = 64 << 10
+	s := builtin(t)
+	c := newScan(s)
+	for _, m := range pressure.Messages() {
+		texts, total, values := m.Texts(size), 0, 0
+		for i := range texts {
+			total += len(texts[i].Value)
+			if !texts[i].Key {
+				values += len(texts[i].Value)
+			}
+		}
+		c.begin(texts, Options{Direction: Response})
+		for name, i := -1, 0; i < len(texts) && !c.starved; i++ {
+			c.text(i, texts[i].Value)
+			if texts[i].Key {
+				name = i
+			} else if name >= 0 {
+				c.named(texts, name, i)
+			}
+		}
+		if least, most := fuelStart+total/fuelShare, values/namedShare; c.fuel < 0 || c.fuel > least || c.namedFuel < 0 || c.namedFuel > most {
+			t.Errorf("%s: fuel %d of %d and %d of %d are left", m.Name, c.fuel, least, c.namedFuel, most)
+		}
+		c.end()
+	}
+}
+
 func TestComposedAnchors(t *testing.T) {
 	t.Parallel()
 	text := "ａ\u200b%69x ｂ\u0301%E2%82%ACy ｃ&amp;ｄ"

@@ -34,7 +34,8 @@ type inspecting struct {
 	Parts   []float64 `json:"partsMicros"`
 	// Remembered is that of one scan that is answered from memory.
 	Remembered []float64 `json:"rememberedMicros"`
-	// Pressed is that of texts of 64 KiB that press on one part of the engine each, or on two, by part, in milliseconds.
+	// Pressed is that of texts of 64 KiB that press on one part of the engine each, or on two, by part, and of messages of many
+	// short ones, in milliseconds.
 	Pressed map[string][]float64 `json:"pressedMillis"`
 	// Allocations is what one scan of an ordinary text in which nothing is found allocates.
 	Allocations float64 `json:"allocations"`
@@ -107,6 +108,10 @@ func inspects(root string, rounds int) (inspecting, error) {
 		for _, unit := range append(pressure.Units(), pressure.Pairs()...) {
 			pressed := []a2a.Text{{Value: unit.Text(pressedBytes), Kind: a2a.KindText}}
 			done.Pressed[unit.Name] = append(done.Pressed[unit.Name], few(func() { set.Scan(pressed, response) })/1e3)
+		}
+		for _, message := range pressure.Messages() {
+			pressed := message.Texts(pressedBytes)
+			done.Pressed[message.Name] = append(done.Pressed[message.Name], few(func() { set.Scan(pressed, response) })/1e3)
 		}
 	}
 	if clean >= 0 {
