@@ -15,7 +15,7 @@ import (
 )
 
 // engineVersion changes whenever the same rules may give other findings.
-const engineVersion = "ringfence-inspect-5"
+const engineVersion = "ringfence-inspect-6"
 
 // The bounds of what one rule may ask for.
 const (
