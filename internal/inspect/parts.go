@@ -16,10 +16,10 @@ func (c *scan) amid(v *view, r *rule, at span, head int) bool {
 	}
 	before, behind := "", ""
 	if at.start <= amidReach {
-		before = c.before(c.own.start)
+		before = c.saidBefore(c.own.start)
 	}
 	if len(v.bytes)-at.end <= amidReach {
-		behind = c.behind(c.own.end)
+		behind = c.saidBehind(c.own.end)
 	}
 	if before == "" && behind == "" || !c.spend(priceException) {
 		return false
@@ -30,8 +30,8 @@ func (c *scan) amid(v *view, r *rule, at span, head int) bool {
 	return c.excepted(r, c.mirror, span{at.start + by, at.end + by}, head+by)
 }
 
-// before returns the end of the parts that the piece goes on from, with a space for each border.
-func (c *scan) before(piece int) string {
+// saidBefore returns the end of the parts that the piece goes on from, with a space for each border.
+func (c *scan) saidBefore(piece int) string {
 	said := ""
 	for ; piece > 0 && len(said) < amidReach && c.pieces[piece].goesOn; piece-- {
 		said = canonical(c.pieces[piece-1].value) + " " + said
@@ -42,8 +42,8 @@ func (c *scan) before(piece int) string {
 	return said
 }
 
-// behind returns the beginning of the parts that go on from the piece before the given one.
-func (c *scan) behind(piece int) string {
+// saidBehind returns the beginning of the parts that go on from the piece before the given one.
+func (c *scan) saidBehind(piece int) string {
 	var said strings.Builder
 	for ; piece < len(c.pieces) && said.Len() < amidReach && c.pieces[piece].goesOn; piece++ {
 		said.WriteString(" " + canonical(c.pieces[piece].value))

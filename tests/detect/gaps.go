@@ -7,8 +7,8 @@ var gaps = map[string]float64{
 	// meant so. Passwords that people choose are flagged, too.
 	"recall of dangerous-field, request": 0.88,
 	"recall of secret, request":          0.94,
-	// Orders in words that no rule knows. Attacks that were written without a look at the rules are found in a third of
-	// cases at first; the sets keep those that are still missed.
+	// Orders in words that no rule knows. Attacks that were written without a look at the rules are found in a fifth to a third
+	// of cases at first; the sets keep those that are still missed.
 	"recall of prompt-injection, response":     0.86,
 	"recall of prompt-injection, request":      0.88,
 	"recall of prompt-injection, card":         0.84,
