@@ -37,7 +37,7 @@ func (e *exchange) cut(v governance.Verdict) replies {
 		return e.answer.cut(v)
 	}
 	e.governor.Cut(e.current, v)
-	return one(verdict(e.current, nil))
+	return one(denial(e.current))
 }
 
 // part sends the last answers and lets the exchange go. Envoy then closes the stream, which ends Process.

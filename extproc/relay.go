@@ -6,9 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
-
-	"ringfence.dev/ringfence/internal/envoyhttp"
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 )
 
@@ -22,31 +20,29 @@ type answer struct {
 	begun    bool // Envoy has sent some of the body
 }
 
-func (a *answer) headers(ctx context.Context, governor *governance.Governor, headers *extprocv3.HttpHeaders) (replies, bool, error) {
-	header, pseudo := envoyhttp.Header(headers.GetHeaders().GetHeaders())
-	status, err := strconv.Atoi(pseudo["status"])
+func (a *answer) headers(ctx context.Context, governor *governance.Governor, message *envoywire.Message) (replies, bool, error) {
+	status, err := strconv.Atoi(message.Pseudo.Status)
 	if err != nil {
 		status = 0
 	}
-	a.relay = governor.Relay(a.exchange, governance.Reply{Status: status, Header: header})
+	a.relay = governor.Relay(a.exchange, governance.Reply{Status: status, Header: message.Header})
 	part := a.relay.Begin(ctx)
-	if headers.GetEndOfStream() && part.Passing != governance.Refuse {
+	if message.End && part.Passing != governance.Refuse {
 		part = a.relay.Next(ctx, nil, true)
 		if part.Passing == governance.Pass {
-			return one(continueAnswer()), true, nil
+			return one(proceed(envoywire.ResponseHeaders)), true, nil
 		}
 	}
 	return a.pass(part, false)
 }
 
-func (a *answer) body(ctx context.Context, body *extprocv3.HttpBody) (replies, bool, error) {
+func (a *answer) body(ctx context.Context, message *envoywire.Message) (replies, bool, error) {
 	a.begun = true
-	end := body.GetEndOfStream()
-	return a.pass(a.relay.Next(ctx, body.GetBody(), end), end)
+	return a.pass(a.relay.Next(ctx, message.Body, message.End), message.End)
 }
 
 // trailers end an answer whose body had no end of its own. An answer that is denied only here has its denial in them.
-func (a *answer) trailers(ctx context.Context, trailers *extprocv3.HttpTrailers) (replies, bool, error) {
+func (a *answer) trailers(ctx context.Context, message *envoywire.Message) (replies, bool, error) {
 	part := a.relay.Next(ctx, nil, true)
 	stopped := part.Passing == governance.Stop
 	if stopped {
@@ -56,12 +52,11 @@ func (a *answer) trailers(ctx context.Context, trailers *extprocv3.HttpTrailers)
 	if err != nil || last {
 		return answers, last, err
 	}
-	header, _ := envoyhttp.Header(trailers.GetTrailers().GetHeaders())
-	var fields [][2]string
-	if stopped || !a.relay.Fields(ctx, header) {
-		fields = slices.DeleteFunc(a.exchange.Denial().Headers, func(f [2]string) bool { return !strings.HasPrefix(f[0], "grpc-") })
+	reply := proceed(envoywire.ResponseTrailers)
+	if stopped || !a.relay.Fields(ctx, message.Header) {
+		reply.Set = slices.DeleteFunc(a.exchange.Denial().Headers, func(f [2]string) bool { return !strings.HasPrefix(f[0], "grpc-") })
 	}
-	return append(answers, continueAnswerTrailers(fields)), true, nil
+	return append(answers, reply), true, nil
 }
 
 // cut returns what ends the answer with a verdict, whatever of it has passed. Envoy takes no body before it has sent some:
@@ -80,15 +75,15 @@ func (a *answer) pass(part governance.Part, end bool) (answers replies, last boo
 	switch part.Passing {
 	case governance.Pass, governance.Stop:
 	case governance.Refuse:
-		return one(verdict(a.exchange, nil)), true, nil
+		return one(denial(a.exchange)), true, nil
 	default:
 		return nil, false, nil
 	}
 	if !a.released {
 		a.released = true
-		fields := continueAnswer()
+		fields := proceed(envoywire.ResponseHeaders)
 		if part.Changed {
-			fields.GetResponseHeaders().Response = &extprocv3.CommonResponse{HeaderMutation: &extprocv3.HeaderMutation{RemoveHeaders: unsigned}}
+			fields.Remove = unsigned
 		}
 		answers = append(answers, fields)
 	}

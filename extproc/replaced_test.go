@@ -5,6 +5,7 @@ import (
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 )
 
@@ -15,7 +16,7 @@ func TestReplaced(t *testing.T) {
 	named := &governance.Sent{Method: "GET", Path: "/agents/ledger/tasks/t-1"}
 	for _, c := range []struct {
 		name    string
-		proceed *extprocv3.ProcessingResponse
+		proceed envoywire.Reply
 		sent    *governance.Sent
 		status  extprocv3.CommonResponse_ResponseStatus
 		fields  map[string]string
@@ -23,27 +24,28 @@ func TestReplaced(t *testing.T) {
 		fails   bool
 	}{
 		{
-			"body", continueBody(), message, extprocv3.CommonResponse_CONTINUE,
+			"body", proceed(envoywire.RequestBody), message, extprocv3.CommonResponse_CONTINUE,
 			map[string]string{":method": "POST", ":path": message.Path, "content-length": "7", "content-type": "application/json"},
 			`{"a":1}`, false,
 		},
 		{
-			"no-body-before", withAnswer(continueHeaders()), message, extprocv3.CommonResponse_CONTINUE_AND_REPLACE,
+			"no-body-before", proceedAndAsk(), message, extprocv3.CommonResponse_CONTINUE_AND_REPLACE,
 			map[string]string{":method": "POST", ":path": message.Path, "content-length": "7", "content-type": "application/json"},
 			`{"a":1}`, false,
 		},
-		{"no-body-at-all", continueHeaders(), named, extprocv3.CommonResponse_CONTINUE, map[string]string{":method": "GET", ":path": named.Path}, "", false},
-		{"trailers", continueTrailers(), message, 0, nil, "", true},
+		{"no-body-at-all", proceed(envoywire.RequestHeaders), named, extprocv3.CommonResponse_CONTINUE, map[string]string{":method": "GET", ":path": named.Path}, "", false},
+		{"trailers", proceed(envoywire.RequestTrailers), message, 0, nil, "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := replaced(c.proceed, c.sent)
+			reply, err := replaced(c.proceed, c.sent)
 			if (err != nil) != c.fails {
 				t.Fatal(err)
 			}
 			if c.fails {
 				return
 			}
+			got := written(&reply)
 			common := got.GetRequestBody().GetResponse()
 			if common == nil {
 				common = got.GetRequestHeaders().GetResponse()

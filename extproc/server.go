@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 )
 
@@ -34,14 +35,14 @@ func New(governor *governance.Governor, open *governance.Open, logger *slog.Logg
 // for leave to proceed unguarded, even where it is told to fail closed. Every other end is an error.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
 	ctx := stream.Context()
-	state := &exchange{governor: s.governor, open: s.open, send: stream.Send}
+	state := &exchange{governor: s.governor, open: s.open, send: func(r *envoywire.Reply) error { return stream.Send(written(r)) }}
 	defer state.end()
 	for {
 		message, err := stream.Recv()
 		if err != nil {
 			return s.ended(ctx, state, err)
 		}
-		last, err := state.take(ctx, message)
+		last, err := state.take(ctx, translated(message))
 		if errors.Is(err, errOrder) || errors.Is(err, errBodyMode) {
 			s.logger.LogAttrs(ctx, slog.LevelWarn, "processing stream refused", slog.Any("error", err))
 			return status.Error(codes.FailedPrecondition, err.Error())

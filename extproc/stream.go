@@ -7,11 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
-	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
-
 	"ringfence.dev/ringfence/internal/envoyhttp"
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 )
 
@@ -29,7 +26,7 @@ var (
 type exchange struct {
 	governor *governance.Governor
 	open     *governance.Open
-	send     func(*extprocv3.ProcessingResponse) error
+	send     func(*envoywire.Reply) error
 
 	due atomic.Pointer[judge]
 
@@ -45,7 +42,7 @@ type exchange struct {
 
 // take answers one message of the stream and reports whether that was the last answer. Of a stream that was cut off
 // meanwhile, the message is one that Envoy sent before it knew.
-func (e *exchange) take(ctx context.Context, message *extprocv3.ProcessingRequest) (last bool, err error) {
+func (e *exchange) take(ctx context.Context, message *envoywire.Message) (last bool, err error) {
 	e.mu.Lock()
 	if e.over || e.failed != nil {
 		defer e.mu.Unlock()
@@ -63,8 +60,8 @@ func (e *exchange) take(ctx context.Context, message *extprocv3.ProcessingReques
 
 // say sends answers to Envoy.
 func (e *exchange) say(answers replies) error {
-	for _, answer := range answers {
-		if err := e.send(answer); err != nil {
+	for i := range answers {
+		if err := e.send(&answers[i]); err != nil {
 			return fmt.Errorf("sending processing response: %w", err)
 		}
 	}
@@ -72,49 +69,49 @@ func (e *exchange) say(answers replies) error {
 }
 
 // next takes one message of the stream and returns the answers to it. last reports that no message is to follow.
-func (e *exchange) next(ctx context.Context, message *extprocv3.ProcessingRequest) (answers replies, last bool, err error) {
-	switch part := message.GetRequest().(type) {
-	case *extprocv3.ProcessingRequest_RequestHeaders:
+func (e *exchange) next(ctx context.Context, message *envoywire.Message) (answers replies, last bool, err error) {
+	switch message.Part {
+	case envoywire.RequestHeaders:
 		if e.current != nil {
 			return nil, false, errOrder
 		}
-		return e.headers(ctx, message, part.RequestHeaders)
-	case *extprocv3.ProcessingRequest_RequestBody:
+		return e.headers(ctx, message)
+	case envoywire.RequestBody:
 		// In BUFFERED mode, which headers made sure of, the one body message is whole, even without
 		// end_of_stream: then trailers follow.
-		return e.close(ctx, part.RequestBody.GetBody(), continueBody(), governance.ReplacesAllButVerb)
-	case *extprocv3.ProcessingRequest_RequestTrailers:
+		return e.close(ctx, message.Body, proceed(envoywire.RequestBody), governance.ReplacesAllButVerb)
+	case envoywire.RequestTrailers:
 		// A request may end in trailers without ever having had a body.
 		if e.decided {
-			return one(continueTrailers()), !e.relays(), nil
+			return one(proceed(envoywire.RequestTrailers)), !e.relays(), nil
 		}
-		return e.close(ctx, nil, continueTrailers(), governance.ReplacesNothing)
-	case *extprocv3.ProcessingRequest_ResponseHeaders:
+		return e.close(ctx, nil, proceed(envoywire.RequestTrailers), governance.ReplacesNothing)
+	case envoywire.ResponseHeaders:
 		if !e.decided || e.answer != nil || e.mesh {
 			return nil, false, errOrder
 		}
-		if source := envoyhttp.ResponseSource(message.GetAttributes()); source != "" && source != envoyhttp.FromAgent {
+		if message.Source != "" && message.Source != envoyhttp.FromAgent {
 			e.mesh = true
-			return one(continueAnswer()), part.ResponseHeaders.GetEndOfStream(), nil
+			return one(proceed(envoywire.ResponseHeaders)), message.End, nil
 		}
 		e.answer = &answer{exchange: e.current}
-		return e.answer.headers(ctx, e.governor, part.ResponseHeaders)
-	case *extprocv3.ProcessingRequest_ResponseBody:
+		return e.answer.headers(ctx, e.governor, message)
+	case envoywire.ResponseBody:
 		if e.mesh {
-			return own(part.ResponseBody), part.ResponseBody.GetEndOfStream(), nil
+			return own(message), message.End, nil
 		}
 		if e.answer == nil {
 			return nil, false, errOrder
 		}
-		return e.answer.body(ctx, part.ResponseBody)
-	case *extprocv3.ProcessingRequest_ResponseTrailers:
+		return e.answer.body(ctx, message)
+	case envoywire.ResponseTrailers:
 		if e.mesh {
-			return one(continueAnswerTrailers(nil)), true, nil
+			return one(proceed(envoywire.ResponseTrailers)), true, nil
 		}
 		if e.answer == nil {
 			return nil, false, errOrder
 		}
-		return e.answer.trailers(ctx, part.ResponseTrailers)
+		return e.answer.trailers(ctx, message)
 	default:
 		return nil, false, errOrder
 	}
@@ -138,29 +135,27 @@ func (e *exchange) end() {
 
 func (e *exchange) relays() bool { return e.governor.Relays(e.current) }
 
-func (e *exchange) headers(ctx context.Context, message *extprocv3.ProcessingRequest, headers *extprocv3.HttpHeaders) (replies, bool, error) {
-	header, pseudo := envoyhttp.Header(headers.GetHeaders().GetHeaders())
-	request := governance.Request{
-		Method:    pseudo["method"],
-		Scheme:    pseudo["scheme"],
-		Authority: pseudo["authority"],
-		Path:      pseudo["path"],
-		Header:    header,
-	}
-	e.current = e.begin(ctx, message.GetMetadataContext(), request)
+func (e *exchange) headers(ctx context.Context, message *envoywire.Message) (replies, bool, error) {
+	e.current = e.begin(ctx, message.Passage, governance.Request{
+		Method:    message.Pseudo.Method,
+		Scheme:    message.Pseudo.Scheme,
+		Authority: message.Pseudo.Authority,
+		Path:      message.Pseudo.Path,
+		Header:    message.Header,
+	})
 	switch {
 	case e.current.Final:
-		return one(verdict(e.current, continueHeaders())), true, nil
-	case headers.GetEndOfStream():
-		return e.close(ctx, nil, withAnswer(continueHeaders()), governance.ReplacesAll)
-	case message.GetProtocolConfig().GetRequestBodyMode() != filterv3.ProcessingMode_BUFFERED:
+		return one(verdict(e.current, proceed(envoywire.RequestHeaders))), true, nil
+	case message.End:
+		return e.close(ctx, nil, proceedAndAsk(), governance.ReplacesAll)
+	case message.RequestMode != envoywire.BodyBuffered:
 		return nil, false, errBodyMode
 	}
-	return one(withAnswer(continueHeaders())), false, nil
+	return one(proceedAndAsk()), false, nil
 }
 
 // close decides the request and answers the message that completed it.
-func (e *exchange) close(ctx context.Context, body []byte, proceed *extprocv3.ProcessingResponse, replaces governance.Replaces) (replies, bool, error) {
+func (e *exchange) close(ctx context.Context, body []byte, reply envoywire.Reply, replaces governance.Replaces) (replies, bool, error) {
 	if e.current == nil || e.decided {
 		return nil, false, errOrder
 	}
@@ -170,17 +165,17 @@ func (e *exchange) close(ctx context.Context, body []byte, proceed *extprocv3.Pr
 	e.decided = true
 	if e.current.Sent != nil && e.current.Verdict.Decision == governance.Allow {
 		var err error
-		if proceed, err = replaced(proceed, e.current.Sent); err != nil {
+		if reply, err = replaced(reply, e.current.Sent); err != nil {
 			return nil, false, err
 		}
 	}
-	return one(verdict(e.current, proceed)), !e.relays(), nil
+	return one(verdict(e.current, reply)), !e.relays(), nil
 }
 
 // begin takes up the exchange where ext_authz left it. Envoy skips ext_authz for requests without a route: what it left
 // nothing for has no callee, and the header phase, judged here, denies it.
-func (e *exchange) begin(ctx context.Context, metadata *corev3.Metadata, request governance.Request) *governance.Exchange {
-	passage, err := governance.ParsePassage(envoyhttp.PassageText(metadata))
+func (e *exchange) begin(ctx context.Context, left string, request governance.Request) *governance.Exchange {
+	passage, err := governance.ParsePassage(left)
 	if err != nil {
 		return e.governor.Open(ctx, request)
 	}

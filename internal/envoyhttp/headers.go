@@ -8,6 +8,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/identity"
 )
 
@@ -29,18 +30,17 @@ func ResponseSource(attributes map[string]*structpb.Struct) string {
 	return attributes[attributesKey].GetFields()["response.code_details"].GetStringValue()
 }
 
-// Header returns the fields of an Envoy header map in order, without pseudo-headers, which are returned by
-// name without the colon. RawValue counts before Value: only it is exact.
-func Header(headers []*corev3.HeaderValue) (header identity.Header, pseudo map[string]string) {
+// Header returns the fields of an Envoy header map in order, without pseudo-headers, which are returned by themselves.
+// RawValue counts before Value: only it is exact.
+func Header(headers []*corev3.HeaderValue) (header identity.Header, pseudo envoywire.Pseudo) {
 	header = make(identity.Header, 0, len(headers))
-	pseudo = make(map[string]string, 4)
 	for _, h := range headers {
 		value := h.GetValue()
 		if raw := h.GetRawValue(); len(raw) > 0 {
 			value = string(raw)
 		}
 		if name, ok := strings.CutPrefix(h.GetKey(), ":"); ok {
-			pseudo[name] = value
+			pseudo.Set(name, value)
 			continue
 		}
 		header = append(header, identity.Field{Name: strings.ToLower(h.GetKey()), Value: value})

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/identity"
 )
 
@@ -25,7 +26,7 @@ func TestHeader(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("header (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]string{"method": "POST", "path": "/a?b"}, pseudo); diff != "" {
+	if diff := cmp.Diff(envoywire.Pseudo{Method: "POST", Path: "/a?b"}, pseudo); diff != "" {
 		t.Errorf("pseudo-headers (-want +got)\n%s", diff)
 	}
 }
