@@ -28,7 +28,9 @@ func (e *exchange) settle() {
 }
 
 // cuttable reports whether the request was allowed and its answer, which is the agent's, is not over.
-func (e *exchange) cuttable() bool { return e.decided && !e.over && !e.mesh && e.relays() }
+func (e *exchange) cuttable() bool {
+	return e.decided && !e.over && !e.mesh && e.watch == governance.WatchAnswer
+}
 
 // cut returns what tells Envoy of the verdict. While it waits for the agent, Envoy takes an immediate response for the
 // answer; one under way ends like those that are denied on the way.

@@ -43,7 +43,7 @@ func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 			return s.ended(ctx, state, err)
 		}
 		last, err := state.take(ctx, translated(message))
-		if errors.Is(err, errOrder) || errors.Is(err, errBodyMode) {
+		if errors.Is(err, errOrder) || errors.Is(err, errBodyMode) || errors.Is(err, errLost) {
 			s.logger.LogAttrs(ctx, slog.LevelWarn, "processing stream refused", slog.Any("error", err))
 			return status.Error(codes.FailedPrecondition, err.Error())
 		}

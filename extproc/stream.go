@@ -16,6 +16,7 @@ import (
 // into a 503.
 var (
 	errOrder    = errors.New("the filter must send request headers first, then the body, then what the agent answers")
+	errLost     = errors.New("nothing is known of the call: its request was decided by another process, or before this one started, or it is over")
 	errReplace  = errors.New("a request that ends in trailers cannot be replaced")
 	errBodyMode = errors.New("the filter must send whole bodies: set request_body_mode to BUFFERED")
 )
@@ -34,7 +35,11 @@ type exchange struct {
 	current *governance.Exchange
 	entered bool // in open
 	decided bool // the request is
+	handed  bool // and has still to be replaced
+	verb    string
+	watch   governance.Watch
 	answer  *answer
+	awaited bool  // the exchange goes on without the stream
 	mesh    bool  // the answer is Envoy's own
 	over    bool  // the last answer was sent
 	failed  error // of sending that
@@ -79,15 +84,26 @@ func (e *exchange) next(ctx context.Context, message *envoywire.Message) (answer
 	case envoywire.RequestBody:
 		// In BUFFERED mode, which headers made sure of, the one body message is whole, even without
 		// end_of_stream: then trailers follow.
+		if e.handed {
+			return e.replace(proceed(envoywire.RequestBody))
+		}
 		return e.close(ctx, message.Body, proceed(envoywire.RequestBody), governance.ReplacesAllButVerb)
 	case envoywire.RequestTrailers:
 		// A request may end in trailers without ever having had a body.
+		if e.handed {
+			return nil, false, errReplace
+		}
 		if e.decided {
-			return one(proceed(envoywire.RequestTrailers)), !e.relays(), nil
+			return one(proceed(envoywire.RequestTrailers)), e.watch != governance.WatchAnswer, nil
 		}
 		return e.close(ctx, nil, proceed(envoywire.RequestTrailers), governance.ReplacesNothing)
 	case envoywire.ResponseHeaders:
-		if !e.decided || e.answer != nil || e.mesh {
+		if e.current == nil {
+			if cut, err := e.follow(ctx, message.Passage, governance.NextAnswer); cut != nil || err != nil {
+				return cut, true, err
+			}
+		}
+		if !e.decided || e.handed || e.answer != nil || e.mesh {
 			return nil, false, errOrder
 		}
 		if message.Source != "" && message.Source != envoyhttp.FromAgent {
@@ -128,14 +144,13 @@ func (e *exchange) end() {
 	if e.entered {
 		e.open.Leave(e.current, e)
 	}
-	if e.current != nil {
+	if e.current != nil && !e.awaited {
 		e.governor.Leave(e.current)
 	}
 }
 
-func (e *exchange) relays() bool { return e.governor.Relays(e.current) }
-
 func (e *exchange) headers(ctx context.Context, message *envoywire.Message) (replies, bool, error) {
+	e.verb = message.Pseudo.Method
 	e.current = e.begin(ctx, message.Passage, governance.Request{
 		Method:    message.Pseudo.Method,
 		Scheme:    message.Pseudo.Scheme,
@@ -144,11 +159,20 @@ func (e *exchange) headers(ctx context.Context, message *envoywire.Message) (rep
 		Header:    message.Header,
 	})
 	switch {
-	case e.current.Final:
+	case e.current.Final && e.current.Next == governance.NextPass:
 		return one(verdict(e.current, proceed(envoywire.RequestHeaders))), true, nil
+	case e.current.Final:
+		e.current = nil
+		if cut, err := e.follow(ctx, message.Passage, governance.NextJudge); cut != nil || err != nil {
+			return cut, true, err
+		}
+		if e.handed = true; message.End {
+			return e.replace(proceedAndAsk())
+		}
 	case message.End:
 		return e.close(ctx, nil, proceedAndAsk(), governance.ReplacesAll)
-	case message.RequestMode != envoywire.BodyBuffered:
+	}
+	if message.RequestMode != envoywire.BodyBuffered {
 		return nil, false, errBodyMode
 	}
 	return one(proceedAndAsk()), false, nil
@@ -164,12 +188,50 @@ func (e *exchange) close(ctx context.Context, body []byte, reply envoywire.Reply
 	e.governor.Close(ctx, e.current, body)
 	e.decided = true
 	if e.current.Sent != nil && e.current.Verdict.Decision == governance.Allow {
-		var err error
-		if reply, err = replaced(reply, e.current.Sent); err != nil {
-			return nil, false, err
-		}
+		return e.replace(reply)
 	}
-	return one(verdict(e.current, reply)), !e.relays(), nil
+	return one(verdict(e.current, reply)), e.goOn(), nil
+}
+
+// replace answers the message that completed a request with what goes on in its place.
+func (e *exchange) replace(reply envoywire.Reply) (replies, bool, error) {
+	e.handed = false
+	if reply.Part == envoywire.RequestBody && e.current.Sent.Method != e.verb {
+		return nil, false, errReplace // Envoy would leave the verb out without a word
+	}
+	reply, err := replaced(reply, e.current.Sent)
+	if err != nil {
+		return nil, false, err
+	}
+	return one(reply), e.goOn(), nil
+}
+
+// goOn reports whether the stream has nothing more to see of a call whose request is decided.
+func (e *exchange) goOn() (last bool) {
+	if e.watch = e.governor.Watch(e.current); e.watch == governance.WatchEnd {
+		e.awaited = true
+		e.governor.Await(e.current)
+	}
+	return e.watch != governance.WatchAnswer
+}
+
+// follow takes up an exchange that ext_authz decided as a whole, and returns the denial if it is not allowed any more.
+func (e *exchange) follow(ctx context.Context, left string, next governance.Next) (cut replies, err error) {
+	passage, err := governance.ParsePassage(left)
+	if err != nil || !passage.Final || passage.Next != next {
+		return nil, errOrder
+	}
+	x := e.governor.Follow(passage.ID)
+	if x == nil {
+		return nil, errLost
+	}
+	e.open.Enter(x, e)
+	e.current, e.entered, e.decided, e.watch = x, true, true, governance.WatchAnswer
+	if v := e.governor.Review(ctx, x); v.Decision != governance.Allow {
+		e.governor.Cut(x, v)
+		return one(denial(x)), nil
+	}
+	return nil, nil
 }
 
 // begin takes up the exchange where ext_authz left it. Envoy skips ext_authz for requests without a route: what it left

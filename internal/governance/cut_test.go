@@ -144,7 +144,7 @@ func TestCutBeforeTheAnswer(t *testing.T) {
 	if denial.Status != 200 || !strings.Contains(string(denial.Body), `"code":-31403`) || !strings.Contains(string(denial.Body), "AGENT_KILLED") {
 		t.Errorf("the caller is told %d %s", denial.Status, denial.Body)
 	}
-	if g.Relays(x) {
+	if g.Watch(x) != governance.WatchNothing {
 		t.Error("an answer could still pass")
 	}
 	checkRecord(t, records)

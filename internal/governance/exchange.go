@@ -54,6 +54,9 @@ type Request struct {
 	Body []byte
 	// Complete reports that the request has no body beyond Body.
 	Complete bool
+	// Told reports that the proxy tells how calls go on whose requests were allowed: what it is asked to show of an answer,
+	// and that each call is over.
+	Told bool
 }
 
 // Exchange is one request on its way to a verdict. Stages read what earlier stages filled in.
@@ -154,6 +157,8 @@ type Exchange struct {
 	Verdict Verdict
 	// Final reports that no stage is left to judge.
 	Final bool
+	// Next says how the call goes on; it counts where the exchange is final, allowed and Told.
+	Next Next
 }
 
 // known reports whether the operation is determined.

@@ -56,11 +56,13 @@ type Config struct {
 	Record func(audit.Record)
 }
 
-// Governor decides exchanges. It is safe for concurrent use and holds no state of its own but how much of answers waits.
+// Governor decides exchanges. It is safe for concurrent use and holds no state of its own but how much of answers waits, and
+// the exchanges that wait for the proxy to tell how their calls go on.
 type Governor struct {
 	config   Config
 	steps    []step
 	holdings *holdings
+	awaited  awaited
 }
 
 // New returns a Governor.
@@ -83,15 +85,30 @@ func (g *Governor) Open(ctx context.Context, r Request) *Exchange {
 	x.Once = x.Proof.Nonce != ""
 	x.TimeLimit = g.timeLimit(x)
 	// A card has no body to judge, and a complete request brings its own.
-	if !x.denied() && (x.Operation.Method == a2a.GetAgentCard || r.Complete) {
+	card := x.Operation.Method == a2a.GetAgentCard
+	if !x.denied() && (card || r.Complete) {
+		if x.carried = r.Told && !card; x.carried {
+			x.Replaces = replaceable(r)
+		}
 		g.decide(ctx, x)
+		x.TimeLimit = g.timeLimit(x)
 		x.Final = true
 	}
 	if x.Final = x.Final || x.denied(); x.Final {
 		g.finish(x, "")
-		g.Leave(x) // nobody tells of the answer to a request that is decided at once
+		g.goOn(x)
 	}
 	return x
+}
+
+// replaceable returns what a proxy can still replace of a request that was decided at once.
+func replaceable(r Request) Replaces {
+	_, sized := r.Header.Get("content-length")
+	_, chunked := r.Header.Get("transfer-encoding")
+	if len(r.Body) == 0 && !sized && !chunked {
+		return ReplacesAll
+	}
+	return ReplacesAllButVerb
 }
 
 // decide judges a whole request.
@@ -109,7 +126,7 @@ func (g *Governor) decide(ctx context.Context, x *Exchange) {
 // denied one leaves no passage. Resume trusts the passage: adapters take it only from where the proxy alone can
 // write.
 func (g *Governor) Resume(p Passage, r Request) *Exchange {
-	r.Form = p.Form
+	r.Form, r.Told = p.Form, p.Told
 	x := &Exchange{
 		ID:      p.ID,
 		Time:    p.Time,
@@ -120,6 +137,7 @@ func (g *Governor) Resume(p Passage, r Request) *Exchange {
 		Once:    p.Once,
 		Verdict: allow(),
 		Final:   p.Final,
+		Next:    p.Next,
 		carried: true,
 	}
 	g.renew(x, p.Callee)

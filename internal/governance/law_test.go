@@ -139,11 +139,14 @@ func TestStagesOnlyNarrow(t *testing.T) {
 
 func TestPassageRoundTrip(t *testing.T) {
 	t.Parallel()
-	round := func(id, below, did, key, digest string, binding, assurance uint8, final bool) bool {
+	round := func(id, below, did, key, digest string, binding, assurance uint8, final, told bool) bool {
 		want := Passage{
 			ID: "d" + id, Time: meshtest.Noon, Callee: "ledger", Form: Form(assurance), Entrance: int(binding), Binding: a2a.Binding(binding % 4), Below: below,
 			Caller: identity.Caller{Agent: "caller", DID: did, KeyID: key, Assurance: identity.Assurance(assurance % 5), ContentDigest: digest, Key: key},
-			Final:  final,
+			Final:  final, Told: told,
+		}
+		if final {
+			want.Next = Next(binding % 3)
 		}
 		got, err := ParsePassage(want.String())
 		if strings.Contains(id+below+did+key+digest, "\n") {
@@ -155,7 +158,7 @@ func TestPassageRoundTrip(t *testing.T) {
 	if err := quick.Check(round, nil); err != nil {
 		t.Error(err)
 	}
-	if round("", "/a\nb", "", "", "", 1, 1, false) != true {
+	if round("", "/a\nb", "", "", "", 1, 1, false, false) != true {
 		t.Error("a line break in a field is read as two fields")
 	}
 }
@@ -167,7 +170,7 @@ func TestPassageIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for field, values := range map[int][]string{
-		0: {"1", ""}, 1: {""}, 2: {"soon", ""}, 3: {""}, 4: {"9", "-1", ""}, 9: {"7", "agent", ""}, 12: {"-1", "x", "70000", ""}, 13: {"-1", "x", "300", ""},
+		0: {"1", ""}, 1: {""}, 2: {"soon", ""}, 3: {""}, 4: {"9", "-1", ""}, 9: {"7", "agent", ""}, 11: {"final", "x"}, 12: {"-1", "x", "70000", ""}, 13: {"-1", "x", "300", ""},
 	} {
 		for _, value := range values {
 			broken := slices.Clone(good)
@@ -186,7 +189,7 @@ func TestPassageIsRefused(t *testing.T) {
 
 func FuzzParsePassage(f *testing.F) {
 	f.Add(Passage{ID: "d", Time: meshtest.Noon, Callee: "ledger", Binding: a2a.JSONRPC, Below: "/tasks"}.String())
-	f.Add("2\nd\n0\nledger\n1\n\n\n\n\n0\n\nfinal\n0\n1")
+	f.Add("5\nd\n0\nledger\n1\n\n\n\n\n0\n\npass\n0\n1\n\n\n\ntold")
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := ParsePassage(text)
 		if err != nil {

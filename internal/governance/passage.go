@@ -3,6 +3,7 @@ package governance
 import (
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,8 +27,11 @@ type Passage struct {
 	Caller   identity.Caller
 	// Once reports that the caller's proof is good for this one request alone.
 	Once bool
-	// Final reports that the header phase decided everything.
+	// Final reports that the header phase decided everything, and Next how the call goes on then.
 	Final bool
+	Next  Next
+	// Told is that of the request.
+	Told bool
 }
 
 // Passage returns what the body phase needs of an exchange that is allowed so far. That of a denied one is empty:
@@ -36,7 +40,7 @@ func (x *Exchange) Passage() Passage {
 	if x.denied() {
 		return Passage{}
 	}
-	p := Passage{ID: x.ID, Time: x.Time, Form: x.Request.Form, Entrance: x.Entrance.Index, Binding: x.Binding, Below: x.Below, Caller: x.Caller, Once: x.Once, Final: x.Final}
+	p := Passage{ID: x.ID, Time: x.Time, Form: x.Request.Form, Entrance: x.Entrance.Index, Binding: x.Binding, Below: x.Below, Caller: x.Caller, Once: x.Once, Final: x.Final, Next: x.Next, Told: x.Request.Told}
 	if x.Callee != nil {
 		p.Callee = x.Callee.Name
 	}
@@ -44,10 +48,13 @@ func (x *Exchange) Passage() Passage {
 }
 
 // passageVersion changes whenever a field changes its meaning or place.
-const passageVersion = "4"
+const passageVersion = "5"
+
+// nexts are how a call goes on that is decided, as a passage says it.
+var nexts = [...]string{NextJudge: "judge", NextAnswer: "answer", NextPass: "pass"}
 
 // passageFields is how many fields String writes.
-const passageFields = 17
+const passageFields = 18
 
 // String returns the passage as one line per field, in a fixed order: one value is much cheaper for a proxy to
 // carry than a map of them. The zero passage is the empty string.
@@ -55,12 +62,15 @@ func (p Passage) String() string {
 	if p.ID == "" {
 		return ""
 	}
-	final, once := "", ""
+	final, once, told := "", "", ""
 	if p.Final {
-		final = "final"
+		final = nexts[p.Next]
 	}
 	if p.Once {
 		once = "once"
+	}
+	if p.Told {
+		told = "told"
 	}
 	return strings.Join([]string{
 		passageVersion,
@@ -80,6 +90,7 @@ func (p Passage) String() string {
 		once,
 		p.Caller.Subject,
 		base64.RawURLEncoding.EncodeToString([]byte(p.Caller.Key)),
+		told,
 	}, "\n")
 }
 
@@ -118,6 +129,10 @@ func ParsePassage(text string) (Passage, error) {
 	if err != nil {
 		return Passage{}, ErrNoPassage
 	}
+	next := slices.Index(nexts[:], fields[11])
+	if next < 0 && fields[11] != "" {
+		return Passage{}, ErrNoPassage
+	}
 	return Passage{
 		ID:       fields[1],
 		Time:     time.Unix(0, nanos),
@@ -136,6 +151,8 @@ func ParsePassage(text string) (Passage, error) {
 			Key:           string(key),
 		},
 		Once:  fields[14] == "once",
-		Final: fields[11] == "final",
+		Final: next >= 0,
+		Next:  Next(max(next, 0)),
+		Told:  fields[17] == "told",
 	}, nil
 }

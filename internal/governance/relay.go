@@ -73,10 +73,6 @@ type Relay struct {
 	evidence []string
 }
 
-// Relays reports whether the answer of the exchange is judged too: of all but those that were decided on headers alone,
-// which are the mesh's own.
-func (g *Governor) Relays(x *Exchange) bool { return !x.denied() && x.known() }
-
 // Relay begins the answer of an exchange that Close allowed. From here on the exchange is the answer's: what it was
 // decided on is let go, as a stream may last for hours.
 func (g *Governor) Relay(x *Exchange, r Reply) *Relay {

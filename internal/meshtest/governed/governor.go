@@ -55,8 +55,13 @@ func NoPolicies() *policy.Set {
 
 // Governor returns a governor of the mesh with default policy, at meshtest.Noon, and where its records go.
 func Governor(m *meshtest.Mesh) (*governance.Governor, *Records) {
+	return GovernorWith(m, func(*governance.Config) {})
+}
+
+// GovernorWith returns the same, but for what change makes of it.
+func GovernorWith(m *meshtest.Mesh, change func(*governance.Config)) (*governance.Governor, *Records) {
 	records := &Records{}
-	return governance.New(governance.Config{
+	c := governance.Config{
 		Mesh: Mesh(m),
 		Policy: governance.Policy{
 			Domain: meshtest.Domain, Limits: a2a.DefaultLimits(), Required: governance.DefaultRings(),
@@ -70,5 +75,7 @@ func Governor(m *meshtest.Mesh) (*governance.Governor, *Records) {
 		Now:     func() time.Time { return meshtest.Noon },
 		NewID:   func() string { return "decision-1" },
 		Record:  records.Record,
-	}), records
+	}
+	change(&c)
+	return governance.New(c), records
 }

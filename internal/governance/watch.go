@@ -1,0 +1,123 @@
+package governance
+
+import (
+	"time"
+
+	"ringfence.dev/ringfence/internal/a2a"
+)
+
+// Watch says what the mesh has to see of a call once its request was allowed. The zero value is all of it.
+type Watch uint8
+
+// From the most to the least.
+const (
+	// WatchAnswer: the answer is judged.
+	WatchAnswer Watch = iota
+	// WatchEnd: the answer passes unseen, but something counts until the call is over.
+	WatchEnd
+	// WatchNothing: nothing that follows matters.
+	WatchNothing
+)
+
+// Watch says what has to be seen of a call whose request was decided. A call that no one tells the end of has its answer
+// watched where the end matters: the end of an answer is one, too.
+func (g *Governor) Watch(x *Exchange) Watch {
+	switch {
+	case x.denied() || !x.known() || x.Operation.Method == a2a.GetAgentCard:
+		return WatchNothing
+	case g.judgesAnswer(x):
+		return WatchAnswer
+	case !x.inside && len(x.drawn) == 0 && x.serving == nil:
+		return WatchNothing
+	case !x.Request.Told:
+		return WatchAnswer
+	}
+	return WatchEnd
+}
+
+// judgesAnswer reports whether anything governs what the agent answers. Streams may last, so that what changes meanwhile
+// has to reach them; a bound that policies set on the time of a call is kept by whoever sees its answer; an operation that
+// the mesh does not know, or one for a card, may be answered with addresses that lead past the mesh.
+func (g *Governor) judgesAnswer(x *Exchange) bool {
+	c := &g.config
+	method := x.Operation.Method
+	return c.Policy.AnswerContent != ContentOff || c.Tasks != nil || len(x.Policy.Thresholds) > 0 || x.standIn != nil || x.timed.Policy != "" ||
+		method.Streaming() || method == a2a.OtherMethod || method == a2a.GetExtendedAgentCard
+}
+
+// Next says how a call goes on whose request was decided as a whole before the agent had any of it.
+type Next uint8
+
+const (
+	// NextJudge: the body, or what takes its place, is still to be judged or replaced. The zero value.
+	NextJudge Next = iota
+	// NextAnswer: the answer is to be judged.
+	NextAnswer
+	// NextPass: nothing more is.
+	NextPass
+)
+
+// goOn says how the call of an exchange goes on that was decided as a whole, and ends the exchange where nothing of that
+// matters.
+func (g *Governor) goOn(x *Exchange) {
+	x.Next = NextPass
+	if x.denied() || !x.carried {
+		g.Leave(x)
+		return
+	}
+	watch := g.Watch(x)
+	switch {
+	case x.Sent != nil:
+		x.Next = NextJudge
+	case watch == WatchAnswer:
+		x.Next = NextAnswer
+	case watch == WatchNothing:
+		g.Leave(x)
+		return
+	}
+	g.Await(x)
+}
+
+// Await keeps an exchange until Follow or Ended takes it up, whichever comes first. The proxy has to be told afterwards.
+func (g *Governor) Await(x *Exchange) {
+	if x.Request.Body = nil; x.Next == NextPass {
+		x.Request.Header, x.Operation, x.Mesh = nil, a2a.Operation{Method: x.Operation.Method}, Mesh{}
+	} else {
+		x.Operation = kept(x.Operation)
+	}
+	g.awaited.put(x)
+}
+
+// Follow takes up the exchange with the id where the proxy goes on with its call: nil when there is none, be it that its
+// call is over or that another process decided it. Then nothing is known of the call, and nothing more of it may pass.
+func (g *Governor) Follow(id string) *Exchange {
+	x := g.awaited.take(id)
+	if x != nil && x.Callee != nil {
+		g.renew(x, x.Callee.Name)
+	}
+	return x
+}
+
+// Ended is told that the call with the id is over, with the status of its answer: 0 when the agent gave none. Calls that
+// are not awaited, such as those whose answers are judged, are none of its concern.
+func (g *Governor) Ended(id string, status int) {
+	x := g.awaited.take(id)
+	if x == nil {
+		return
+	}
+	if status != 0 && x.Next == NextPass {
+		x.Reply.Status = status
+		x.hears()
+	}
+	g.Leave(x)
+}
+
+// Forget ends the calls of which the proxy should have told the end by now. It has to be called from time to time.
+func (g *Governor) Forget(now time.Time) {
+	for _, x := range g.awaited.overdue(now) {
+		g.Leave(x)
+	}
+}
+
+// Awaited returns how many exchanges wait to be taken up.
+func (g *Governor) Awaited() int { return g.awaited.len() }
