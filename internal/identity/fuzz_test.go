@@ -112,15 +112,16 @@ func FuzzReadPlain(f *testing.F) {
 		h := Header{{"signature-input", input}, {"signature", value}}
 		inputs, _ := h.combined("signature-input")
 		values, _ := h.combined("signature")
-		plain, ok := readPlain(inputs, values)
-		if !ok {
+		var plain, want signature
+		if !plain.readPlain(inputs, values) {
 			return
 		}
-		label, want, err := readInput(inputs)
+		label, err := want.readInput(inputs)
 		if err != nil {
 			t.Fatalf("only readPlain reads %q: %v", input, err)
 		}
-		if want.value, err = readValue(values, label); err != nil {
+		read, err := readValue(values, label)
+		if err != nil || !want.setValue(read) {
 			t.Fatalf("only readPlain reads %q: %v", value, err)
 		}
 		if diff := cmp.Diff(want, plain, cmp.AllowUnexported(signature{})); diff != "" {

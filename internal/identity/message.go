@@ -26,6 +26,19 @@ func (h Header) Get(name string) (value string, ok bool) {
 	return "", false
 }
 
+// First returns the first value of the named field, and how many lines the field has. The name is in lower case.
+func (h Header) First(name string) (value string, lines int) {
+	for i := range h {
+		if h[i].Name != name {
+			continue
+		}
+		if lines++; lines == 1 {
+			value = h[i].Value
+		}
+	}
+	return value, lines
+}
+
 // Values returns all values of the named field in order. The name is in lower case.
 func (h Header) Values(name string) []string {
 	var values []string
@@ -39,15 +52,7 @@ func (h Header) Values(name string) []string {
 
 // combined returns the value of the named field as RFC 9421 section 2.1 combines its lines.
 func (h Header) combined(name string) (value string, ok bool) {
-	first, lines := "", 0
-	for i := range h {
-		if h[i].Name != name {
-			continue
-		}
-		if lines++; lines == 1 {
-			first = h[i].Value
-		}
-	}
+	first, lines := h.First(name)
 	if lines == 0 {
 		return "", false
 	}

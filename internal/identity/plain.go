@@ -14,28 +14,26 @@ var strictBase64 = base64.StdEncoding.Strict()
 
 // readPlain reads the one spelling that signers send: a single signature of the profile, canonical, with no character
 // escaped. What it reads, readInput and readValue read just the same, at ten times the cost; whatever else there is
-// (ok is false) they read or refuse.
-func readPlain(inputs, values string) (s *signature, ok bool) {
+// (ok is false, and s holds nothing of use) they read or refuse.
+func (s *signature) readPlain(inputs, values string) (ok bool) {
+	*s = signature{alg: algorithm}
 	label, list, ok := strings.Cut(inputs, "=")
 	if !ok || !labelKey(label) {
-		return nil, false
+		return false
 	}
 	encoded, ok := strings.CutPrefix(values, label)
 	if !ok || len(encoded) != signatureText+3 || encoded[:2] != "=:" || encoded[len(encoded)-1] != ':' {
-		return nil, false
+		return false
 	}
-	s = &signature{params: list, alg: algorithm}
+	s.params = list
 	rest, ok := s.plainComponents(list)
 	if !ok || !s.plainParams(rest) || s.complete() != nil {
-		return nil, false
+		return false
 	}
 	// The decoder skips line ends, which would leave too few bytes.
-	value, err := strictBase64.DecodeString(encoded[2 : len(encoded)-1])
-	if err != nil || len(value) != ed25519.SignatureSize {
-		return nil, false
-	}
-	s.value = value
-	return s, true
+	var value [(ed25519.SignatureSize + 2) / 3 * 3]byte // what the decoder writes at most
+	n, err := strictBase64.Decode(value[:], []byte(encoded[2:len(encoded)-1]))
+	return err == nil && s.setValue(value[:n])
 }
 
 // plainComponents takes the inner list of components, and returns what comes after it.
@@ -44,10 +42,9 @@ func (s *signature) plainComponents(list string) (rest string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	s.components = make([]string, 0, min(maxComponents, strings.Count(rest, `" "`)+1))
 	for {
 		var name string
-		if name, rest, ok = plainString(rest); !ok || s.list(len(s.components), name) != nil {
+		if name, rest, ok = plainString(rest); !ok || s.list(name) != nil {
 			return "", false
 		}
 		switch {

@@ -126,21 +126,21 @@ var published = []struct {
 	},
 }
 
-// read reads a signature whose tag is not the profile's, as RFC 9421 has them.
-func read(t *testing.T, input, value string) (*signature, error) {
+// read reads a signature whose tag is not the profile's, as RFC 9421 has them, and what its value is.
+func read(t *testing.T, input, value string) (s signature, bytes []byte, err error) {
 	t.Helper()
 	members, ok := parseMembers("sig="+input, 1)
 	if !ok || !members[0].canonical() {
 		t.Fatalf("the Signature-Input %q was not read", input)
 	}
-	s, err := newSignature(members[0].value.(httpsfv.InnerList), members[0].text)
-	if err != nil {
-		return nil, err
+	if err := s.take(members[0].value.(httpsfv.InnerList), members[0].text); err != nil {
+		return s, nil, err
 	}
-	if s.value, err = readValue("sig=:"+value+":", "sig"); err != nil {
+	if bytes, err = readValue("sig=:"+value+":", "sig"); err != nil {
 		t.Fatal(err)
 	}
-	return s, nil
+	s.setValue(bytes)
+	return s, bytes, nil
 }
 
 func decode(t *testing.T, text string) []byte {
@@ -182,12 +182,12 @@ func TestPublishedSignatures(t *testing.T) {
 	for _, tt := range published {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := read(t, tt.input, tt.value)
+			s, value, err := read(t, tt.input, tt.value)
 			if err != nil {
 				t.Fatal(err)
 			}
 			m := tt.message()
-			got, err := appendBase(nil, &m, s.components, s.params)
+			got, err := appendBase(nil, &m, s.components(), s.params)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +195,7 @@ func TestPublishedSignatures(t *testing.T) {
 			if diff := cmp.Diff(want, string(got)); diff != "" {
 				t.Errorf("signature base (-want +got):\n%s", diff)
 			}
-			if !signed(t, tt.key, got, s.value) {
+			if !signed(t, tt.key, got, value) {
 				t.Error("the published signature is not one of the base")
 			}
 			if tt.key != keyEd25519 {
@@ -238,7 +238,7 @@ func TestTransformations(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			last := published[len(published)-1]
-			s, err := read(t, last.input, last.value)
+			s, _, err := read(t, last.input, last.value)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -279,7 +279,7 @@ func TestBeyondTheProfile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := read(t, input, "AAAA")
+			_, _, err := read(t, input, "AAAA")
 			wantRefusal(t, err, Unsupported)
 		})
 	}

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"crypto/ed25519"
 	"slices"
 	"strings"
 
@@ -23,68 +24,83 @@ const (
 // algorithm is the one signature algorithm of the profile, as RFC 9421 section 3.3.6 names it.
 const algorithm = "ed25519"
 
-// signature is one signature of a message, read but not verified.
+// signature is one signature of a message, read but not verified. It holds what it is made of itself, so that reading one
+// leaves nothing on the heap.
 type signature struct {
-	components []string
-	params     string // the inner list with its parameters, as sent
-	value      []byte
+	listed [maxComponents]string
+	count  int    // of the components that are listed
+	params string // the inner list with its parameters, as sent
+	value  [ed25519.SignatureSize]byte
+	sized  bool // the value has the length that signatures have; no other verifies
 
 	created, expires  int64 // Unix seconds; 0 when absent
 	nonce, keyID, alg string
 }
 
-// readSignature returns the one signature of the message whose tag is Tag.
-func readSignature(h Header) (*signature, error) {
+// components are the names of what the signature covers, in its order.
+func (s *signature) components() []string { return s.listed[:s.count] }
+
+// setValue takes the value, and reports whether it has the length that signatures have.
+func (s *signature) setValue(value []byte) bool {
+	s.sized = copy(s.value[:], value) == len(s.value) && len(value) == len(s.value)
+	return s.sized
+}
+
+// read takes the one signature of the message whose tag is Tag.
+func (s *signature) read(h Header) error {
 	inputs, signed := h.combined("signature-input")
 	values, valued := h.combined("signature")
 	switch {
 	case !signed && !valued:
-		return nil, refuse(Missing, "the request is not signed")
+		return refuse(Missing, "the request is not signed")
 	case !signed || !valued:
-		return nil, refuse(Malformed, "the fields Signature and Signature-Input must stand together")
+		return refuse(Malformed, "the fields Signature and Signature-Input must stand together")
 	case len(inputs)+len(values) > maxSignatureBytes:
-		return nil, refuse(Malformed, "the fields Signature and Signature-Input exceed 8 KiB")
+		return refuse(Malformed, "the fields Signature and Signature-Input exceed 8 KiB")
 	}
-	if s, ok := readPlain(inputs, values); ok {
-		return s, nil
+	if s.readPlain(inputs, values) {
+		return nil
 	}
-	label, s, err := readInput(inputs)
+	label, err := s.readInput(inputs)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s.value, err = readValue(values, label)
-	return s, err
+	value, err := readValue(values, label)
+	s.setValue(value)
+	return err
 }
 
-func readInput(value string) (label string, s *signature, err error) {
+// readInput takes what the signature covers and its parameters, and returns its label.
+func (s *signature) readInput(value string) (label string, err error) {
+	found := false
 	members, ok := parseMembers(value, maxSignatures)
 	if !ok {
-		return "", nil, refuse(Malformed, "the field Signature-Input is not a dictionary of 1 to 4 signatures")
+		return "", refuse(Malformed, "the field Signature-Input is not a dictionary of 1 to 4 signatures")
 	}
 	for _, m := range members {
 		list, ok := m.value.(httpsfv.InnerList)
 		if !ok {
-			return "", nil, refuse(Malformed, "the field Signature-Input has a member that is not an inner list")
+			return "", refuse(Malformed, "the field Signature-Input has a member that is not an inner list")
 		}
 		if tag, _ := list.Params.Get("tag"); tag != Tag {
 			continue
 		}
-		if s != nil {
-			return "", nil, refuse(Malformed, "more than one signature has the tag %q", Tag)
+		if found {
+			return "", refuse(Malformed, "more than one signature has the tag %q", Tag)
 		}
 		// A sender signs the canonical form. Any other spelling was touched on the way.
 		if !m.canonical() {
-			return "", nil, refuse(Malformed, "the field Signature-Input is not in canonical form")
+			return "", refuse(Malformed, "the field Signature-Input is not in canonical form")
 		}
-		if s, err = newSignature(list, m.text); err != nil {
-			return "", nil, err
+		if err := s.take(list, m.text); err != nil {
+			return "", err
 		}
-		label = m.key
+		label, found = m.key, true
 	}
-	if s == nil {
-		return "", nil, refuse(Malformed, "no signature has the tag %q", Tag)
+	if !found {
+		return "", refuse(Malformed, "no signature has the tag %q", Tag)
 	}
-	return label, s, nil
+	return label, nil
 }
 
 func readValue(value, label string) ([]byte, error) {
@@ -109,47 +125,46 @@ func readValue(value, label string) ([]byte, error) {
 	return nil, refuse(Malformed, "the field Signature has no byte sequence for the signature tagged %q", Tag)
 }
 
-func newSignature(list httpsfv.InnerList, params string) (*signature, error) {
+// take takes an inner list with its parameters.
+func (s *signature) take(list httpsfv.InnerList, params string) error {
 	if len(list.Items) > maxComponents {
-		return nil, refuse(Malformed, "the signature lists more than %d components", maxComponents)
+		return refuse(Malformed, "the signature lists more than %d components", maxComponents)
 	}
-	s := &signature{components: make([]string, 0, len(list.Items)), params: params, alg: algorithm}
+	*s = signature{params: params, alg: algorithm}
 	for i, item := range list.Items {
 		name, ok := item.Value.(string)
 		if !ok {
-			return nil, refuse(Malformed, "component %d of the signature is not a string", i+1)
+			return refuse(Malformed, "component %d of the signature is not a string", i+1)
 		}
 		if len(item.Params.Names()) > 0 {
-			return nil, refuse(Unsupported, "component %d of the signature has a parameter; none is supported", i+1)
+			return refuse(Unsupported, "component %d of the signature has a parameter; none is supported", i+1)
 		}
-		if err := s.list(i, name); err != nil {
-			return nil, err
+		if err := s.list(name); err != nil {
+			return err
 		}
 	}
 	for _, name := range list.Params.Names() {
 		value, _ := list.Params.Get(name)
 		if !s.set(name, value) {
-			return nil, refuse(Malformed, "the parameter %s has the wrong type or length", name)
+			return refuse(Malformed, "the parameter %s has the wrong type or length", name)
 		}
 	}
-	if err := s.complete(); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return s.complete()
 }
 
-// list takes the name of component i.
-func (s *signature) list(i int, name string) error {
-	if i >= maxComponents {
+// list takes the name of the next component.
+func (s *signature) list(name string) error {
+	if s.count >= maxComponents {
 		return refuse(Malformed, "the signature lists more than %d components", maxComponents)
 	}
-	if err := validComponent(i, name); err != nil {
+	if err := validComponent(s.count, name); err != nil {
 		return err
 	}
-	if slices.Contains(s.components, name) {
+	if slices.Contains(s.components(), name) {
 		return refuse(Malformed, "the signature lists the component %q twice", name)
 	}
-	s.components = append(s.components, name)
+	s.listed[s.count] = name
+	s.count++
 	return nil
 }
 

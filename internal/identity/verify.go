@@ -67,8 +67,8 @@ type Proof struct {
 // *Refusal; Missing means that the message carries no signature at all. Whether the nonce is new and the body
 // matches its digest is for Replay and CheckDigest to say.
 func Verify(m Message, keys Keys, now time.Time) (Proof, error) {
-	s, err := readSignature(m.Header)
-	if err != nil {
+	var s signature
+	if err := s.read(m.Header); err != nil {
 		return Proof{}, err
 	}
 	if err := s.covers(&m); err != nil {
@@ -96,18 +96,18 @@ func Verify(m Message, keys Keys, now time.Time) (Proof, error) {
 		Created: time.Unix(s.created, 0).UTC(),
 		Expires: time.Unix(s.expires, 0).UTC(),
 	}
-	if slices.Contains(s.components, contentDigest) {
+	if slices.Contains(s.components(), contentDigest) {
 		proof.Caller.ContentDigest, _ = m.Header.combined(contentDigest)
 	}
 	return proof, nil
 }
 
 func (s *signature) verify(m *Message, public ed25519.PublicKey) error {
-	base, err := appendBase(make([]byte, 0, 1024), m, s.components, s.params)
+	base, err := appendBase(make([]byte, 0, 1024), m, s.components(), s.params)
 	if err != nil {
 		return err
 	}
-	if !ed25519.Verify(public, base, s.value) {
+	if !s.sized || !ed25519.Verify(public, base, s.value[:]) {
 		return refuse(BadSignature, "the signature is not one of this key over this request")
 	}
 	return nil
@@ -115,7 +115,7 @@ func (s *signature) verify(m *Message, public ed25519.PublicKey) error {
 
 func (s *signature) covers(m *Message) error {
 	for name := range m.required() {
-		if !slices.Contains(s.components, name) {
+		if !slices.Contains(s.components(), name) {
 			return refuse(Uncovered, "the signature must cover %q", name)
 		}
 	}
