@@ -18,8 +18,11 @@ type Journal[T any] struct {
 	done    chan struct{}
 	closing sync.Once
 	writer  sync.WaitGroup
-	// unflushed counts the values in out's buffer; it belongs to whoever writes.
+	// unflushed counts the values in out's buffer, of which value is the latest and text how it is written; they belong to
+	// whoever writes.
 	unflushed uint64
+	value     T
+	text      []byte
 	dropped   atomic.Uint64
 	failed    atomic.Uint64
 }
@@ -82,15 +85,38 @@ func (j *Journal[T]) write() {
 	}
 }
 
+// appender is a value that can be written without what encoding/json costs.
+type appender interface {
+	AppendJSON(dst []byte) ([]byte, error)
+}
+
+// maxText bounds the memory that is kept for the next value, in bytes.
+const maxText = 64 << 10
+
+// encode has the text be that of the value.
+func (j *Journal[T]) encode(v T) (err error) {
+	j.value = v
+	if own, ok := any(&j.value).(appender); ok {
+		if cap(j.text) > maxText {
+			j.text = nil
+		}
+		j.text, err = own.AppendJSON(j.text[:0])
+		return err
+	}
+	j.text, err = json.Marshal(v)
+	return err
+}
+
 // line writes one value. A burst reaches Out at once, a single value as soon as it is there.
 func (j *Journal[T]) line(v T) {
 	if j.out == nil {
 		return
 	}
-	line, err := json.Marshal(v)
+	err := j.encode(v)
 	if err == nil {
 		j.unflushed++
-		_, err = j.out.Write(append(line, '\n'))
+		j.text = append(j.text, '\n')
+		_, err = j.out.Write(j.text)
 	}
 	if err == nil && len(j.queue) == 0 {
 		err = j.out.Flush()
