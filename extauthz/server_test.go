@@ -1,7 +1,10 @@
 package extauthz_test
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,10 +13,14 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"ringfence.dev/ringfence/extauthz"
 	"ringfence.dev/ringfence/internal/envoyhttp"
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/meshtest/governed"
@@ -51,8 +58,38 @@ func check(t *testing.T, m *meshtest.Mesh, c meshtest.Call, raw bool, extensions
 	}}
 }
 
+// codings are both ways in which the service reads and writes; they must not differ.
+var codings = []envoywire.Coding{envoywire.Raw, envoywire.Generated}
+
+// serve runs the service in memory and returns a client of it.
+func serve(t *testing.T, governor *governance.Governor, coding envoywire.Coding) authv3.AuthorizationClient {
+	t.Helper()
+	listener := bufconn.Listen(1 << 20)
+	server := grpc.NewServer(grpc.ForceServerCodecV2(envoywire.Codec()))
+	extauthz.Register(server, extauthz.New(governor, slog.New(slog.DiscardHandler)), coding)
+	go server.Serve(listener) //nolint:errcheck // Stop ends it
+	t.Cleanup(server.Stop)
+	conn, err := grpc.NewClient("passthrough:///mesh", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return authv3.NewAuthorizationClient(conn)
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
+	for _, coding := range codings {
+		t.Run(string(coding), func(t *testing.T) {
+			t.Parallel()
+			testCheck(t, coding)
+		})
+	}
+}
+
+func testCheck(t *testing.T, coding envoywire.Coding) {
+	t.Helper()
 	byPath := map[string]string{extauthz.FormExtension: extauthz.PathForm}
 	included := map[string]string{extauthz.BodyExtension: extauthz.IncludedBody, extauthz.FormExtension: extauthz.PathForm}
 	send := meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay")}
@@ -86,7 +123,7 @@ func TestCheck(t *testing.T) {
 				t.Parallel()
 				m := meshtest.New()
 				governor, records := governed.Governor(m)
-				got, err := extauthz.New(governor).Check(t.Context(), check(t, m, c.call, raw, c.extensions))
+				got, err := serve(t, governor, coding).Check(t.Context(), check(t, m, c.call, raw, c.extensions))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -124,11 +161,22 @@ func TestCheck(t *testing.T) {
 // TestGRPCDenials holds that a denial of a gRPC call is a status, whoever was called.
 func TestGRPCDenials(t *testing.T) {
 	t.Parallel()
+	for _, coding := range codings {
+		t.Run(string(coding), func(t *testing.T) {
+			t.Parallel()
+			testGRPCDenials(t, coding)
+		})
+	}
+}
+
+func testGRPCDenials(t *testing.T, coding envoywire.Coding) {
+	t.Helper()
 	m := meshtest.New()
 	governor, _ := governed.Governor(m)
+	client := serve(t, governor, coding)
 	for to, code := range map[string]string{"/agents/nobody/lf.a2a.v1.A2AService/GetTask": "5", "/agents/ledger/lf.a2a.v1.A2AService/GetTask": "5"} {
 		call := meshtest.Call{From: "caller", To: to, Header: http.Header{"Content-Type": {"application/grpc"}}}
-		got, err := extauthz.New(governor).Check(t.Context(), check(t, m, call, true, map[string]string{extauthz.FormExtension: extauthz.PathForm}))
+		got, err := client.Check(t.Context(), check(t, m, call, true, map[string]string{extauthz.FormExtension: extauthz.PathForm}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,14 +5,7 @@ import (
 	"strings"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
-	"google.golang.org/genproto/googleapis/rpc/status"
-	"google.golang.org/grpc/codes"
-
-	"ringfence.dev/ringfence/internal/a2a"
-	"ringfence.dev/ringfence/internal/envoyhttp"
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 )
 
@@ -34,64 +27,46 @@ const (
 	IncludedBody  = "included"
 )
 
-// request translates a check. Envoy fills header_map when encode_raw_headers is on, headers otherwise.
-func request(check *authv3.CheckRequest) governance.Request {
-	attributes := check.GetAttributes()
-	http := attributes.GetRequest().GetHttp()
-	headers := http.GetHeaderMap().GetHeaders()
-	if headers == nil {
-		headers = make([]*corev3.HeaderValue, 0, len(http.GetHeaders()))
-		for name, value := range http.GetHeaders() {
-			headers = append(headers, &corev3.HeaderValue{Key: name, Value: value})
-		}
-	}
-	header, _ := envoyhttp.Header(headers)
-	extensions := attributes.GetContextExtensions()
+// request returns what the governor is asked.
+func request(check *envoywire.Check) governance.Request {
 	r := governance.Request{
-		Method:    http.GetMethod(),
-		Scheme:    http.GetScheme(),
-		Authority: http.GetHost(),
-		Path:      http.GetPath(),
-		Header:    header,
-		Peer:      peer(attributes.GetSource().GetPrincipal()),
-		Callee:    extensions[CalleeExtension],
+		Method:    check.Method,
+		Scheme:    check.Scheme,
+		Authority: check.Authority,
+		Path:      check.Path,
+		Header:    check.Header,
+		Peer:      peer(check.Principal),
+		Callee:    check.Extensions.Get(CalleeExtension),
 	}
-	switch {
-	case extensions[FormExtension] == RootForm:
+	switch form := check.Extensions.Get(FormExtension); {
+	case form == RootForm:
 		r.Form = governance.RootForm
 	case r.Callee != "":
 		r.Form = governance.RouteForm
-	case extensions[FormExtension] == HostForm:
+	case form == HostForm:
 		r.Form = governance.HostForm
-	case extensions[FormExtension] == PathForm:
+	case form == PathForm:
 		r.Form = governance.PathForm
 	}
-	if extensions[BodyExtension] == IncludedBody {
+	if check.Extensions.Get(BodyExtension) == IncludedBody {
 		// A body cut short by allow_partial_message fails its digest, so it needs no case of its own.
-		r.Complete = true
-		if r.Body = http.GetRawBody(); r.Body == nil {
-			r.Body = []byte(http.GetBody())
-		}
+		r.Complete, r.Body = true, check.Body
 	}
 	return r
 }
 
-// response translates a verdict. Only an allow yields an OK status; a denial is whole: status, fields, body.
-func response(x *governance.Exchange) *authv3.CheckResponse {
+// verdict returns what Envoy is told. Only an allow lets the request go on; a denial is whole: status, fields, body.
+func verdict(x *governance.Exchange) envoywire.Verdict {
 	if x.Verdict.Decision == governance.Allow {
-		return &authv3.CheckResponse{
-			Status: &status.Status{Code: int32(codes.OK)},
-			HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
-				Headers:              bounds(x),
-				ResponseHeadersToAdd: envoyhttp.Options([][2]string{{governance.DecisionHeader, x.ID}}),
-			}},
-			DynamicMetadata: envoyhttp.Passage(x.Passage().String()),
+		return envoywire.Verdict{
+			Allowed: true,
+			Passage: x.Passage().String(),
+			Request: bounds(x),
+			Answer:  [][2]string{{governance.DecisionHeader, x.ID}},
 		}
 	}
-	return &authv3.CheckResponse{
-		Status:       &status.Status{Code: int32(x.Verdict.Kind.Codes().GRPC)},
-		HttpResponse: &authv3.CheckResponse_DeniedResponse{DeniedResponse: denied(x.Denial())},
-	}
+	denial := x.Denial()
+	return envoywire.Verdict{Code: x.Verdict.Kind.Codes().GRPC, Status: denial.Status, Header: denial.Headers, Body: denial.Body}
 }
 
 // timeoutField is how Envoy's router is told, for one request, how long all of it may take. It does not reach the agent.
@@ -102,11 +77,11 @@ const timeoutField = "x-envoy-upstream-rq-timeout-ms"
 const grace = 3 * time.Second
 
 // bounds returns the fields that bound an allowed call. Envoy strips a client's own.
-func bounds(x *governance.Exchange) []*corev3.HeaderValueOption {
+func bounds(x *governance.Exchange) [][2]string {
 	if x.TimeLimit <= 0 {
 		return nil
 	}
-	return envoyhttp.Options([][2]string{{timeoutField, strconv.FormatInt((x.TimeLimit + grace).Milliseconds(), 10)}})
+	return [][2]string{{timeoutField, strconv.FormatInt((x.TimeLimit + grace).Milliseconds(), 10)}}
 }
 
 // peer returns the SPIFFE ID of a connection's principal. One that is no SPIFFE ID identifies no workload; one that looks
@@ -116,12 +91,4 @@ func peer(principal string) string {
 		return ""
 	}
 	return principal
-}
-
-func denied(r a2a.Response) *authv3.DeniedHttpResponse {
-	return &authv3.DeniedHttpResponse{
-		Status:  &typev3.HttpStatus{Code: typev3.StatusCode(r.Status)},
-		Headers: envoyhttp.Options(r.Headers),
-		Body:    string(r.Body),
-	}
 }

@@ -19,6 +19,7 @@ import (
 	"ringfence.dev/ringfence/extproc"
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/meshtest/governed"
@@ -97,6 +98,11 @@ func (c conversing) next() string {
 
 func TestCallsUnderWayAreCutOff(t *testing.T) {
 	t.Parallel()
+	both(t, testCallsUnderWayAreCutOff)
+}
+
+func testCallsUnderWayAreCutOff(t *testing.T, coding envoywire.Coding) {
+	t.Helper()
 	const (
 		whole = `{"jsonrpc":"2.0","id":"r1","result":{}}`
 		event = "data: {\"jsonrpc\":\"2.0\",\"id\":\"r1\",\"result\":{}}\n\n"
@@ -138,7 +144,7 @@ func TestCallsUnderWayAreCutOff(t *testing.T) {
 			call := c.call(m)
 			governor, records := governed.Governor(m)
 			open := &governance.Open{}
-			client, err := serveOpen(t, governor, open).Process(t.Context())
+			client, err := serveOpen(t, governor, open, coding).Process(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,6 +201,11 @@ func awaitAnswer(open *governance.Open, begun bool) {
 // TestCallsThatAreOverAreNotCutOff reviews calls of which nothing is left to cut.
 func TestCallsThatAreOverAreNotCutOff(t *testing.T) {
 	t.Parallel()
+	both(t, testCallsThatAreOverAreNotCutOff)
+}
+
+func testCallsThatAreOverAreNotCutOff(t *testing.T, coding envoywire.Coding) {
+	t.Helper()
 	const whole = `{"jsonrpc":"2.0","id":"r1","result":{}}`
 	for _, c := range []struct {
 		name     string
@@ -210,7 +221,7 @@ func TestCallsThatAreOverAreNotCutOff(t *testing.T) {
 			m := meshtest.New()
 			governor, records := governed.Governor(m)
 			open := &governance.Open{}
-			client, err := serveOpen(t, governor, open).Process(t.Context())
+			client, err := serveOpen(t, governor, open, coding).Process(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -362,11 +373,16 @@ func TestCutsThatFail(t *testing.T) {
 // TestCutsAtAnyMoment cuts calls off while they go on: each one is answered whole or cut off, and nothing follows a cut.
 func TestCutsAtAnyMoment(t *testing.T) {
 	t.Parallel()
+	both(t, testCutsAtAnyMoment)
+}
+
+func testCutsAtAnyMoment(t *testing.T, coding envoywire.Coding) {
+	t.Helper()
 	const event = "data: {\"jsonrpc\":\"2.0\",\"id\":\"r1\",\"result\":{}}\n\n"
 	m := meshtest.New()
 	governor, _ := governed.Governor(m)
 	open := &governance.Open{}
-	client := serveOpen(t, governor, open)
+	client := serveOpen(t, governor, open, coding)
 	call := meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Invoke("SendStreamingMessage", "pay")}
 	metadata := passage(t, governor, m, call)
 	var calls sync.WaitGroup

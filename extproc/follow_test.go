@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"ringfence.dev/ringfence/internal/envoyhttp"
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/inspect"
@@ -46,6 +47,10 @@ func with(metadata *corev3.Metadata, m *extprocv3.ProcessingRequest) *extprocv3.
 // TestAnswersOfDecidedCalls holds that an answer of which Envoy tells first is judged, once, and no other passes.
 func TestAnswersOfDecidedCalls(t *testing.T) {
 	t.Parallel()
+	both(t, testAnswersOfDecidedCalls)
+}
+
+func testAnswersOfDecidedCalls(t *testing.T, coding envoywire.Coding) {
 	const answer = `{"jsonrpc":"2.0","id":"r1","result":{}}`
 	good := meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay")}
 	for _, c := range []struct {
@@ -87,13 +92,13 @@ func TestAnswersOfDecidedCalls(t *testing.T) {
 				c.between(t, governor, m, metadata)
 			}
 			open := &governance.Open{}
-			client, err := serveOpen(t, governor, open).Process(t.Context())
+			client, err := serveOpen(t, governor, open, coding).Process(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
 			source := c.source
 			if source == "" {
-				source = envoyhttp.FromAgent
+				source = envoywire.FromAgent
 			}
 			s := conversing{t, client}
 			s.say(with(metadata, from(source, answerHeaders("application/json", false))), 0)
@@ -104,7 +109,7 @@ func TestAnswersOfDecidedCalls(t *testing.T) {
 			if n := len(records.All()); n != c.records || open.Len() != 0 {
 				t.Errorf("%d records, %d under way", n, open.Len())
 			}
-			if again, err := serveOpen(t, governor, open).Process(t.Context()); err == nil {
+			if again, err := serveOpen(t, governor, open, coding).Process(t.Context()); err == nil {
 				s = conversing{t, again}
 				if s.say(with(metadata, answerHeaders("application/json", false)), 0); s.rest() != "broken" {
 					t.Error("a call was taken up twice")
@@ -133,6 +138,10 @@ func (c conversing) rest() string {
 // request which is to be replaced goes nowhere as it came.
 func TestDecidedCallsAreReplaced(t *testing.T) {
 	t.Parallel()
+	both(t, testDecidedCallsAreReplaced)
+}
+
+func testDecidedCallsAreReplaced(t *testing.T, coding envoywire.Coding) {
 	call := meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay with hunter2, please"), Header: http.Header{}}
 	for _, c := range []struct {
 		name     string
@@ -164,7 +173,7 @@ func TestDecidedCallsAreReplaced(t *testing.T) {
 				config.Scanner = meshtest.Phrases{"hunter2": "secret"}
 				config.Policy.Treatments = inspect.Treatments{{Classes: []string{"secret"}, Action: inspect.Redact}}
 			})
-			client, err := serve(t, governor).Process(t.Context())
+			client, err := serve(t, governor, coding).Process(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,44 +9,59 @@ import (
 	"ringfence.dev/ringfence/internal/envoywire"
 )
 
+// generatedWire is a stream whose messages are read and written by protobuf's generated code.
+type generatedWire struct {
+	stream extprocv3.ExternalProcessor_ProcessServer
+}
+
+func (w generatedWire) receive(m *envoywire.Message) error {
+	request, err := w.stream.Recv()
+	if err == nil {
+		*m = translated(request)
+	}
+	return err
+}
+
+func (w generatedWire) send(r *envoywire.Reply) error { return w.stream.Send(written(r)) }
+
 // translated returns what Ringfence reads of a message that generated code has read.
-func translated(request *extprocv3.ProcessingRequest) *envoywire.Message {
+func translated(request *extprocv3.ProcessingRequest) envoywire.Message {
 	config := request.GetProtocolConfig()
-	m := &envoywire.Message{
-		Passage:      envoyhttp.PassageText(request.GetMetadataContext()),
-		Source:       envoyhttp.ResponseSource(request.GetAttributes()),
+	m := envoywire.Message{
 		RequestMode:  envoywire.BodyMode(config.GetRequestBodyMode()),
 		ResponseMode: envoywire.BodyMode(config.GetResponseBodyMode()),
 	}
 	switch part := request.GetRequest().(type) {
 	case *extprocv3.ProcessingRequest_RequestHeaders:
-		headers(m, envoywire.RequestHeaders, part.RequestHeaders)
+		m.Part = envoywire.RequestHeaders
+		headers(&m, request, part.RequestHeaders)
 	case *extprocv3.ProcessingRequest_RequestBody:
-		body(m, envoywire.RequestBody, part.RequestBody)
+		m.Part, m.Body, m.End = envoywire.RequestBody, part.RequestBody.GetBody(), part.RequestBody.GetEndOfStream()
 	case *extprocv3.ProcessingRequest_RequestTrailers:
-		trailers(m, envoywire.RequestTrailers, part.RequestTrailers)
+		m.Part = envoywire.RequestTrailers
+		trailers(&m, part.RequestTrailers)
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
-		headers(m, envoywire.ResponseHeaders, part.ResponseHeaders)
+		m.Part = envoywire.ResponseHeaders
+		headers(&m, request, part.ResponseHeaders)
 	case *extprocv3.ProcessingRequest_ResponseBody:
-		body(m, envoywire.ResponseBody, part.ResponseBody)
+		m.Part, m.Body, m.End = envoywire.ResponseBody, part.ResponseBody.GetBody(), part.ResponseBody.GetEndOfStream()
 	case *extprocv3.ProcessingRequest_ResponseTrailers:
-		trailers(m, envoywire.ResponseTrailers, part.ResponseTrailers)
+		m.Part = envoywire.ResponseTrailers
+		trailers(&m, part.ResponseTrailers)
 	}
 	return m
 }
 
-func headers(m *envoywire.Message, part envoywire.Part, h *extprocv3.HttpHeaders) {
-	m.Part, m.End = part, h.GetEndOfStream()
+func headers(m *envoywire.Message, request *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) {
 	m.Header, m.Pseudo = envoyhttp.Header(h.GetHeaders().GetHeaders())
+	m.End = h.GetEndOfStream()
+	m.Passage = envoyhttp.PassageText(request.GetMetadataContext())
+	m.Source = envoyhttp.ResponseSource(request.GetAttributes())
 }
 
-func body(m *envoywire.Message, part envoywire.Part, b *extprocv3.HttpBody) {
-	m.Part, m.Body, m.End = part, b.GetBody(), b.GetEndOfStream()
-}
-
-func trailers(m *envoywire.Message, part envoywire.Part, t *extprocv3.HttpTrailers) {
-	m.Part, m.End = part, true
+func trailers(m *envoywire.Message, t *extprocv3.HttpTrailers) {
 	m.Header, m.Pseudo = envoyhttp.Header(t.GetTrailers().GetHeaders())
+	m.End = true
 }
 
 // written returns the message that says a reply, for generated code to write.

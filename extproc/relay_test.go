@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/meshtest/governed"
 )
@@ -93,6 +94,11 @@ func (c answerCase) method() string {
 
 func TestAnswers(t *testing.T) {
 	t.Parallel()
+	both(t, testAnswers)
+}
+
+func testAnswers(t *testing.T, coding envoywire.Coding) {
+	t.Helper()
 	const (
 		whole = `{"jsonrpc":"2.0","id":"r1","result":{}}`
 		good  = "data: {\"jsonrpc\":\"2.0\",\"id\":\"r1\",\"result\":{}}\n\n"
@@ -132,7 +138,7 @@ func TestAnswers(t *testing.T) {
 			request := []*extprocv3.ProcessingRequest{
 				headers(call, passage(t, governor, m, call), filterv3.ProcessingMode_BUFFERED, false), body(call.Body, true),
 			}
-			stream, err := serve(t, governor).Process(t.Context())
+			stream, err := serve(t, governor, coding).Process(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,6 +180,11 @@ func TestAnswers(t *testing.T) {
 // TestModeOverride asks for the answer of a call, and not for that of a card.
 func TestModeOverride(t *testing.T) {
 	t.Parallel()
+	both(t, testModeOverride)
+}
+
+func testModeOverride(t *testing.T, coding envoywire.Coding) {
+	t.Helper()
 	for name, c := range map[string]struct {
 		call meshtest.Call
 		end  bool
@@ -186,7 +197,7 @@ func TestModeOverride(t *testing.T) {
 		m := meshtest.New()
 		governor, _ := governed.Governor(m)
 		ctx, cancel := context.WithCancel(t.Context())
-		stream, err := serve(t, governor).Process(ctx)
+		stream, err := serve(t, governor, coding).Process(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -31,26 +32,50 @@ func New(governor *governance.Governor, open *governance.Open, logger *slog.Logg
 	return &Server{governor: governor, open: open, logger: logger}
 }
 
-// Process serves one HTTP request. It returns nil only after its last answer was sent: Envoy takes an early OK
-// for leave to proceed unguarded, even where it is told to fail closed. Every other end is an error.
+// Register puts the server on a gRPC server, whose codec has to be envoywire.Codec where the coding is Raw.
+func Register(r grpc.ServiceRegistrar, s *Server, coding envoywire.Coding) {
+	if coding == envoywire.Generated {
+		extprocv3.RegisterExternalProcessorServer(r, s)
+		return
+	}
+	r.RegisterService(&rawService, s)
+}
+
+// wire is a processing stream, whichever code reads and writes its messages.
+type wire interface {
+	// receive puts the next message in the place of what m held. What it gave m before stays as it is.
+	receive(m *envoywire.Message) error
+	send(r *envoywire.Reply) error
+}
+
+// Process serves one HTTP request, as serve says.
 func (s *Server) Process(stream extprocv3.ExternalProcessor_ProcessServer) error {
-	ctx := stream.Context()
-	state := &exchange{governor: s.governor, open: s.open, send: func(r *envoywire.Reply) error { return stream.Send(written(r)) }}
+	return s.serve(stream.Context(), generatedWire{stream})
+}
+
+// serve serves one HTTP request. It returns nil only after its last answer was sent: Envoy takes an early OK for leave to
+// proceed unguarded, even where it is told to fail closed. Every other end is an error.
+func (s *Server) serve(ctx context.Context, w wire) error {
+	state := &exchange{governor: s.governor, open: s.open, wire: w}
 	defer state.end()
 	for {
-		message, err := stream.Recv()
-		if err != nil {
+		if err := w.receive(&state.message); err != nil {
 			return s.ended(ctx, state, err)
 		}
-		last, err := state.take(ctx, translated(message))
+		last, err := state.take(ctx, &state.message)
 		if errors.Is(err, errOrder) || errors.Is(err, errBodyMode) || errors.Is(err, errLost) {
-			s.logger.LogAttrs(ctx, slog.LevelWarn, "processing stream refused", slog.Any("error", err))
-			return status.Error(codes.FailedPrecondition, err.Error())
+			return s.refused(ctx, codes.FailedPrecondition, err)
 		}
 		if last || err != nil {
 			return err
 		}
 	}
+}
+
+// refused returns the error for a stream on which Envoy said what it must not.
+func (s *Server) refused(ctx context.Context, code codes.Code, err error) error {
+	s.logger.LogAttrs(ctx, slog.LevelWarn, "processing stream refused", slog.Any("error", err))
+	return status.Error(code, err.Error())
 }
 
 // ended returns what Process does for a stream on which nothing is received any more: nil if it was cut off, which its
@@ -61,6 +86,8 @@ func (s *Server) ended(ctx context.Context, state *exchange, err error) error {
 		return nil
 	case errors.Is(err, io.EOF):
 		return s.early(ctx, state)
+	case errors.Is(err, errUnreadable):
+		return s.refused(ctx, codes.InvalidArgument, err)
 	default:
 		return fmt.Errorf("receiving processing request: %w", err)
 	}

@@ -7,18 +7,18 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"ringfence.dev/ringfence/internal/envoyhttp"
 	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 )
 
-// Misconfigurations that would let requests pass unjudged end the stream with these errors, which Envoy turns
-// into a 503.
+// Messages that cannot be read, and misconfigurations that would let requests pass unjudged, end the stream with these
+// errors, which Envoy turns into a 503.
 var (
-	errOrder    = errors.New("the filter must send request headers first, then the body, then what the agent answers")
-	errLost     = errors.New("nothing is known of the call: its request was decided by another process, or before this one started, or it is over")
-	errReplace  = errors.New("a request that ends in trailers cannot be replaced")
-	errBodyMode = errors.New("the filter must send whole bodies: set request_body_mode to BUFFERED")
+	errOrder      = errors.New("the filter must send request headers first, then the body, then what the agent answers")
+	errLost       = errors.New("nothing is known of the call: its request was decided by another process, or before this one started, or it is over")
+	errReplace    = errors.New("a request that ends in trailers cannot be replaced")
+	errBodyMode   = errors.New("the filter must send whole bodies: set request_body_mode to BUFFERED")
+	errUnreadable = errors.New("the message cannot be read")
 )
 
 // exchange is the state of one processing stream: nothing, then headers seen, then the request decided, then the answer
@@ -27,7 +27,8 @@ var (
 type exchange struct {
 	governor *governance.Governor
 	open     *governance.Open
-	send     func(*envoywire.Reply) error
+	wire     wire
+	message  envoywire.Message // the last one that was received; the receiver's alone
 
 	due atomic.Pointer[judge]
 
@@ -66,7 +67,7 @@ func (e *exchange) take(ctx context.Context, message *envoywire.Message) (last b
 // say sends answers to Envoy.
 func (e *exchange) say(answers replies) error {
 	for i := range answers {
-		if err := e.send(&answers[i]); err != nil {
+		if err := e.wire.send(&answers[i]); err != nil {
 			return fmt.Errorf("sending processing response: %w", err)
 		}
 	}
@@ -106,7 +107,7 @@ func (e *exchange) next(ctx context.Context, message *envoywire.Message) (answer
 		if !e.decided || e.handed || e.answer != nil || e.mesh {
 			return nil, false, errOrder
 		}
-		if message.Source != "" && message.Source != envoyhttp.FromAgent {
+		if message.Source != "" && message.Source != envoywire.FromAgent {
 			e.mesh = true
 			return one(proceed(envoywire.ResponseHeaders)), message.End, nil
 		}

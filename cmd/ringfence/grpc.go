@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/envoywire"
 )
 
 // frame is the room a gRPC message needs beside the body it carries: headers and metadata.
@@ -24,10 +25,12 @@ const frame = 1 << 20
 // streamWorkers keep their grown stacks between requests. Each xDS stream holds one for good.
 const streamWorkers = 64
 
-// newGRPCServer returns the server of ext_authz, ext_proc and xDS. It admits keepalive pings as often as the
-// generated Envoy configuration sends them, and any number of streams: each open request of Envoy is one.
-func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger *slog.Logger, stop fx.Shutdowner) *grpc.Server {
+// newGRPCServer returns the server of ext_authz, ext_proc and xDS, and the coding of the first two. It admits keepalive
+// pings as often as the generated Envoy configuration sends them, and any number of streams: each open request of Envoy is
+// one.
+func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger *slog.Logger, stop fx.Shutdowner) (*grpc.Server, envoywire.Coding) {
 	server := grpc.NewServer(
+		grpc.ForceServerCodecV2(envoywire.Codec()),
 		grpc.MaxRecvMsgSize(c.Limits.Body+frame),
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
@@ -57,7 +60,7 @@ func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger
 			return stopGRPC(ctx, server)
 		},
 	})
-	return server
+	return server, envoywire.Coding(c.Envoy.Codec)
 }
 
 // recovered turns a panic into an error, which Envoy, told to fail closed, takes for a deny.

@@ -182,7 +182,7 @@ type Limits struct {
 	Share string `yaml:"share"`
 }
 
-// Envoy is the Envoy that `up` starts.
+// Envoy is the Envoy that `up` starts, and how Ringfence speaks with any.
 type Envoy struct {
 	// Binary is its path; empty finds or downloads the pinned version.
 	Binary string `yaml:"binary"`
@@ -194,6 +194,8 @@ type Envoy struct {
 	CAFile string `yaml:"caFile"`
 	// Drain is how long open streams may finish after SIGTERM.
 	Drain time.Duration `yaml:"drain"`
+	// Codec is raw, which reads what Envoy sends by code of Ringfence's own and refuses what the API of Envoy 1.40 does not have, or generated, which takes several times as long and passes over what it does not know.
+	Codec string `yaml:"codec"`
 }
 
 // Log is Ringfence's own log, on standard error.

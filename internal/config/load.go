@@ -61,7 +61,7 @@ func Default() Config {
 			Nonces:   1 << 20,
 			Share:    "auto",
 		},
-		Envoy: Envoy{LogLevel: "warning", Drain: 10 * time.Second},
+		Envoy: Envoy{LogLevel: "warning", Drain: 10 * time.Second, Codec: "raw"},
 		Log:   Log{Level: "info", Format: "text"},
 		Audit: Audit{Recent: 10000},
 	}

@@ -166,6 +166,7 @@ func (e Envoy) validate(v *validation) {
 	v.check(e.Concurrency >= 0 && e.Concurrency <= 1024, "envoy.concurrency", "must be 0 (the number of cores) to 1024")
 	v.check(slices.Contains(levels, e.LogLevel), "envoy.logLevel", "must be one of "+strings.Join(levels, ", "))
 	v.check(e.Drain >= 0 && e.Drain <= time.Hour, "envoy.drain", "must be 0s to 1h")
+	v.check(e.Codec == "raw" || e.Codec == "generated", "envoy.codec", "must be raw or generated")
 }
 
 func validAddress(address string) error {

@@ -13,21 +13,12 @@ import (
 )
 
 // MetadataNamespace is where Envoy puts ext_authz's dynamic metadata, whatever the filter is called.
-const MetadataNamespace = "envoy.filters.http.ext_authz"
+const MetadataNamespace = envoywire.MetadataNamespace
 
-// passageKey is the member of that namespace that is Ringfence's.
-const passageKey = "ringfence"
-
-// attributesKey is where Envoy puts the attributes that a filter asks for, whatever the filter is called.
-const attributesKey = "envoy.filters.http.ext_proc"
-
-// FromAgent is the source of an answer that came from the agent.
-const FromAgent = "via_upstream"
-
-// ResponseSource returns where an answer comes from, as Envoy's attribute response.code_details says: FromAgent, or
-// what made Envoy answer by itself. It is empty where the filter does not ask for the attribute.
+// ResponseSource returns where an answer comes from, as Envoy's attribute response.code_details says. It is empty where
+// the filter does not ask for the attribute.
 func ResponseSource(attributes map[string]*structpb.Struct) string {
-	return attributes[attributesKey].GetFields()["response.code_details"].GetStringValue()
+	return attributes[envoywire.AttributesKey].GetFields()[envoywire.SourceAttribute].GetStringValue()
 }
 
 // Header returns the fields of an Envoy header map in order, without pseudo-headers, which are returned by themselves.
@@ -77,11 +68,11 @@ func options(headers [][2]string, field func([2]string) *corev3.HeaderValue) []*
 // Passage returns the dynamic metadata that carries a passage from ext_authz to ext_proc.
 func Passage(text string) *structpb.Struct {
 	return &structpb.Struct{Fields: map[string]*structpb.Value{
-		passageKey: structpb.NewStringValue(strings.ToValidUTF8(text, "\uFFFD")),
+		envoywire.PassageKey: structpb.NewStringValue(strings.ToValidUTF8(text, "\uFFFD")),
 	}}
 }
 
 // PassageText reads what Passage wrote from the metadata of a processing request; empty when there is none.
 func PassageText(metadata *corev3.Metadata) string {
-	return metadata.GetFilterMetadata()[MetadataNamespace].GetFields()[passageKey].GetStringValue()
+	return metadata.GetFilterMetadata()[MetadataNamespace].GetFields()[envoywire.PassageKey].GetStringValue()
 }

@@ -53,7 +53,7 @@ func (p *Pseudo) Set(name, value string) {
 
 // Message is what Ringfence reads of an envoy.service.ext_proc.v3.ProcessingRequest.
 type Message struct {
-	// Part says which of the exchange it is; all other fields but Passage are that part's.
+	// Part says which of the exchange it is.
 	Part Part
 	// Pseudo and Header are the fields of headers and trailers in order, names in lower case, duplicates kept.
 	Pseudo Pseudo
@@ -62,10 +62,11 @@ type Message struct {
 	Body []byte
 	// End says that nothing of this direction follows.
 	End bool
-	// Passage is what ext_authz left for the exchange in its dynamic metadata; empty where it left nothing.
+	// Passage is what ext_authz left for the exchange in its dynamic metadata; empty where it left nothing. Envoy sends it
+	// with each message; it is read with headers alone.
 	Passage string
 	// Source is where an answer comes from, as the attribute response.code_details says; empty where the filter does not
-	// ask for it.
+	// ask for it, and without headers.
 	Source string
 	// RequestMode and ResponseMode are how bodies are sent. Envoy says so with the first message of a stream alone.
 	RequestMode, ResponseMode BodyMode

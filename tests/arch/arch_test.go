@@ -83,8 +83,8 @@ var allowed = map[string][]string{
 		"internal/policy", "internal/registry", "internal/task", "internal/token", "internal/trust",
 	},
 	"trustbridge": {"internal/agent", "internal/delegation", "internal/identity"},
-	"extauthz":    {"internal/a2a", "internal/envoyhttp", "internal/envoywire", "internal/governance"},
-	"extproc":     {"internal/a2a", "internal/envoyhttp", "internal/envoywire", "internal/governance"},
+	"extauthz":    {"internal/envoyhttp", "internal/envoywire", "internal/governance", "internal/identity"},
+	"extproc":     {"internal/envoyhttp", "internal/envoywire", "internal/governance"},
 	"xds":         {"internal/agent", "internal/config", "internal/registry"},
 	"envoy":       {},
 }
