@@ -1,12 +1,15 @@
 package xds
 
 import (
+	"slices"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	bufferv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/buffer/v3"
 	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -19,12 +22,18 @@ import (
 // for the limit, and would stall a request whose body filled the connection's buffer while ext_authz or the
 // header message of ext_proc was being answered: it stops reading then, and ext_proc waits for the body's end.
 func filters(s Settings) []*hcmv3.HttpFilter {
-	return []*hcmv3.HttpFilter{
-		filter(authzFilter, authz(s)),
-		filter(bufferFilter, &bufferv3.Buffer{MaxRequestBytes: wrapUint32(s.MaxBody)}),
-		filter(procFilter, proc(s)),
-		filter(routerFilter, &routerv3.Router{SuppressEnvoyHeaders: true}),
+	judging := []*hcmv3.HttpFilter{filter(procFilter, proc(s))}
+	if s.Shape == Fused {
+		judging = fused(s)
 	}
+	return slices.Concat(
+		[]*hcmv3.HttpFilter{
+			filter(authzFilter, authz(s)),
+			filter(bufferFilter, &bufferv3.Buffer{MaxRequestBytes: wrapUint32(s.MaxBody)}),
+		},
+		judging,
+		[]*hcmv3.HttpFilter{filter(routerFilter, &routerv3.Router{SuppressEnvoyHeaders: true})},
+	)
 }
 
 func filter(name string, config proto.Message) *hcmv3.HttpFilter {
@@ -40,8 +49,19 @@ func authz(s Settings) *extauthzv3.ExtAuthz {
 		FailureModeAllow:    false,
 		StatusOnError:       &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
 		// Repeated fields stay apart and bytes stay bytes: signatures cover both.
-		EncodeRawHeaders: true,
+		EncodeRawHeaders:  true,
+		WithRequestBody:   s.body(),
+		DisallowedHeaders: envoysOwn(),
 	}
+}
+
+// envoysOwn are fields that Envoy adds by itself. Nobody signs them and the governor reads none of them.
+func envoysOwn() *matcherv3.ListStringMatcher {
+	return &matcherv3.ListStringMatcher{Patterns: []*matcherv3.StringMatcher{
+		{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "x-request-id"}},
+		{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "x-forwarded-"}},
+		{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "x-envoy-"}},
+	}}
 }
 
 // proc holds request headers until the governor judged the buffered body. Trailers are sent too, since a request

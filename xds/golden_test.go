@@ -53,6 +53,8 @@ func goldens() map[string]golden {
 	quarantined.Status = agent.Quarantined
 	return map[string]golden{
 		"gateway-listener":   {settings: settings(), show: []string{"listener"}},
+		"gateway-fused":      {settings: with(func(s *xds.Settings) { s.Shape, s.CallsTold = xds.Fused, true }), show: []string{"listener", "routes"}},
+		"gateway-told":       {settings: with(func(s *xds.Settings) { s.CallsTold = true }), show: []string{"listener", "routes"}},
 		"governance":         {settings: settings(), show: []string{"clusters", "routes"}},
 		"governance-tcp":     {settings: with(func(s *xds.Settings) { s.Governor, s.Cards = "governor.internal:9000", "[::1]:9100" }), show: []string{"clusters"}},
 		"access-log-stdout":  {settings: with(func(s *xds.Settings) { s.AccessLog = "-" }), show: []string{"listener"}},

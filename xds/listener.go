@@ -38,7 +38,7 @@ func listener(s Settings) *listenerv3.Listener {
 	return &listenerv3.Listener{
 		Name:                          Gateway,
 		Address:                       endpoint{host: s.ListenHost, port: s.ListenPort}.address(),
-		PerConnectionBufferLimitBytes: wrapUint32(connectionBuffer),
+		PerConnectionBufferLimitBytes: wrapUint32(s.buffer()),
 		FilterChains: []*listenerv3.FilterChain{{
 			Filters: []*listenerv3.Filter{{
 				Name:       managerFilter,
@@ -91,7 +91,7 @@ func manager(s Settings) *hcmv3.HttpConnectionManager {
 		// Agents' server fields name products and versions; the mesh answers for them.
 		ServerName:       "ringfence",
 		LocalReplyConfig: localReplies(),
-		AccessLog:        accessLog(s.AccessLog),
+		AccessLog:        append(accessLog(s.AccessLog), told(s)...),
 	}
 }
 

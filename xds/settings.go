@@ -41,6 +41,11 @@ type Settings struct {
 	TrustedHops uint32
 	// AccessLog is the path of a JSON access log, "-" for standard output, or empty for none.
 	AccessLog string
+	// Shape is how Envoy asks about requests.
+	Shape Shape
+	// CallsTold has Envoy tell the governor of the end of each call that it let through. Without it, the governor sees no
+	// end but that of answers which it judges.
+	CallsTold bool
 	Timeouts  Timeouts
 }
 

@@ -55,7 +55,7 @@ func (r routes) table(s Settings, hosts []*routev3.VirtualHost, tree map[string]
 	return &routev3.RouteConfiguration{
 		Name:                    Gateway,
 		VirtualHosts:            append([]*routev3.VirtualHost{gateway}, hosts...),
-		TypedPerFilterConfig:    extensions(map[string]string{formExtension: formHost}),
+		TypedPerFilterConfig:    extensions(s.context()),
 		RequestHeadersToRemove:  untrusted,
 		ResponseHeadersToRemove: overreaching,
 		RequestHeadersToAdd:     []*corev3.HeaderValueOption{overwrite("accept-encoding", "identity")},
