@@ -156,3 +156,13 @@ func ParsePassage(text string) (Passage, error) {
 		Told:  fields[17] == "told",
 	}, nil
 }
+
+// PassageID returns the id in what String wrote, without reading the rest; empty when there is none.
+func PassageID(text string) string {
+	version, rest, _ := strings.Cut(text, "\n")
+	if version != passageVersion {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, "\n")
+	return id
+}
