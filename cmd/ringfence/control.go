@@ -26,7 +26,9 @@ const (
 	storeDir      = "store"
 	envoyDir      = "envoy"
 	decisionsFile = "decisions.jsonl"
-	cardKeyFile   = "card-key.pem"
+	// governorSocket is below the data directory unless its path would be too long.
+	governorSocket = "governor.sock"
+	cardKeyFile    = "card-key.pem"
 )
 
 func newLogger(c config.Config) (*slog.Logger, error) {

@@ -27,7 +27,7 @@ var systemCAs = []string{
 	"/etc/ssl/cert.pem",
 }
 
-func newXDSSettings(c config.Config, l *listeners) (xds.Settings, error) {
+func newXDSSettings(c config.Config, l *listeners, m mode) (xds.Settings, error) {
 	host, port, err := net.SplitHostPort(l.gateway)
 	if err != nil {
 		return xds.Settings{}, fmt.Errorf("reading listen.gateway: %w", err)
@@ -42,13 +42,29 @@ func newXDSSettings(c config.Config, l *listeners) (xds.Settings, error) {
 	s := xds.DefaultSettings()
 	s.ListenHost, s.ListenPort = host, uint32(number)
 	s.MeshDomain, s.RootAgent = c.Mesh.Domain, c.Mesh.RootAgent
-	s.Governor = reachable(l.grpc.Addr(), c.Mesh.Advertise)
+	if s.Governor = reachable(l.grpc.Addr(), c.Mesh.Advertise); l.socket != nil && c.Mesh.Advertise == "" {
+		s.Governor = "unix:" + l.socket.Addr().String()
+	}
 	s.Cards = reachable(l.cards.Addr(), c.Mesh.Advertise)
 	s.CABundle = caBundle(c.Envoy.CAFile)
 	s.MaxBody = uint32(c.Limits.Body)
 	s.Timeouts.Authz, s.Timeouts.Message = c.Limits.Decision, c.Limits.Decision
 	s.Timeouts.StreamIdle = c.Limits.Idle
+	s.Shape, s.CallsTold = shapeOf(c, m)
 	return s, nil
+}
+
+// shapeOf says how Envoy asks about requests, and whether it tells of the end of calls. Both bind a call to the process that
+// decided it, so that neither is chosen for an Envoy that may have several to ask. Where answers are judged anyway, what is
+// saved by asking once is little, and calls can be cut off that wait for their agent when they are asked about in two steps.
+func shapeOf(c config.Config, m mode) (shape xds.Shape, told bool) {
+	unread := c.Content.Answers == "off" && c.Tasks.Mode == "off"
+	switch {
+	case c.Envoy.Shape == "fused", c.Envoy.Shape == "auto" && unread && m == withEnvoy:
+		return xds.Fused, true
+	default:
+		return xds.Split, unread && m == withEnvoy
+	}
 }
 
 func caBundle(configured string) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/fx"
 
 	"ringfence.dev/ringfence/internal/a2a"
@@ -51,6 +52,7 @@ type governorParts struct {
 	Approvals  *approval.Ledger
 	Shelf      *held.Shelf
 	Listeners  *listeners
+	Metrics    prometheus.Registerer
 }
 
 func newGovernor(p governorParts) (*governance.Governor, error) {
@@ -59,7 +61,7 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 		return nil, err
 	}
 	operator.Treatments = p.Treatments
-	return governance.New(governance.Config{
+	c := governance.Config{
 		Mesh:    p.Mesh,
 		Policy:  operator,
 		Replay:  p.Guard,
@@ -73,10 +75,8 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 		SharedRings: shares(p.Config.Limits.Share, p.Config),
 
 		Approvals: p.Approvals,
-		Shelf:     p.Shelf,
 		Observe:   func(o trust.Outcome) { p.Trust.Observe(trust.Classify(o)...) },
 		Scanner:   p.Rules,
-		Tasks:     p.Tasks,
 		Callbacks: p.Callbacks,
 		Cards:     p.Cards,
 		Now:       time.Now,
@@ -86,7 +86,15 @@ func newGovernor(p governorParts) (*governance.Governor, error) {
 			p.Decisions.count(record)
 			p.Content.count(record)
 		},
-	}), nil
+	}
+	if p.Config.Tasks.Mode != "off" {
+		c.Tasks, c.Shelf = p.Tasks, p.Shelf
+	}
+	g := governance.New(c)
+	p.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ringfence_calls_awaited", Help: "Calls that were let through as a whole, and of which Envoy has still to tell the answer or the end.",
+	}, func() float64 { return float64(g.Awaited()) }))
+	return g, nil
 }
 
 // operatorPolicy returns what the operator sets for the whole mesh.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime/debug"
 	"time"
 
@@ -47,12 +48,17 @@ func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger
 	healthv1.RegisterHealthServer(server, checks)
 	lifecycle.Append(fx.Hook{
 		OnStart: func(context.Context) error {
-			go func() {
-				if err := server.Serve(l.grpc); err != nil {
-					logger.Error("gRPC server failed", slog.Any("error", err))
-					shutdown(stop, logger)
+			for _, listener := range []net.Listener{l.grpc, l.socket} {
+				if listener == nil {
+					continue
 				}
-			}()
+				go func() {
+					if err := server.Serve(listener); err != nil {
+						logger.Error("gRPC server failed", slog.Any("error", err))
+						shutdown(stop, logger)
+					}
+				}()
+			}
 			return nil
 		},
 		OnStop: func(ctx context.Context) error {

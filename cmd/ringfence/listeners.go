@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -19,6 +23,8 @@ import (
 // found at once and port 0 is known to all parts.
 type listeners struct {
 	grpc, api, cards net.Listener
+	// socket is where the Envoy that `up` starts asks for decisions; nil elsewhere.
+	socket net.Listener
 	// gateway is where Envoy listens: host:port.
 	gateway string
 	// admin is the address of Envoy's admin interface, once one runs.
@@ -27,7 +33,7 @@ type listeners struct {
 	reserved *envoy.Reservation
 }
 
-func newListeners(lifecycle fx.Lifecycle, c config.Config, m mode) (*listeners, error) {
+func newListeners(lifecycle fx.Lifecycle, c config.Config, m mode, dir lockedDir) (*listeners, error) {
 	l := &listeners{gateway: c.Listen.Gateway}
 	lifecycle.Append(fx.StopHook(l.close))
 	for _, one := range []struct {
@@ -49,11 +55,41 @@ func newListeners(lifecycle fx.Lifecycle, c config.Config, m mode) (*listeners, 
 		return l, nil
 	}
 	reserved, err := envoy.ReservePort(c.Listen.Gateway)
+	if err == nil {
+		l.socket, err = listenSocket(string(dir))
+	}
 	if err != nil {
 		l.close()
 		return nil, err
 	}
 	l.reserved, l.gateway = reserved, reserved.Addr().String()
+	return l, nil
+}
+
+// longestSocket is the longest path, in bytes, that every Linux takes for a socket (108 with the byte that ends it).
+const longestSocket = 107
+
+// listenSocket returns a socket below the data directory, which nobody but this process uses: one that an earlier run left
+// is in the way. Where its path would be too long, it has a directory of its own among temporary files.
+func listenSocket(dir string) (net.Listener, error) {
+	path, err := filepath.Abs(filepath.Join(dir, governorSocket))
+	if err != nil || len(path) > longestSocket {
+		if dir, err = os.MkdirTemp("", "ringfence-"); err != nil {
+			return nil, fmt.Errorf("making a directory for the governor's socket: %w", err)
+		}
+		path = filepath.Join(dir, governorSocket)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("removing the governor's old socket: %w", err)
+	}
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("listening on the governor's socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close() //nolint:errcheck // the other error counts
+		return nil, fmt.Errorf("keeping the governor's socket to this user: %w", err)
+	}
 	return l, nil
 }
 
@@ -69,10 +105,14 @@ func cause(err error) error {
 }
 
 func (l *listeners) close() {
-	for _, listener := range []net.Listener{l.grpc, l.api, l.cards} {
+	for _, listener := range []net.Listener{l.grpc, l.api, l.cards, l.socket} {
 		if listener != nil {
 			listener.Close() //nolint:errcheck // closed already by the server that used it
 		}
+	}
+	if l.socket != nil {
+		// It fails for the data directory, which is not empty.
+		os.Remove(filepath.Dir(l.socket.Addr().String())) //nolint:errcheck // nothing to do about it
 	}
 	if l.reserved != nil {
 		l.reserved.Close() //nolint:errcheck // nothing to do about it

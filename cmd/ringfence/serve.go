@@ -15,6 +15,7 @@ import (
 	"go.uber.org/fx"
 	"go.uber.org/fx/fxevent"
 
+	"ringfence.dev/ringfence/accesslog"
 	"ringfence.dev/ringfence/envoy"
 	"ringfence.dev/ringfence/extauthz"
 	"ringfence.dev/ringfence/extproc"
@@ -102,6 +103,7 @@ func modules(c config.Config, m mode, ready string, envoyBinary string) fx.Optio
 		fx.Invoke(serveAPI, serveCards),
 		extauthz.Module,
 		extproc.Module,
+		accesslog.Module,
 		xds.Module,
 		fx.Invoke(followTrust, followDocuments, followTokens, reviewCalls, followPolicies, keepApprovals),
 		fx.Invoke(publishSnapshots, followCards, runGateway, announce),

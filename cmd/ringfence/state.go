@@ -211,7 +211,8 @@ const reviewRest = 100 * time.Millisecond
 // time alone, and so do scores.
 const reviewEvery = time.Second
 
-// reviewCalls judges calls under way anew when something changes, and now and then.
+// reviewCalls judges calls under way anew when something changes, and now and then, and gives up those of which nobody has
+// told the end.
 func reviewCalls(lifecycle fx.Lifecycle, g *governance.Governor, open *governance.Open, r *reviewer) {
 	background(lifecycle, func(ctx context.Context) {
 		// A stop lets calls under way come to their end: that the review ends is no reason to cut them.
@@ -219,7 +220,10 @@ func reviewCalls(lifecycle fx.Lifecycle, g *governance.Governor, open *governanc
 		judge := func(x *governance.Exchange) governance.Verdict { return g.Review(lasting, x) }
 		ticker := time.NewTicker(reviewEvery)
 		defer ticker.Stop()
-		r.follow(ctx, ticker.C, func() bool { return store.Pause(ctx, reviewRest) }, func() { open.Review(judge) })
+		r.follow(ctx, ticker.C, func() bool { return store.Pause(ctx, reviewRest) }, func() {
+			g.Forget(time.Now())
+			open.Review(judge)
+		})
 	})
 }
 

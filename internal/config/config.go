@@ -133,6 +133,8 @@ type Store struct {
 
 // Tasks is how the mesh remembers who started which task.
 type Tasks struct {
+	// Mode is enforce, which lets an agent use only the tasks that are its own, or off, which leaves that to the agents that work on them. With off, nothing of answers is read for it, and no caller can wait for people by a task.
+	Mode string `yaml:"mode"`
 	// Unknown is what becomes of a request about a task that nobody is known to have started: agent leaves it to the agent, deny denies it.
 	Unknown string `yaml:"unknown"`
 	// Contexts says who may use a context that an agent gave to one caller: owner lets that caller alone, shared everybody who knows its id.
@@ -196,6 +198,8 @@ type Envoy struct {
 	Drain time.Duration `yaml:"drain"`
 	// Codec is raw, which reads what Envoy sends by code of Ringfence's own and refuses what the API of Envoy 1.40 does not have, or generated, which takes several times as long and passes over what it does not know.
 	Codec string `yaml:"codec"`
+	// Shape is how Envoy asks about a request: split, first about its headers and then about its body, fused, about both at once, or auto, which takes fused under `up` where content.answers and tasks.mode are off and split elsewhere.
+	Shape string `yaml:"shape"`
 }
 
 // Log is Ringfence's own log, on standard error.

@@ -48,7 +48,7 @@ func Default() Config {
 		Policies:   defaultPolicies(),
 		Approvals:  defaultApprovals(),
 		Content:    defaultContent(),
-		Tasks:      Tasks{Unknown: "agent", Contexts: "shared", Memory: 100_000, Retention: 30 * 24 * time.Hour, Finished: 24 * time.Hour, Durability: "memory"},
+		Tasks:      Tasks{Mode: "enforce", Unknown: "agent", Contexts: "shared", Memory: 100_000, Retention: 30 * 24 * time.Hour, Finished: 24 * time.Hour, Durability: "memory"},
 		Push:       Push{Schemes: []string{"https"}},
 		Limits: Limits{
 			Body:     limits.Bytes,
@@ -61,7 +61,7 @@ func Default() Config {
 			Nonces:   1 << 20,
 			Share:    "auto",
 		},
-		Envoy: Envoy{LogLevel: "warning", Drain: 10 * time.Second, Codec: "raw"},
+		Envoy: Envoy{LogLevel: "warning", Drain: 10 * time.Second, Shape: "auto", Codec: "raw"},
 		Log:   Log{Level: "info", Format: "text"},
 		Audit: Audit{Recent: 10000},
 	}

@@ -127,6 +127,7 @@ func (c Cards) validate(v *validation) {
 }
 
 func (t Tasks) validate(v *validation) {
+	v.check(t.Mode == "enforce" || t.Mode == "off", "tasks.mode", "must be enforce or off")
 	v.check(t.Unknown == "agent" || t.Unknown == "deny", "tasks.unknown", "must be agent or deny")
 	v.check(t.Contexts == "owner" || t.Contexts == "shared", "tasks.contexts", "must be owner or shared")
 	v.check(t.Memory >= 1000 && t.Memory <= 10_000_000, "tasks.memory", "must be 1000 to 10000000")
@@ -167,6 +168,7 @@ func (e Envoy) validate(v *validation) {
 	v.check(slices.Contains(levels, e.LogLevel), "envoy.logLevel", "must be one of "+strings.Join(levels, ", "))
 	v.check(e.Drain >= 0 && e.Drain <= time.Hour, "envoy.drain", "must be 0s to 1h")
 	v.check(e.Codec == "raw" || e.Codec == "generated", "envoy.codec", "must be raw or generated")
+	v.check(slices.Contains([]string{"auto", "split", "fused"}, e.Shape), "envoy.shape", "must be auto, split or fused")
 }
 
 func validAddress(address string) error {
