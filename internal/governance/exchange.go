@@ -144,11 +144,12 @@ type Exchange struct {
 	holding authority.Holding
 	behalf  *behalf
 	// carried reports that the end of the exchange will be told with Leave; inside that it is counted as under way, in
-	// insideRing. serving is the call as the callee's, running which of its tasks go on; heard reports that it is known
+	// insideRing; scarce that room for such calls is. serving is the call as the callee's, running which of its tasks go on; heard reports that it is known
 	// whether any does.
 	carried    bool
 	inside     bool
 	insideRing agent.Ring
+	scarce     bool
 	serving    *lineage.Call
 	running    []string
 	heard      bool

@@ -247,5 +247,5 @@ func (unasking) Withdraw(context.Context, string, agent.ID, time.Time) (approval
 	return approval.Approval{}, approval.ErrNotFound
 }
 
-func (unmetered) Enter(agent.ID, agent.Ring, int) bool { return true }
-func (unmetered) Leave(agent.ID, agent.Ring)           {}
+func (unmetered) Enter(agent.ID, agent.Ring, int) int { return 1 }
+func (unmetered) Leave(agent.ID, agent.Ring)          {}

@@ -17,8 +17,9 @@ type Meter interface {
 	// Take counts a call of the agent in the ring unless that exceeds the limits, and says after how long it would not;
 	// 0 for never.
 	Take(name agent.ID, ring agent.Ring, l limit.Limits, now time.Time) (wait time.Duration, ok bool)
-	// Enter counts a call as under way unless as many are; Leave counts it off.
-	Enter(name agent.ID, ring agent.Ring, most int) bool
+	// Enter counts a call as under way unless as many are, and returns how many are then, 0 for a call that is not counted;
+	// Leave counts it off.
+	Enter(name agent.ID, ring agent.Ring, most int) int
 	Leave(name agent.ID, ring agent.Ring)
 }
 
@@ -132,8 +133,9 @@ func (s concurrencyStage) Judge(ctx context.Context, x *Exchange) Verdict {
 	if s.meter == nil {
 		return Verdict{}
 	}
-	if x.inside = s.meter.Enter(x.Caller.Agent, ring, s.limits.Of(ring).Concurrent); x.inside {
-		x.insideRing = ring
+	most := s.limits.Of(ring).Concurrent
+	if n := s.meter.Enter(x.Caller.Agent, ring, most); n > 0 {
+		x.inside, x.insideRing, x.scarce = true, ring, n > most/2
 		return allow()
 	}
 	return callsWaiting(x, ring)

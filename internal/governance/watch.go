@@ -19,8 +19,9 @@ const (
 	WatchNothing
 )
 
-// Watch says what has to be seen of a call whose request was decided. A call that no one tells the end of has its answer
-// watched where the end matters: the end of an answer is one, too.
+// Watch says what has to be seen of a call whose request was decided. Where the end of a call matters and nobody tells of it,
+// its answer is watched, which ends with it; so it is where room for calls under way is scarce or shared, as a proxy tells
+// of ends a little later, and the next call would be refused in the meantime.
 func (g *Governor) Watch(x *Exchange) Watch {
 	switch {
 	case x.denied() || !x.known() || x.Operation.Method == a2a.GetAgentCard:
@@ -29,7 +30,7 @@ func (g *Governor) Watch(x *Exchange) Watch {
 		return WatchAnswer
 	case !x.inside && len(x.drawn) == 0 && x.serving == nil:
 		return WatchNothing
-	case !x.Request.Told:
+	case !x.Request.Told || x.scarce || len(x.drawn) > 0:
 		return WatchAnswer
 	}
 	return WatchEnd

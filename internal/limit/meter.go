@@ -61,21 +61,21 @@ func (m *Meter) Take(name agent.ID, ring agent.Ring, l Limits, now time.Time) (w
 	return s.use(key{name, ring}).take(rate, capacity, s.now)
 }
 
-// Enter counts a call of the agent as under way, and reports whether fewer than limit were before; if not, nothing is
-// counted. Each Enter that returned true has to be followed by one Leave with the same name and ring.
-func (m *Meter) Enter(name agent.ID, ring agent.Ring, limit int) bool {
+// Enter counts a call of the agent as under way, if fewer than limit were before, and returns how many are now; 0 when
+// nothing was counted. Each Enter that counted has to be followed by one Leave with the same name and ring.
+func (m *Meter) Enter(name agent.ID, ring agent.Ring, limit int) (inside int) {
 	if limit < 1 {
-		return false
+		return 0
 	}
 	s := m.shard(name)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.use(key{name, ring})
 	if u.inside >= limit {
-		return false
+		return 0
 	}
 	u.inside++
-	return true
+	return u.inside
 }
 
 // Leave counts a call as no longer under way. More calls of Leave than of Enter count for nothing.

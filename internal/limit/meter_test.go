@@ -210,7 +210,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	m = limit.NewMeter(noon)
 	for i := range 20_000 {
 		name := agent.ID(fmt.Sprint("agent-", i))
-		if !m.Enter(name, agent.User, 1) {
+		if m.Enter(name, agent.User, 1) == 0 {
 			t.Fatal("an agent cannot enter")
 		}
 		m.Leave(name, agent.User)
@@ -222,7 +222,7 @@ func TestMemoryIsBounded(t *testing.T) {
 		m.Enter(agent.ID(fmt.Sprint("agent-", i)), agent.User, 1)
 	}
 	for i := range 10_000 {
-		if m.Enter(agent.ID(fmt.Sprint("agent-", i)), agent.User, 1) {
+		if m.Enter(agent.ID(fmt.Sprint("agent-", i)), agent.User, 1) > 0 {
 			t.Fatalf("agent %d, which is inside, was forgotten", i)
 		}
 	}
@@ -233,7 +233,7 @@ func TestEnterAndLeave(t *testing.T) {
 	m := limit.NewMeter(noon)
 	enter := func(want bool) {
 		t.Helper()
-		if m.Enter("a", agent.User, 2) != want {
+		if (m.Enter("a", agent.User, 2) > 0) != want {
 			t.Errorf("entering says %v", !want)
 		}
 	}
@@ -241,10 +241,10 @@ func TestEnterAndLeave(t *testing.T) {
 	enter(true)
 	enter(true)
 	enter(false)
-	if m.Enter("a", agent.User, 0) || m.Enter("a", agent.User, -1) {
+	if m.Enter("a", agent.User, 0) > 0 || m.Enter("a", agent.User, -1) > 0 {
 		t.Error("entered where nobody may")
 	}
-	if !m.Enter("a", agent.Untrusted, 1) || !m.Enter("b", agent.User, 1) {
+	if m.Enter("a", agent.Untrusted, 1) == 0 || m.Enter("b", agent.User, 1) == 0 {
 		t.Error("another ring or agent is counted too")
 	}
 	m.Leave("a", agent.User)
@@ -268,7 +268,7 @@ func TestConcurrentUseIsExact(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 2000 {
-				if !m.Enter("a", agent.User, most) {
+				if m.Enter("a", agent.User, most) == 0 {
 					continue
 				}
 				entered.Add(1)
@@ -282,11 +282,11 @@ func TestConcurrentUseIsExact(t *testing.T) {
 	}
 	group.Wait()
 	for range most {
-		if !m.Enter("a", agent.User, most) {
+		if m.Enter("a", agent.User, most) == 0 {
 			t.Fatal("somebody is inside still")
 		}
 	}
-	if m.Enter("a", agent.User, most) || entered.Load() == 0 {
+	if m.Enter("a", agent.User, most) > 0 || entered.Load() == 0 {
 		t.Error("the count is off")
 	}
 }
@@ -318,7 +318,7 @@ func BenchmarkTake(b *testing.B) {
 			i++
 			name := names[i%len(names)]
 			m.Take(name, agent.User, l, noon.Add(time.Duration(i)))
-			if m.Enter(name, agent.User, l.Concurrent) {
+			if m.Enter(name, agent.User, l.Concurrent) > 0 {
 				m.Leave(name, agent.User)
 			}
 		}
