@@ -11,6 +11,7 @@ import (
 	logv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
 
 	"ringfence.dev/ringfence/internal/envoyhttp"
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 )
 
@@ -50,7 +51,7 @@ func ended(entry *datav3.HTTPAccessLogEntry) (id string, status int) {
 	default:
 		return "", 0
 	}
-	if entry.GetResponse().GetResponseCodeDetails() == envoyhttp.FromAgent {
+	if entry.GetResponse().GetResponseCodeDetails() == envoywire.FromAgent {
 		status = int(entry.GetResponse().GetResponseCode().GetValue())
 	}
 	return governance.PassageID(envoyhttp.PassageText(common.GetMetadata())), status

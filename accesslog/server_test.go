@@ -17,6 +17,7 @@ import (
 
 	"ringfence.dev/ringfence/accesslog"
 	"ringfence.dev/ringfence/internal/envoyhttp"
+	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/meshtest"
@@ -44,7 +45,7 @@ func TestCallsThatAreOver(t *testing.T) {
 		waits int
 	}{
 		{"answered", func(p string) *datav3.HTTPAccessLogEntry {
-			return entry(p, envoyhttp.FromAgent, datav3.AccessLogType_DownstreamEnd)
+			return entry(p, envoywire.FromAgent, datav3.AccessLogType_DownstreamEnd)
 		}, 0},
 		{"untyped", func(p string) *datav3.HTTPAccessLogEntry {
 			return entry(p, "downstream_remote_disconnect", datav3.AccessLogType_NotSet)

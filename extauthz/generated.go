@@ -6,6 +6,7 @@ import (
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"ringfence.dev/ringfence/internal/envoyhttp"
 	"ringfence.dev/ringfence/internal/envoywire"
@@ -45,13 +46,17 @@ func translated(request *authv3.CheckRequest) envoywire.Check {
 // written returns the message that says a verdict, for generated code to write.
 func written(v *envoywire.Verdict) *authv3.CheckResponse {
 	if v.Allowed {
+		metadata := envoyhttp.Passage(v.Passage)
+		if v.Next != "" {
+			metadata.Fields[envoywire.NextKey] = structpb.NewStringValue(v.Next)
+		}
 		return &authv3.CheckResponse{
 			Status: &status.Status{Code: int32(codes.OK)},
 			HttpResponse: &authv3.CheckResponse_OkResponse{OkResponse: &authv3.OkHttpResponse{
 				Headers:              envoyhttp.Options(v.Request),
 				ResponseHeadersToAdd: envoyhttp.Options(v.Answer),
 			}},
-			DynamicMetadata: envoyhttp.Passage(v.Passage),
+			DynamicMetadata: metadata,
 		}
 	}
 	return &authv3.CheckResponse{

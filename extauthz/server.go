@@ -43,5 +43,9 @@ func (s *Server) Check(ctx context.Context, request *authv3.CheckRequest) (*auth
 }
 
 func (s *Server) decide(ctx context.Context, check *envoywire.Check) envoywire.Verdict {
-	return verdict(s.governor.Open(ctx, request(check)))
+	x := s.governor.Open(ctx, request(check))
+	if ctx.Err() != nil {
+		s.governor.Ended(x.ID, 0) // Envoy does not wait for the answer any more, and will tell nothing of the call
+	}
+	return verdict(x)
 }

@@ -25,7 +25,14 @@ const (
 	// that one check decides everything.
 	BodyExtension = "ringfence.body"
 	IncludedBody  = "included"
+	// CallsExtension, with the value CallsTold, says that Envoy tells how calls go on which were allowed: the filter behind
+	// this one does what Next says, and the end of each call is logged (accesslog).
+	CallsExtension = "ringfence.calls"
+	CallsTold      = "told"
 )
+
+// partialField says whether the body in a check is only the beginning of the request's. Envoy adds it last.
+const partialField = "x-envoy-auth-partial-body"
 
 // request returns what the governor is asked.
 func request(check *envoywire.Check) governance.Request {
@@ -48,22 +55,36 @@ func request(check *envoywire.Check) governance.Request {
 	case form == PathForm:
 		r.Form = governance.PathForm
 	}
-	if check.Extensions.Get(BodyExtension) == IncludedBody {
-		// A body cut short by allow_partial_message fails its digest, so it needs no case of its own.
+	r.Told = check.Extensions.Get(CallsExtension) == CallsTold
+	// Where nothing follows the check, it has to decide about what it was sent: a body cut short fails its digest.
+	if check.Extensions.Get(BodyExtension) == IncludedBody && (!r.Told || entire(check)) {
 		r.Complete, r.Body = true, check.Body
 	}
 	return r
 }
 
+// entire reports whether a check brings all of the request's body. A client's own field would stand beside Envoy's.
+func entire(check *envoywire.Check) bool {
+	said, lines := check.Header.First(partialField)
+	return lines == 1 && said == "false"
+}
+
+// nexts are how a call goes on, as Envoy is told: of NextJudge nothing is said, since nothing said means no less.
+var nexts = [...]string{governance.NextAnswer: "answer", governance.NextPass: "pass"}
+
 // verdict returns what Envoy is told. Only an allow lets the request go on; a denial is whole: status, fields, body.
 func verdict(x *governance.Exchange) envoywire.Verdict {
 	if x.Verdict.Decision == governance.Allow {
-		return envoywire.Verdict{
+		v := envoywire.Verdict{
 			Allowed: true,
 			Passage: x.Passage().String(),
 			Request: bounds(x),
 			Answer:  [][2]string{{governance.DecisionHeader, x.ID}},
 		}
+		if x.Final {
+			v.Next = nexts[x.Next]
+		}
+		return v
 	}
 	denial := x.Denial()
 	return envoywire.Verdict{Code: x.Verdict.Kind.Codes().GRPC, Status: denial.Status, Header: denial.Headers, Body: denial.Body}

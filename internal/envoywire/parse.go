@@ -11,6 +11,8 @@ const (
 	// MetadataNamespace is that of ext_authz's dynamic metadata, and PassageKey the member of it that is Ringfence's.
 	MetadataNamespace = "envoy.filters.http.ext_authz"
 	PassageKey        = "ringfence"
+	// NextKey is the member that tells Envoy how a call goes on.
+	NextKey = "next"
 	// AttributesKey is that of the attributes for which ext_proc asks, and SourceAttribute the one that says where an
 	// answer comes from: FromAgent, or what made Envoy answer by itself.
 	AttributesKey   = "envoy.filters.http.ext_proc"

@@ -4,10 +4,10 @@ import "strings"
 
 // Verdict is what Ringfence says in an envoy.service.auth.v3.CheckResponse. The zero value denies.
 type Verdict struct {
-	// Allowed lets the request go on. Only then Passage, Request and Answer count, and only else the others.
+	// Allowed lets the request go on. Only then Passage, Next, Request and Answer count, and only else the others.
 	Allowed bool
-	// Passage is left for ext_proc in dynamic metadata.
-	Passage string
+	// Passage is left for ext_proc in dynamic metadata, and Next for Envoy itself, unless it is empty.
+	Passage, Next string
 	// Request are fields that the request is given, Answer fields that its answer is.
 	Request, Answer [][2]string
 	// Code is the gRPC status of a denial, Status the HTTP status, Header and Body what the client is answered. Texts are
@@ -34,14 +34,12 @@ func (v *Verdict) Frame() *Frame {
 		return v.denied()
 	}
 	passage := strings.ToValidUTF8(v.Passage, "\uFFFD")
-	w := newWriter(size(v.Request) + size(v.Answer) + len(passage) + len(PassageKey) + 6*perField)
+	w := newWriter(size(v.Request) + size(v.Answer) + len(passage) + len(PassageKey) + len(v.Next) + len(NextKey) + 9*perField)
 	metadata := w.end()
-	entry := w.end()
-	value := w.end()
-	w.text(3, passage)
-	w.begin(2, value)
-	w.text(1, PassageKey)
-	w.begin(1, entry)
+	if v.Next != "" {
+		w.member(NextKey, v.Next)
+	}
+	w.member(PassageKey, passage)
 	w.begin(4, metadata)
 
 	ok := w.end()
@@ -51,6 +49,16 @@ func (v *Verdict) Frame() *Frame {
 
 	w.begin(1, w.end()) // google.rpc.Status with code OK, which is 0
 	return w.frame()
+}
+
+// member writes one entry of a google.protobuf.Struct.
+func (w *writer) member(key, text string) {
+	entry := w.end()
+	value := w.end()
+	w.text(3, text)
+	w.begin(2, value)
+	w.text(1, key)
+	w.begin(1, entry)
 }
 
 func (v *Verdict) denied() *Frame {
