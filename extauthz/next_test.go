@@ -1,7 +1,9 @@
 package extauthz_test
 
 import (
+	"maps"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"ringfence.dev/ringfence/extauthz"
@@ -26,6 +28,12 @@ func testNext(t *testing.T, coding envoywire.Coding) {
 	t.Helper()
 	told := map[string]string{
 		extauthz.BodyExtension: extauthz.IncludedBody, extauthz.CallsExtension: extauthz.CallsTold, extauthz.FormExtension: extauthz.PathForm,
+		extauthz.BelowExtension: "1000",
+	}
+	but := func(below string) map[string]string {
+		other := maps.Clone(told)
+		other[extauthz.BelowExtension] = below
+		return other
 	}
 	send := func(partial ...string) meshtest.Call {
 		return meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay"), Header: http.Header{"X-Envoy-Auth-Partial-Body": partial}}
@@ -44,7 +52,11 @@ func testNext(t *testing.T, coding envoywire.Coding) {
 		{name: "stream", call: meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Invoke("SendStreamingMessage", "pay"), Header: http.Header{"X-Envoy-Auth-Partial-Body": {"false"}}}, extensions: told, want: "answer", final: true, waits: 1},
 		{name: "card", call: meshtest.Call{Method: "GET", To: "/agents/ledger/.well-known/agent-card.json", Header: http.Header{"X-Envoy-Auth-Partial-Body": {"false"}}}, extensions: told, judged: true, want: "pass", final: true},
 		{name: "body-cut-short", call: send("true"), extensions: told},
-		{name: "body-of-unknown-length", call: send(), extensions: told},
+		{name: "body-as-long-as-envoy-sends", call: send("false"), extensions: but(strconv.Itoa(len(meshtest.Send("pay"))))},
+		{name: "body-one-shorter", call: send("false"), extensions: but(strconv.Itoa(len(meshtest.Send("pay")) + 1)), want: "pass", final: true, waits: 1},
+		{name: "bound-is-no-number", call: send("false"), extensions: but("many")},
+		{name: "bound-is-not-said", call: send("false"), extensions: but("")},
+		{name: "nobody-says-that-it-is-whole", call: send(), extensions: told},
 		{name: "client-says-so-too", call: send("false", "true"), extensions: told},
 		{name: "client-says-the-same", call: send("false", "false"), extensions: told},
 		{name: "no-body", call: send("false"), extensions: map[string]string{extauthz.CallsExtension: extauthz.CallsTold, extauthz.FormExtension: extauthz.PathForm}},

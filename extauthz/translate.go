@@ -31,7 +31,12 @@ const (
 	CallsTold      = "told"
 )
 
-// partialField says whether the body in a check is only the beginning of the request's. Envoy adds it last.
+// BelowExtension is the length in bytes from which Envoy sends the beginning of a body alone (max_request_bytes, with
+// allow_partial_message). It counts where CallsExtension does.
+const BelowExtension = "ringfence.below"
+
+// partialField says whether the body in a check was cut. Envoy says so only of a body of which it had more than it sends:
+// of one that had come as far as it sends, and goes on, it says false.
 const partialField = "x-envoy-auth-partial-body"
 
 // request returns what the governor is asked.
@@ -66,7 +71,8 @@ func request(check *envoywire.Check) governance.Request {
 // entire reports whether a check brings all of the request's body. A client's own field would stand beside Envoy's.
 func entire(check *envoywire.Check) bool {
 	said, lines := check.Header.First(partialField)
-	return lines == 1 && said == "false"
+	below, err := strconv.Atoi(check.Extensions.Get(BelowExtension))
+	return lines == 1 && said == "false" && err == nil && len(check.Body) < below
 }
 
 // nexts are how a call goes on, as Envoy is told: of NextJudge nothing is said, since nothing said means no less.

@@ -1,6 +1,8 @@
 package xds
 
 import (
+	"strconv"
+
 	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
@@ -41,13 +43,14 @@ const fusedBuffer = 2 * FusedBody
 const answersFilter = "ringfence.answers"
 
 // What the governor says in its answer to ext_authz about how a call goes on (extauthz.NextKey), and what routes say about
-// Envoy (extauthz.BodyExtension, extauthz.CallsExtension).
+// Envoy (extauthz.BodyExtension, extauthz.BelowExtension, extauthz.CallsExtension).
 const (
 	nextKey        = "next"
 	nextPass       = "pass"
 	nextAnswer     = "answer"
 	bodyExtension  = "ringfence.body"
 	bodyIncluded   = "included"
+	belowExtension = "ringfence.below"
 	callsExtension = "ringfence.calls"
 	callsTold      = "told"
 	passageKey     = "ringfence"
@@ -57,7 +60,7 @@ const (
 func (s Settings) context() map[string]string {
 	context := map[string]string{formExtension: formHost}
 	if s.Shape == Fused {
-		context[bodyExtension] = bodyIncluded
+		context[bodyExtension], context[belowExtension] = bodyIncluded, strconv.Itoa(FusedBody)
 	}
 	if s.CallsTold {
 		context[callsExtension] = callsTold
@@ -65,8 +68,8 @@ func (s Settings) context() map[string]string {
 	return context
 }
 
-// body has ext_authz send bodies. Of a larger one it sends the beginning and says so (x-envoy-auth-partial-body): the
-// governor then judges the headers alone, as in the split shape.
+// body has ext_authz send bodies. Of one that is not shorter it sends the beginning: the governor then judges the headers
+// alone, as in the split shape.
 func (s Settings) body() *extauthzv3.BufferSettings {
 	if s.Shape != Fused {
 		return nil

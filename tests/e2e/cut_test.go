@@ -49,11 +49,11 @@ func (m mute) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.ended <- kind
 }
 
-// three takes what is reported of three calls.
-func three(t *testing.T, reports chan string) {
+// take takes what is reported of so many calls.
+func take(t *testing.T, calls int, reports chan string) {
 	t.Helper()
 	late := time.After(bound)
-	for range 3 {
+	for range calls {
 		select {
 		case <-reports:
 		case <-late:
@@ -104,17 +104,22 @@ func (c *caller) open(t *testing.T, url, media, body string) (*http.Response, er
 
 // openCalls are a call of each kind on which the agent is silent.
 type openCalls struct {
-	single           chan string
+	single           chan string // nil where there is none
+	number           int
 	events, messages *bufio.Reader
 }
 
 func (c *caller) openAll(t *testing.T, url string) openCalls {
 	t.Helper()
-	o := openCalls{single: make(chan string, 1)}
-	go func() {
-		status, answer, err := c.call(url, message("m", ""))
-		o.single <- fmt.Sprint(status, " ", answer, " ", err)
-	}()
+	o := openCalls{number: 2}
+	// In the fused shape nobody but Envoy knows a call that waits for the first of its answer.
+	if shape != "fused" {
+		o.single, o.number = make(chan string, 1), 3
+		go func() {
+			status, answer, err := c.call(url, message("m", ""))
+			o.single <- fmt.Sprint(status, " ", answer, " ", err)
+		}()
+	}
 	begin := func(url, media, body string, first int) *bufio.Reader {
 		response, err := c.open(t, url, media, body)
 		if err != nil {
@@ -148,13 +153,15 @@ func TestKillSwitchesCutOpenCalls(t *testing.T) {
 	for _, path := range []string{"agents/anna", "agents/mute", "owners/team%20a%2Fb", "mesh"} {
 		anna.expect(t, url, rpc(settles, "{}"), http.StatusOK, `"result"`)
 		calls := anna.openAll(t, url)
-		three(t, agent.begun)
+		take(t, calls.number, agent.begun)
 		begun := time.Now()
 		if status, answer := m.api(t, http.MethodPut, "/v1/kill/"+path, `{"reason":"drill","by":"test"}`); status != http.StatusOK {
 			t.Fatalf("%s: %d %s", path, status, answer)
 		}
-		if got := <-calls.single; !strings.Contains(got, "_INACTIVE") {
-			t.Errorf("%s: the single call ends with %s", path, got)
+		if calls.single != nil {
+			if got := <-calls.single; !strings.Contains(got, "_INACTIVE") {
+				t.Errorf("%s: the single call ends with %s", path, got)
+			}
 		}
 		if rest, err := io.ReadAll(calls.events); err != nil || !strings.HasPrefix(string(rest), "data: {") || !strings.Contains(string(rest), "_INACTIVE") {
 			t.Errorf("%s: the events end with %q %v", path, rest, err)
@@ -163,7 +170,7 @@ func TestKillSwitchesCutOpenCalls(t *testing.T) {
 			t.Errorf("%s: the messages end with %q %v", path, rest, err)
 		}
 		t.Logf("%s: all were cut off after %s", path, time.Since(begun))
-		three(t, agent.ended)
+		take(t, calls.number, agent.ended)
 		if _, answer, err := anna.call(url, rpc(settles, "{}")); err != nil || !strings.Contains(answer, "_INACTIVE") {
 			t.Errorf("%s: a new call ends with %s %v", path, answer, err)
 		}

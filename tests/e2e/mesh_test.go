@@ -4,6 +4,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -148,6 +149,9 @@ func up(t *testing.T, command, dir string, args ...string) *mesh {
 	return upWith(t, command, dir, "", args...)
 }
 
+// shape is how Envoy asks about requests where a test does not say. The variable has the same tests run on another.
+var shape = cmp.Or(os.Getenv("RINGFENCE_E2E_SHAPE"), "auto")
+
 // unlimited lets agents above ring 3 call as often as they like: tests call in bursts that would be refused.
 const unlimited = `rings:
   ring0: {rate: 1000000, burst: 1000000, concurrent: 1000000}
@@ -165,7 +169,10 @@ func upWith(t *testing.T, command, dir, settings string, args ...string) *mesh {
 	if !strings.Contains(settings, "rings:") {
 		settings += unlimited
 	}
-	if err := os.WriteFile(config, []byte("registry: {allowedNetworks: [127.0.0.0/8]}\nenvoy: {concurrency: 1, drain: 2s}\n"+settings), 0o600); err != nil {
+	if !strings.Contains(settings, "envoy:") {
+		settings += "envoy: {concurrency: 1, drain: 2s, shape: " + shape + "}\n"
+	}
+	if err := os.WriteFile(config, []byte("registry: {allowedNetworks: [127.0.0.0/8]}\n"+settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ready := filepath.Join(dir, "ready.json")
