@@ -14,6 +14,7 @@ import (
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
 	"ringfence.dev/ringfence/extproc"
@@ -265,44 +266,81 @@ type slow struct {
 
 func (s slow) Context() context.Context { return s.ctx }
 
-func (s slow) Recv() (*extprocv3.ProcessingRequest, error) {
-	if m, ok := <-s.in; ok {
-		return m, nil
+func (s slow) RecvMsg(m any) error {
+	request, ok := <-s.in
+	if !ok {
+		return io.EOF
 	}
-	return nil, io.EOF
+	encoded, err := proto.Marshal(request)
+	if err != nil {
+		return err
+	}
+	return envoywire.Codec().Unmarshal(mem.BufferSlice{mem.SliceBuffer(encoded)}, m)
 }
 
-func (s slow) Send(m *extprocv3.ProcessingResponse) error {
+func (s slow) SendMsg(m any) error {
+	answer, err := sent(m)
+	if err != nil {
+		return err
+	}
 	s.sending <- struct{}{}
 	<-s.take
-	s.out <- m
+	s.out <- answer
 	return nil
+}
+
+// sent returns the answer that a message says to Envoy.
+func sent(m any) (*extprocv3.ProcessingResponse, error) {
+	encoded, err := envoywire.Codec().Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	answer := &extprocv3.ProcessingResponse{}
+	return answer, proto.Unmarshal(encoded.Materialize(), answer)
+}
+
+// registered is the service as it is registered with a gRPC server.
+type registered struct {
+	service *grpc.ServiceDesc
+	server  any
+}
+
+func (r *registered) RegisterService(service *grpc.ServiceDesc, server any) {
+	r.service, r.server = service, server
+}
+
+// process serves one stream.
+func process(governor *governance.Governor, open *governance.Open, coding envoywire.Coding, stream grpc.ServerStream) error {
+	var r registered
+	extproc.Register(&r, extproc.New(governor, open, nil), coding)
+	return r.service.Streams[0].Handler(r.server, stream)
 }
 
 // TestReviewsWaitForNobody reviews a call while Envoy does not take what it is sent: the cut, or what it was sent before.
 func TestReviewsWaitForNobody(t *testing.T) {
 	t.Parallel()
-	for name, busy := range map[string]bool{"idle": false, "busy": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			reviewSlow(t, busy)
-		})
-	}
+	both(t, func(t *testing.T, coding envoywire.Coding) {
+		for name, busy := range map[string]bool{"idle": false, "busy": true} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				reviewSlow(t, busy, coding)
+			})
+		}
+	})
 }
 
-func reviewSlow(t *testing.T, busy bool) {
+func reviewSlow(t *testing.T, busy bool, coding envoywire.Coding) {
 	t.Helper()
 	m := meshtest.New()
 	governor, _ := governed.Governor(m)
 	open := &governance.Open{}
-	server := extproc.New(governor, open, nil)
 	call := meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay")}
 	s := slow{
 		ctx: t.Context(), in: make(chan *extprocv3.ProcessingRequest), sending: make(chan struct{}, 8),
 		take: make(chan struct{}), out: make(chan *extprocv3.ProcessingResponse, 8),
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Process(s) }()
+	go func() { ended <- process(governor, open, coding, s) }()
 	s.in <- headers(call, passage(t, governor, m, call), filterv3.ProcessingMode_BUFFERED, false)
 	<-s.sending
 	s.take <- struct{}{}
@@ -340,9 +378,13 @@ func reviewSlow(t *testing.T, busy bool) {
 // broken is a stream that fails at the first answer that denies.
 type broken struct{ slow }
 
-func (s broken) Send(m *extprocv3.ProcessingResponse) error {
+func (s broken) SendMsg(m any) error {
+	answer, err := sent(m)
+	if err != nil {
+		return err
+	}
 	s.sending <- struct{}{}
-	if m.GetImmediateResponse() != nil {
+	if answer.GetImmediateResponse() != nil {
 		return errors.New("the connection is gone")
 	}
 	return nil
@@ -351,13 +393,18 @@ func (s broken) Send(m *extprocv3.ProcessingResponse) error {
 // TestCutsThatFail lets nothing more pass where the cut did not reach Envoy.
 func TestCutsThatFail(t *testing.T) {
 	t.Parallel()
+	both(t, testCutsThatFail)
+}
+
+func testCutsThatFail(t *testing.T, coding envoywire.Coding) {
+	t.Helper()
 	m := meshtest.New()
 	governor, _ := governed.Governor(m)
 	open := &governance.Open{}
 	call := meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay")}
 	s := broken{slow{ctx: t.Context(), in: make(chan *extprocv3.ProcessingRequest), sending: make(chan struct{})}}
 	ended := make(chan error, 1)
-	go func() { ended <- extproc.New(governor, open, nil).Process(s) }()
+	go func() { ended <- process(governor, open, coding, s) }()
 	s.in <- headers(call, passage(t, governor, m, call), filterv3.ProcessingMode_BUFFERED, false)
 	<-s.sending
 	s.in <- body(call.Body, true)
