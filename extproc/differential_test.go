@@ -244,7 +244,7 @@ func TestRepliesAreWrittenAlike(t *testing.T) {
 			{End: true},
 			{Remove: []string{"signature", "content-digest"}},
 			{Set: [][2]string{{":method", "POST"}, {"x-empty", ""}}, Replace: true, Body: []byte("{}")},
-			{Set: [][2]string{{"grpc-status", "7"}}, Status: 403, Details: "ringfence_ring", Body: make([]byte, 64<<10), End: true},
+			{Set: [][2]string{{"grpc-status", "7"}}, Status: 403, Details: "ringfence_ring", Body: make([]byte, 2<<10), End: true},
 			{Status: -1},
 		} {
 			r.Part = part

@@ -42,7 +42,11 @@ func ParseCheck(data []byte) (Check, error) {
 	if err := r.read(data); err != nil {
 		return Check{}, fmt.Errorf("reading check: %w", err)
 	}
-	return r.copied()
+	check, err := r.copied()
+	if err != nil {
+		return Check{}, fmt.Errorf("reading check: %w", err)
+	}
+	return check, nil
 }
 
 // checkReader holds what is read of a check before it is copied.
@@ -50,14 +54,29 @@ type checkReader struct {
 	attributes, http, headers             []byte // messages
 	principal, method, path, host, scheme []byte
 	body, raw                             []byte
-	ordered, plain, extensions            room
+	plain, extensions                     room
+}
+
+// room is how much the entries of a map take.
+type room struct{ entries, bytes int }
+
+// count adds one entry of a map of texts.
+func (r *room) count(c *cursor) {
+	p, err := entryOf(textEntry, c.bytes())
+	if c.err = err; err != nil {
+		return
+	}
+	r.bytes += len(p.name) + len(p.value)
+	if r.entries++; r.entries > maxFields {
+		c.refuse(errTooMany)
+	}
 }
 
 func (r *checkReader) read(data []byte) error {
 	c := walk(checkRequest, data)
 	for c.next() {
-		r.attributes = c.bytes
-		c.err = r.readAttributes(c.bytes)
+		r.attributes = c.bytes()
+		c.err = r.readAttributes(c.bytes())
 	}
 	return c.err
 }
@@ -67,11 +86,11 @@ func (r *checkReader) readAttributes(data []byte) error {
 	for c.next() {
 		switch c.number {
 		case 1:
-			c.err = r.readSource(c.bytes)
+			c.err = r.readSource(c.bytes())
 		case 4:
-			c.err = r.readRequest(c.bytes)
+			c.err = r.readRequest(c.bytes())
 		case 10:
-			c.err = r.extensions.count(textEntry, c.bytes)
+			r.extensions.count(&c)
 		default:
 			c.check()
 		}
@@ -83,7 +102,7 @@ func (r *checkReader) readSource(data []byte) error {
 	c := walk(peer, data)
 	for c.next() {
 		if c.number == 4 {
-			r.principal = c.bytes
+			r.principal = c.bytes()
 		}
 		c.check()
 	}
@@ -94,8 +113,8 @@ func (r *checkReader) readRequest(data []byte) error {
 	c := walk(requestAttributes, data)
 	for c.next() {
 		if c.number == 2 {
-			r.http = c.bytes
-			c.err = r.readHTTP(c.bytes)
+			r.http = c.bytes()
+			c.err = r.readHTTP(c.bytes())
 		} else {
 			c.check()
 		}
@@ -108,22 +127,21 @@ func (r *checkReader) readHTTP(data []byte) error {
 	for c.next() {
 		switch c.number {
 		case 2:
-			r.method = c.bytes
+			r.method = c.bytes()
 		case 3:
-			c.err = r.plain.count(textEntry, c.bytes)
+			r.plain.count(&c)
 		case 4:
-			r.path = c.bytes
+			r.path = c.bytes()
 		case 5:
-			r.host = c.bytes
+			r.host = c.bytes()
 		case 6:
-			r.scheme = c.bytes
+			r.scheme = c.bytes()
 		case 11:
-			r.body = c.bytes
+			r.body = c.bytes()
 		case 12:
-			r.raw = c.bytes
+			r.raw = c.bytes()
 		case 13:
-			r.headers = c.bytes
-			c.err = r.ordered.countAll(c.bytes)
+			r.headers = c.bytes()
 		}
 	}
 	return c.err
@@ -131,12 +149,12 @@ func (r *checkReader) readHTTP(data []byte) error {
 
 // copied returns what was read. Envoy fills header_map when encode_raw_headers is on, headers otherwise.
 func (r *checkReader) copied() (Check, error) {
-	header := r.ordered
-	if header.fields == 0 {
-		header = r.plain
+	ordered, err := count(r.headers)
+	if err != nil {
+		return Check{}, err
 	}
 	var t texts
-	t.all.Grow(header.bytes + r.extensions.bytes + len(r.principal) + len(r.method) + len(r.path) + len(r.host) + len(r.scheme))
+	t.all.Grow(len(r.headers) + r.plain.bytes + r.extensions.bytes + len(r.principal) + len(r.method) + len(r.path) + len(r.host) + len(r.scheme))
 	check := Check{
 		Method: t.copy(r.method), Scheme: t.copy(r.scheme), Authority: t.copy(r.host), Path: t.copy(r.path),
 		Principal: t.copy(r.principal), Body: r.raw,
@@ -144,21 +162,38 @@ func (r *checkReader) copied() (Check, error) {
 	if check.Body == nil {
 		check.Body = r.body
 	}
-	fields := make(identity.Header, 0, header.fields+r.extensions.fields)
-	var pseudo Pseudo // a check has them by themselves
-	if r.ordered.fields > 0 {
-		fields = t.addAll(fields, &pseudo, r.headers)
-	} else {
-		fields = t.addEntries(fields, &pseudo, httpRequest, 3, r.http)
-		if !sortedOnce(fields) {
-			return Check{}, fmt.Errorf("reading check: field 3 of %s %w", names[httpRequest], errTwiceKey)
-		}
+	fields := make(identity.Header, 0, max(ordered, r.plain.entries)+r.extensions.entries)
+	if fields, err = r.header(fields, &t, ordered); err != nil {
+		return Check{}, err
 	}
 	check.Header = fields[:len(fields):len(fields)]
-	extensions := t.addEntries(fields[len(fields):], nil, attributeContext, 10, r.attributes)
+	extensions := fields[len(fields):]
+	for c := walk(attributeContext, r.attributes); c.next(); {
+		if c.number == 10 {
+			p, _ := entryOf(textEntry, c.bytes()) // count has seen it
+			extensions = append(extensions, identity.Field{Name: t.copy(p.name), Value: t.copy(p.value)})
+		}
+	}
 	if !sortedOnce(extensions) {
-		return Check{}, fmt.Errorf("reading check: field 10 of %s %w", names[attributeContext], errTwiceKey)
+		return Check{}, fmt.Errorf("field 10 of %s %w", names[attributeContext], errTwiceKey)
 	}
 	check.Extensions = Extensions(extensions)
 	return check, nil
+}
+
+func (r *checkReader) header(fields identity.Header, t *texts, ordered int) (identity.Header, error) {
+	var pseudo Pseudo // a check has them by themselves
+	if ordered > 0 {
+		return t.addAll(fields, &pseudo, r.headers)
+	}
+	for c := walk(httpRequest, r.http); c.next(); {
+		if c.number == 3 {
+			p, _ := entryOf(textEntry, c.bytes()) // count has seen it
+			fields = t.add(fields, &pseudo, p)
+		}
+	}
+	if !sortedOnce(fields) {
+		return nil, fmt.Errorf("field 3 of %s %w", names[httpRequest], errTwiceKey)
+	}
+	return fields, nil
 }

@@ -31,33 +31,40 @@ var (
 // cursor walks through the fields of one message. It refuses what the layout does not have, and, unlike protobuf, fields
 // that come twice: which of them counts would be a guess.
 type cursor struct {
-	rest   []byte
-	of     shape
-	seen   uint32
-	number uint64
-	field  field
-	bytes  []byte // the value of a text, of octets or of a message, which is part of what is read
-	bits   uint64 // the value of a varint
-	err    error
+	data     []byte
+	at       int // where the next field begins
+	from, to int // where the value of a text, of octets or of a message lies
+	bits     uint64
+	number   uint64
+	seen     uint32
+	of       shape
+	field    field
+	err      error
 }
 
-func walk(of shape, data []byte) cursor { return cursor{rest: data, of: of} }
+func walk(of shape, data []byte) cursor { return cursor{data: data, of: of} }
+
+// bytes returns the value of a text, of octets or of a message, which is part of what is read.
+func (c *cursor) bytes() []byte { return c.data[c.from:c.to:c.to] }
 
 // next goes to the next field. It returns false at the end, and where err says what is wrong.
 func (c *cursor) next() bool {
-	if len(c.rest) == 0 || c.err != nil {
+	if c.at >= len(c.data) || c.err != nil {
 		return false
 	}
-	tag, n := protowire.ConsumeVarint(c.rest)
-	if n < 0 {
+	tag, ok := c.varint()
+	if !ok {
 		return c.refuse(errCut)
 	}
-	c.rest = c.rest[n:]
 	if c.number = tag >> 3; c.number >= fieldNumbers {
 		return c.refuse(errUnknown)
 	}
-	if c.field = layout[c.of][c.number]; c.field.kind == noField {
+	c.field = layout[c.of][c.number]
+	if c.field.kind == noField {
 		return c.refuse(errUnknown)
+	}
+	if protowire.Type(tag&7) != wires[c.field.kind] {
+		return c.refuse(errType)
 	}
 	if !c.field.repeats {
 		slot := uint32(1) << c.number
@@ -69,37 +76,59 @@ func (c *cursor) next() bool {
 		}
 		c.seen |= slot
 	}
-	return c.take(protowire.Type(tag & 7))
+	return c.take()
+}
+
+// wires are the wire types of the kinds.
+var wires = [...]protowire.Type{
+	varint: protowire.VarintType, fixed64: protowire.Fixed64Type, octets: protowire.BytesType, text: protowire.BytesType,
+	message: protowire.BytesType,
 }
 
 // take reads the value of the field.
-func (c *cursor) take(wire protowire.Type) bool {
-	var n int
-	switch c.field.kind {
-	case varint:
-		if wire != protowire.VarintType {
-			return c.refuse(errType)
+func (c *cursor) take() bool {
+	if c.field.kind == fixed64 {
+		if len(c.data)-c.at < 8 {
+			return c.refuse(errCut)
 		}
-		c.bits, n = protowire.ConsumeVarint(c.rest)
-	case fixed64:
-		if wire != protowire.Fixed64Type {
-			return c.refuse(errType)
-		}
-		c.bits, n = protowire.ConsumeFixed64(c.rest)
-	default:
-		if wire != protowire.BytesType {
-			return c.refuse(errType)
-		}
-		c.bytes, n = protowire.ConsumeBytes(c.rest)
+		c.at += 8
+		return true
 	}
-	if n < 0 {
+	v, ok := c.varint()
+	if !ok {
 		return c.refuse(errCut)
 	}
-	c.rest = c.rest[n:]
-	if c.field.kind == text && !utf8.Valid(c.bytes) {
+	if c.field.kind == varint {
+		c.bits = v
+		return true
+	}
+	if v > uint64(len(c.data)-c.at) {
+		return c.refuse(errCut)
+	}
+	c.from, c.to = c.at, c.at+int(v)
+	c.at = c.to
+	if c.field.kind == text && !utf8.Valid(c.data[c.from:c.to]) {
 		return c.refuse(errText)
 	}
 	return true
+}
+
+// varint reads what most numbers are: one byte.
+func (c *cursor) varint() (v uint64, ok bool) {
+	if c.at < len(c.data) && c.data[c.at] < 0x80 {
+		c.at++
+		return uint64(c.data[c.at-1]), true
+	}
+	return c.long()
+}
+
+func (c *cursor) long() (v uint64, ok bool) {
+	v, n := protowire.ConsumeVarint(c.data[c.at:])
+	if n < 0 {
+		return 0, false
+	}
+	c.at += n
+	return v, true
 }
 
 // refuse ends the walk with an error.
@@ -119,7 +148,7 @@ func (c *cursor) checkDown(levels int) {
 		c.refuse(errNesting)
 		return
 	}
-	inner := walk(c.field.of, c.bytes)
+	inner := walk(c.field.of, c.bytes())
 	for inner.next() {
 		inner.checkDown(levels - 1)
 	}

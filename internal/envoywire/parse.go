@@ -28,18 +28,20 @@ func (m *Message) Parse(data []byte) error {
 		source:  member{outer: AttributesKey, inner: SourceAttribute},
 	}
 	*m = Message{}
-	if err := r.read(data, m); err != nil {
+	err := r.read(data, m)
+	if err == nil {
+		err = r.copy(m)
+	}
+	if err != nil {
 		*m = Message{}
 		return fmt.Errorf("reading processing request: %w", err)
 	}
-	r.copy(m)
 	return nil
 }
 
 // messageReader holds what is read of a processing request before it is copied.
 type messageReader struct {
 	headers         []byte
-	room            room
 	passage, source member
 }
 
@@ -54,19 +56,19 @@ func (r *messageReader) read(data []byte, m *Message) error {
 		switch c.number {
 		case 2, 3:
 			m.Part = parts[c.number]
-			c.err = r.readHeaders(c.bytes, m)
+			c.err = r.readHeaders(c.bytes(), m)
 		case 4, 5:
 			m.Part = parts[c.number]
-			c.err = readBody(c.bytes, m)
+			c.err = readBody(c.bytes(), m)
 		case 6, 7:
 			m.Part, m.End = parts[c.number], true
-			c.err = r.readTrailers(c.bytes)
+			c.err = r.readTrailers(c.bytes())
 		case 8:
-			c.err = r.passage.metadata(c.bytes)
+			c.err = r.passage.metadata(c.bytes())
 		case 9:
-			c.err = r.source.entry(c.bytes)
+			c.err = r.source.entry(c.bytes())
 		case 11:
-			c.err = readConfiguration(c.bytes, m)
+			c.err = readConfiguration(c.bytes(), m)
 		default:
 			c.check()
 		}
@@ -79,8 +81,7 @@ func (r *messageReader) readHeaders(data []byte, m *Message) error {
 	for c.next() {
 		switch c.number {
 		case 1:
-			r.headers = c.bytes
-			c.err = r.room.countAll(c.bytes)
+			r.headers = c.bytes()
 		case 3:
 			m.End = c.bits != 0
 		default:
@@ -95,7 +96,7 @@ func readBody(data []byte, m *Message) error {
 	for c.next() {
 		switch c.number {
 		case 1:
-			m.Body = c.bytes
+			m.Body = c.bytes()
 		case 2:
 			m.End = c.bits != 0
 		}
@@ -106,8 +107,7 @@ func readBody(data []byte, m *Message) error {
 func (r *messageReader) readTrailers(data []byte) error {
 	c := walk(httpTrailers, data)
 	for c.next() {
-		r.headers = c.bytes
-		c.err = r.room.countAll(c.bytes)
+		r.headers = c.bytes()
 	}
 	return c.err
 }
@@ -126,14 +126,19 @@ func readConfiguration(data []byte, m *Message) error {
 }
 
 // copy gives the message the texts that were read.
-func (r *messageReader) copy(m *Message) {
+func (r *messageReader) copy(m *Message) error {
 	if m.Part == RequestBody || m.Part == ResponseBody || m.Part == NoPart {
-		return
+		return nil
+	}
+	fields, err := count(r.headers)
+	if err != nil {
+		return err
 	}
 	var t texts
-	t.all.Grow(r.room.bytes + len(r.passage.text) + len(r.source.text))
+	t.all.Grow(len(r.headers) + len(r.passage.text) + len(r.source.text))
 	if m.Part == RequestHeaders || m.Part == ResponseHeaders {
 		m.Passage, m.Source = t.copy(r.passage.text), t.copy(r.source.text)
 	}
-	m.Header = t.addAll(make(identity.Header, 0, r.room.fields), &m.Pseudo, r.headers)
+	m.Header, err = t.addAll(make(identity.Header, 0, fields), &m.Pseudo, r.headers)
+	return err
 }

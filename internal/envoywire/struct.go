@@ -29,7 +29,7 @@ func (m *member) fields(data []byte, wanted bool) error {
 	seen := false
 	c := walk(structure, data)
 	for c.next() {
-		p, err := entryOf(valueEntry, c.bytes)
+		p, err := entryOf(valueEntry, c.bytes())
 		switch mine := err == nil && wanted && string(p.name) == m.inner; {
 		case err != nil:
 			c.err = err
@@ -50,7 +50,7 @@ func textOf(data []byte) (found []byte, err error) {
 	c := walk(value, data)
 	for c.next() {
 		if c.number == 3 {
-			found = c.bytes
+			found = c.bytes()
 		}
 		c.check()
 	}
@@ -62,7 +62,7 @@ func (m *member) metadata(data []byte) error {
 	c := walk(metadata, data)
 	for c.next() {
 		if c.number == 1 {
-			c.err = m.entry(c.bytes)
+			c.err = m.entry(c.bytes())
 		} else {
 			c.check()
 		}
