@@ -17,6 +17,7 @@ import (
 
 	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/store"
 )
 
@@ -121,12 +122,15 @@ var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadd
 func newDecisionID() string {
 	var random [10]byte
 	rand.Read(random[:]) //nolint:errcheck // never fails: crypto/rand ends the process instead
-	return "d-" + idEncoding.EncodeToString(random[:])
+	id := [18]byte{'d', '-'}
+	idEncoding.Encode(id[2:], random[:])
+	return string(id[:])
 }
 
 // decisionMetrics counts decisions.
 type decisionMetrics struct {
 	decisions *prometheus.CounterVec
+	allowed   prometheus.Counter // that of decisions for what most requests come to
 	shadows   *prometheus.CounterVec
 	seconds   prometheus.Histogram
 }
@@ -144,12 +148,17 @@ func newDecisionMetrics(r prometheus.Registerer) *decisionMetrics {
 	m.shadows = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ringfence_policy_shadow_total", Help: "What policies in shadow mode would have refused.",
 	}, []string{"policy", "reason"})
+	m.allowed = m.decisions.WithLabelValues(governance.Allow.String(), "", "")
 	r.MustRegister(m.decisions, m.seconds, m.shadows)
 	return m
 }
 
 func (m *decisionMetrics) count(r audit.Record) {
-	m.decisions.WithLabelValues(r.Decision, r.Factor, r.Reason).Inc()
+	if r.Decision == governance.Allow.String() && r.Factor == "" && r.Reason == "" {
+		m.allowed.Inc()
+	} else {
+		m.decisions.WithLabelValues(r.Decision, r.Factor, r.Reason).Inc()
+	}
 	for _, s := range r.Shadows {
 		m.shadows.WithLabelValues(s.Policy, s.Reason).Inc()
 	}

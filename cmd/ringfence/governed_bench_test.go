@@ -51,6 +51,7 @@ func newBenched(b *testing.B, mode string) *benched {
 		*address = "127.0.0.1:0"
 	}
 	c.Rings.Ring2.Rate, c.Rings.Ring2.Burst, c.Rings.Ring2.Concurrent = 1_000_000, 1_000_000, 1_000_000
+	c.Delegation.Linger = time.Millisecond // calls of which nobody hears the end would fill the memory of what agents serve
 	private, err := identity.NewKey(rand.Reader)
 	if err != nil {
 		b.Fatal(err)

@@ -75,8 +75,8 @@ var bindings = map[agent.Binding]a2a.Binding{
 
 // isGRPC reports whether the request says that it is a gRPC call with protobuf messages, the only ones that are read.
 func isGRPC(r Request) bool {
-	types := r.Header.Values("content-type")
-	return len(types) == 1 && (types[0] == "application/grpc" || types[0] == "application/grpc+proto")
+	media, times := r.Header.First("content-type")
+	return times == 1 && (media == "application/grpc" || media == "application/grpc+proto")
 }
 
 // locate returns the callee's name and the path below its base, as the route's form has it.

@@ -142,8 +142,13 @@ func (s answeredContentStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if len(cuts) > 0 && !x.redactAnswer(body, answer, values) {
 		return unredactable(v, cuts)
 	}
-	maps.Copy(values, echoed)
-	if len(echoed) == 0 || x.redactAnswer(body, answer, values) {
+	if len(echoed) == 0 {
+		return v
+	}
+	both := make(map[int]string, len(values)+len(echoed))
+	maps.Copy(both, values)
+	maps.Copy(both, echoed)
+	if x.redactAnswer(body, answer, both) {
 		return v
 	}
 	x.Redacted = nil

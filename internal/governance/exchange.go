@@ -85,16 +85,19 @@ type Exchange struct {
 	// single request.
 	Proof identity.Proof
 	Once  bool
+	// unknown is the keyid of the evidence, if it names no key.
+	unknown string
 	// Own is what the caller holds by itself, Chain on whose behalf it acts, and Authority what it may do there.
 	Own       authority.Authority
 	Chain     Chain
 	Authority authority.Authority
 
 	// Policy is what the parties of the call have written about it; judgedBy is the epoch of what it was read from, empty
-	// until the policy stage. bytes is how long the body is, owed are the approvals that the call waits for, and shadowed is
+	// until the policy stage. question is what was asked. bytes is how long the body is, owed are the approvals that the call waits for, and shadowed is
 	// what documents in shadow mode would have refused. drawn are the limits that count the call as under way.
 	Policy   policy.Outcome
 	judgedBy string
+	question policy.Call
 	bytes    int
 	owed     []policy.Requirement
 	shadowed []policy.Refusal

@@ -2,8 +2,11 @@ package governance
 
 import (
 	"context"
+	"math/bits"
 	"net/url"
 	"strings"
+
+	"ringfence.dev/ringfence/internal/identity"
 )
 
 // single are the fields that mean one thing only when they stand once: servers differ in whether the first, the last or
@@ -19,12 +22,28 @@ const versionField = "a2a-version"
 type fieldsStage struct{}
 
 func (fieldsStage) Judge(_ context.Context, x *Exchange) Verdict {
-	for _, name := range single {
-		if len(x.Request.Header.Values(name)) > 1 {
-			return deny(Invalid, GatewaySide, "field-repeated", "the field "+name+" must stand once")
-		}
+	if name, ok := repeated(x.Request.Header); ok {
+		return deny(Invalid, GatewaySide, "field-repeated", "the field "+name+" must stand once")
 	}
 	return versions(x.Request)
+}
+
+// repeated returns the first of the fields in single that stands more than once.
+func repeated(h identity.Header) (name string, ok bool) {
+	var seen, again uint
+	for i := range h {
+		for at, name := range single {
+			if h[i].Name == name {
+				again |= seen & (1 << at)
+				seen |= 1 << at
+				break
+			}
+		}
+	}
+	if again == 0 {
+		return "", false
+	}
+	return single[bits.TrailingZeros(again)], true
 }
 
 // versions refuses a request whose field and query parameter name different versions of A2A (A2A 1.0 section 3.6.1 allows
@@ -34,17 +53,17 @@ func versions(r Request) Verdict {
 	if query == "" {
 		return allow()
 	}
-	said := r.Header.Values(versionField)
+	said, times := r.Header.First(versionField)
 	for parameter := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(parameter, "=")
 		if name, err := url.QueryUnescape(name); err != nil || !strings.EqualFold(name, versionField) {
 			continue
 		}
 		value, err := url.QueryUnescape(value)
-		if err != nil || len(said) > 0 && said[0] != value {
+		if err != nil || times > 0 && said != value {
 			return deny(Invalid, GatewaySide, "version-conflict", "the request names two versions of A2A")
 		}
-		said = []string{value}
+		said, times = value, 1
 	}
 	return allow()
 }

@@ -229,9 +229,11 @@ func (g *Governor) run(ctx context.Context, x *Exchange, when phase) {
 		if v.Decision != Allow && v.Reason == "" {
 			v.Reason, v.Message = "undecided", "the request could not be decided"
 		}
-		evidence := append(x.Verdict.Evidence, v.Evidence...)
-		x.Verdict = x.Verdict.Meet(v)
-		x.Verdict.Evidence = evidence
+		if v.Decision != Allow || len(v.Evidence) > 0 { // else there is nothing to take
+			evidence := append(x.Verdict.Evidence, v.Evidence...)
+			x.Verdict = x.Verdict.Meet(v)
+			x.Verdict.Evidence = evidence
+		}
 		if x.Verdict.Decision == Deny {
 			return
 		}

@@ -212,7 +212,7 @@ func (s heldStage) resume(ctx context.Context, x *Exchange, call held.Call) Verd
 	if sent.Verb != x.Request.Method && x.Replaces != ReplacesAll {
 		return deny(Invalid, GatewaySide, "task-waiting", "the message that was approved can take the place of a read only that has no body, not even an empty one")
 	}
-	in.asked, in.method = kept(x.Operation), call.Method
+	in.asked, in.method = kept(x.Operation, nil), call.Method
 	x.send(sent)
 	x.Sent.Extensions = call.Extensions
 	x.activate(call.Extensions)

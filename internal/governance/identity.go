@@ -56,7 +56,10 @@ func unproven(err error) Verdict {
 
 // prove returns what the evidence proves. The proof of nobody is an anonymous caller that may do what it asks for.
 func (s identityStage) prove(x *Exchange) (identity.Proof, error) {
-	proof, err := identity.Verify(message(x.Request), watchful{x.Mesh, s.unknown}, x.Moment)
+	proof, err := identity.Verify(message(x.Request), (*keyring)(x), x.Moment)
+	if x.unknown != "" && s.unknown != nil {
+		s.unknown(x.unknown)
+	}
 	if err == nil {
 		return proof, nil
 	}
@@ -76,16 +79,13 @@ func (s identityStage) prove(x *Exchange) (identity.Proof, error) {
 	return identity.Proof{}, err
 }
 
-// watchful tells of keyids that name no key.
-type watchful struct {
-	keys    identity.Keys
-	unknown func(keyID string)
-}
+// keyring is an exchange that is asked for the keys of its mesh, and notes the keyid that names none.
+type keyring Exchange
 
-func (w watchful) Signatory(keyID string, now time.Time) (identity.Signatory, bool) {
-	signatory, ok := w.keys.Signatory(keyID, now)
-	if !ok && w.unknown != nil {
-		w.unknown(keyID)
+func (k *keyring) Signatory(keyID string, now time.Time) (identity.Signatory, bool) {
+	signatory, ok := k.Mesh.Signatory(keyID, now)
+	if !ok {
+		k.unknown = keyID
 	}
 	return signatory, ok
 }

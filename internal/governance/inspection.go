@@ -120,7 +120,7 @@ func unredactable(v Verdict, cuts []inspect.Finding) Verdict {
 // or when what is left would not be let through either.
 func (i inspection) redacted(r reading, cuts []inspect.Finding) (map[int]string, bool) {
 	if len(cuts) == 0 {
-		return map[int]string{}, true
+		return nil, true
 	}
 	ok := true
 	if len(r.packed) > 0 {

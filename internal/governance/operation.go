@@ -74,11 +74,9 @@ func effect(x *Exchange) agent.Effect {
 // charset, of which some frameworks know many. Without a content type there is nothing to decode by; gRPC has no call
 // without one.
 func encoding(r Request, binding a2a.Binding) (Verdict, bool) {
-	for _, field := range [...]string{"content-encoding", "grpc-encoding"} {
-		for _, coding := range r.Header.Values(field) {
-			if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-				return deny(BadMedia, GatewaySide, "content-encoded", "compressed bodies cannot be inspected; send identity encoding"), false
-			}
+	for _, f := range r.Header {
+		if (f.Name == "content-encoding" || f.Name == "grpc-encoding") && !strings.EqualFold(strings.TrimSpace(f.Value), "identity") {
+			return deny(BadMedia, GatewaySide, "content-encoded", "compressed bodies cannot be inspected; send identity encoding"), false
 		}
 	}
 	if binding == a2a.GRPC {
@@ -87,17 +85,31 @@ func encoding(r Request, binding a2a.Binding) (Verdict, bool) {
 		}
 		return Verdict{}, true
 	}
-	types := r.Header.Values("content-type")
-	if len(r.Body) == 0 || len(types) == 0 {
+	content, times := r.Header.First("content-type")
+	if len(r.Body) == 0 || times == 0 {
 		return Verdict{}, true
 	}
-	media, params, err := mime.ParseMediaType(types[0])
-	charset, declared := params["charset"]
-	if len(types) > 1 || err != nil || media != "application/json" && media != "application/a2a+json" ||
-		declared && !strings.EqualFold(charset, "utf-8") || len(params) > 1 || len(params) == 1 && !declared {
+	if times > 1 || !isJSON(content) {
 		return deny(BadMedia, GatewaySide, "content-type", "send application/json in UTF-8"), false
 	}
 	return Verdict{}, true
+}
+
+// isJSON reports whether a content type is that of JSON in UTF-8, as A2A has it.
+func isJSON(content string) bool {
+	if plainMedia(content) {
+		return content != eventStream
+	}
+	media, params, err := mime.ParseMediaType(content)
+	charset, declared := params["charset"]
+	return err == nil && (media == "application/json" || media == "application/a2a+json") &&
+		(!declared || strings.EqualFold(charset, "utf-8")) && (len(params) == 0 || len(params) == 1 && declared)
+}
+
+// plainMedia reports whether a content type is one that nearly all messages have, spelled so that there is nothing in it to
+// be read.
+func plainMedia(content string) bool {
+	return content == "application/json" || content == "application/a2a+json" || content == eventStream
 }
 
 // unreadable refuses what the parser refused. What was read before the problem still shapes the denial: the id

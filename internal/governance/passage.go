@@ -1,6 +1,7 @@
 package governance
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -72,26 +73,33 @@ func (p Passage) String() string {
 	if p.Told {
 		told = "told"
 	}
-	return strings.Join([]string{
-		passageVersion,
-		p.ID,
-		strconv.FormatInt(p.Time.UnixNano(), 10),
-		string(p.Callee),
-		strconv.Itoa(int(p.Binding)),
-		p.Below,
-		string(p.Caller.Agent),
-		p.Caller.DID,
-		p.Caller.KeyID,
-		strconv.Itoa(int(p.Caller.Assurance)),
-		p.Caller.ContentDigest,
-		final,
-		strconv.Itoa(p.Entrance),
-		strconv.Itoa(int(p.Form)),
-		once,
-		p.Caller.Subject,
-		base64.RawURLEncoding.EncodeToString([]byte(p.Caller.Key)),
-		told,
-	}, "\n")
+	var room [passageRoom]byte
+	text := append(room[:0], passageVersion...)
+	text = appendField(text, p.ID)
+	text = strconv.AppendInt(append(text, '\n'), p.Time.UnixNano(), 10)
+	text = appendField(text, string(p.Callee))
+	text = strconv.AppendInt(append(text, '\n'), int64(p.Binding), 10)
+	text = appendField(text, p.Below)
+	text = appendField(text, string(p.Caller.Agent))
+	text = appendField(text, p.Caller.DID)
+	text = appendField(text, p.Caller.KeyID)
+	text = strconv.AppendInt(append(text, '\n'), int64(p.Caller.Assurance), 10)
+	text = appendField(text, p.Caller.ContentDigest)
+	text = appendField(text, final)
+	text = strconv.AppendInt(append(text, '\n'), int64(p.Entrance), 10)
+	text = strconv.AppendInt(append(text, '\n'), int64(p.Form), 10)
+	text = appendField(text, once)
+	text = appendField(text, p.Caller.Subject)
+	text = base64.RawURLEncoding.AppendEncode(append(text, '\n'), []byte(p.Caller.Key))
+	text = appendField(text, told)
+	return string(text)
+}
+
+// passageRoom is more than what most passages take, in bytes.
+const passageRoom = 768
+
+func appendField(text []byte, field string) []byte {
+	return append(append(text, '\n'), field...)
 }
 
 // ErrNoPassage: the header phase left nothing, or something of another version, so nothing is known of the
@@ -101,8 +109,8 @@ var ErrNoPassage = errors.New("the header phase left no passage")
 // ParsePassage reads what String wrote. A field with a line break in it, which no field of a request can have,
 // makes the passage unreadable.
 func ParsePassage(text string) (Passage, error) {
-	fields := strings.Split(text, "\n")
-	if len(fields) != passageFields || fields[0] != passageVersion || fields[1] == "" || fields[3] == "" {
+	fields, ok := splitPassage(text)
+	if !ok || fields[0] != passageVersion || fields[1] == "" || fields[3] == "" {
 		return Passage{}, ErrNoPassage
 	}
 	nanos, err := strconv.ParseInt(fields[2], 10, 64)
@@ -125,7 +133,8 @@ func ParsePassage(text string) (Passage, error) {
 	if err != nil {
 		return Passage{}, ErrNoPassage
 	}
-	key, err := base64.RawURLEncoding.DecodeString(fields[16])
+	var room [2 * ed25519.PublicKeySize]byte
+	key, err := base64.RawURLEncoding.AppendDecode(room[:0], []byte(fields[16]))
 	if err != nil {
 		return Passage{}, ErrNoPassage
 	}
@@ -165,4 +174,16 @@ func PassageID(text string) string {
 	}
 	id, _, _ := strings.Cut(rest, "\n")
 	return id
+}
+
+// splitPassage returns the fields of a passage, if there are as many as String writes.
+func splitPassage(text string) (fields [passageFields]string, ok bool) {
+	more := true
+	for i := range fields {
+		if !more {
+			return fields, false
+		}
+		fields[i], text, more = strings.Cut(text, "\n")
+	}
+	return fields, !more
 }

@@ -24,8 +24,9 @@ func (s policyStage) Judge(_ context.Context, x *Exchange) Verdict {
 		return Verdict{}
 	}
 	x.bytes = max(x.bytes, len(x.Request.Body))
-	asked := x.asked()
-	x.Policy = x.Mesh.Policies.Evaluate(&asked, s.at)
+	asked := &x.question
+	*asked = x.asked()
+	x.Policy = x.Mesh.Policies.Evaluate(asked, s.at)
 	x.judgedBy = x.Mesh.Policies.Epoch()
 	// What later stages have noted stays when a call is judged anew as it begins to be served.
 	for _, s := range x.Policy.Shadowed {
@@ -42,7 +43,7 @@ func (s policyStage) Judge(_ context.Context, x *Exchange) Verdict {
 	if x.Chain.Descent != Own {
 		asked.Ring, asked.Trust, asked.Origin, asked.Hops = x.Own.Ring, x.Own.Trust, asked.Caller, 0
 		asked.Descent, asked.Unchained = Own.String(), false
-		v.Excused = x.Mesh.Policies.Evaluate(&asked, s.at).Decision == policy.Allow
+		v.Excused = x.Mesh.Policies.Evaluate(asked, s.at).Decision == policy.Allow
 	}
 	return v
 }
@@ -134,20 +135,21 @@ func (x *Exchange) origin() agent.ID {
 	return x.Caller.Agent
 }
 
-// recorded is what the decision record keeps of what policies were asked, and of what they said; nil when they were not.
-func (x *Exchange) recorded() (*audit.PolicyCall, []audit.Shadow) {
-	if x.judgedBy == "" {
-		return nil, nil
-	}
+// recorded sets what the decision record keeps of what policies were asked.
+func (x *Exchange) recorded(call *audit.PolicyCall) {
 	c := x.asked()
-	call := &audit.PolicyCall{
+	*call = audit.PolicyCall{
 		CallerOwner: c.CallerOwner, CalleeOwner: c.CalleeOwner, Origin: c.Origin, Hops: c.Hops, Action: c.Action, Bytes: c.Bytes,
 	}
+}
+
+// recordedShadows is what the decision record keeps of what policies in shadow mode said.
+func (x *Exchange) recordedShadows() []audit.Shadow {
 	var shadows []audit.Shadow
 	for _, s := range x.shadowed {
 		shadows = append(shadows, audit.Shadow{Policy: s.Policy, Rule: s.Rule, Kind: s.Kind.String(), Party: string(sideOf(s.Party)), Reason: s.Reason})
 	}
-	return call, shadows
+	return shadows
 }
 
 // meets holds a finding against the thresholds that policies set, and returns the lowest verdict. What has to wait for

@@ -23,7 +23,6 @@ func (x *Exchange) Record(phase string, at time.Time) audit.Record {
 		Assurance: x.Caller.Assurance.String(),
 		Ring:      x.Authority.Ring,
 		Trust:     x.Authority.Trust,
-		Authority: x.authority(),
 		Method:    string(x.Operation.Method),
 		Binding:   x.Binding.String(),
 		Effect:    x.Effect.String(),
@@ -38,32 +37,45 @@ func (x *Exchange) Record(phase string, at time.Time) audit.Record {
 	if x.Callee != nil {
 		record.Callee = x.Callee.Name
 	}
-	record.Call, record.Shadows = x.recorded()
+	parts := &recordParts{}
+	if x.authority(&parts.authority) {
+		record.Authority = &parts.authority
+	}
+	if x.judgedBy != "" {
+		x.recorded(&parts.call)
+		record.Call, record.Shadows = &parts.call, x.recordedShadows()
+	}
 	record.Epoch, record.Approval = x.judgedBy, x.Approval.ID
 	return record
 }
 
-// authority returns what the record says of the effective authority: what it is, and what bounds each component. The
-// anonymous caller has none.
-func (x *Exchange) authority() *audit.Authority {
+// recordParts are what a record points to, in one place.
+type recordParts struct {
+	authority audit.Authority
+	call      audit.PolicyCall
+}
+
+// authority sets what the record says of the effective authority: what it is, and what bounds each component. It reports
+// false for one that there is nothing to be said of, as the anonymous caller has.
+func (x *Exchange) authority(a *audit.Authority) bool {
 	if x.Caller.Anonymous() || x.Chain.Descent == Own && x.Authority.Ring == 0 && x.Authority.Trust == 0 && len(x.Authority.Scope) == 0 {
-		return nil
+		return false
 	}
-	a := &audit.Authority{
+	*a = audit.Authority{
 		Descent: x.Chain.Descent.String(), Chain: x.Chain.Holders, Unchained: x.Chain.Unchained, Gate: x.Chain.Gate,
 		Depth: x.Authority.Depth,
 	}
 	if x.Chain.Descent == Own {
 		itself := x.boundOfRing()
 		a.Witness = audit.Witness{Ring: itself, Trust: itself, Scope: itself, Depth: itself}
-		return a
+		return true
 	}
 	a.Witness = audit.Witness{Ring: x.boundOfRing(), Trust: x.boundOfTrust(), Scope: x.boundOfScope(), Depth: x.boundOfDepth()}
 	if x.Authority.Until.Before(x.Own.Until) {
 		until := x.Authority.Until.UTC()
 		a.Until, a.Witness.Until = &until, x.boundOfUntil()
 	}
-	return a
+	return true
 }
 
 // bound returns what bounds a component of the authority: a factor of the chain, or, where there is no chain of links,

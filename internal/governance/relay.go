@@ -1,7 +1,6 @@
 package governance
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/identity"
+	"ringfence.dev/ringfence/internal/policy"
 )
 
 // Reply is what a proxy saw of an answer before its body.
@@ -71,6 +71,8 @@ type Relay struct {
 	whole    bool // ended, and all of it has passed
 	failed   bool // the agent said that it did not do what it was asked for
 	evidence []string
+	// requestID has room for the ids that most requests have.
+	requestID [40]byte
 }
 
 // Relay begins the answer of an exchange that Close allowed. From here on the exchange is the answer's: what it was
@@ -82,9 +84,9 @@ func (g *Governor) Relay(x *Exchange, r Reply) *Relay {
 	if x.standIn != nil {
 		x.standIn.message = a2a.Held{}
 	}
-	x.Operation = kept(x.Operation)
-	x.Verdict, x.shadowed, x.findings = allow(), nil, nil // what the request came to, its own record says
 	relay := &Relay{governor: g, x: x}
+	x.Operation, x.question = kept(x.Operation, relay.requestID[:0]), policy.Call{}
+	x.Verdict, x.shadowed, x.findings = allow(), nil, nil // what the request came to, its own record says
 	limit := g.config.Policy.AnswerLimits.Bytes
 	switch {
 	case r.framed(x.Binding):
@@ -110,11 +112,19 @@ func (r Reply) streamed(x *Exchange) bool {
 		(x.Operation.Method.Streaming() || x.Operation.Method == a2a.OtherMethod)
 }
 
-// kept returns what judging an answer needs of an operation, without the copy of the body that its strings share.
-func kept(op a2a.Operation) a2a.Operation {
+// kept returns what judging an answer needs of an operation, without the copy of the body that its strings share. The id is
+// written to the room, if there is enough.
+func kept(op a2a.Operation, room []byte) a2a.Operation {
+	wire := string(op.Method) // which is no part of a body
+	if op.Wire != wire {
+		wire = strings.Clone(op.Wire)
+	}
+	id := op.RequestID
+	if id != nil {
+		id = append(room, id...)
+	}
 	return a2a.Operation{
-		Method: op.Method, Binding: op.Binding, Generation: op.Generation,
-		Wire: strings.Clone(op.Wire), RequestID: bytes.Clone(op.RequestID),
+		Method: op.Method, Binding: op.Binding, Generation: op.Generation, Wire: wire, RequestID: id,
 		TaskID: strings.Clone(op.TaskID), ContextID: strings.Clone(op.ContextID),
 		Skill: strings.Clone(op.Skill), Action: strings.Clone(op.Action),
 	}

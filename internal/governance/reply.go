@@ -15,6 +15,9 @@ import (
 // mediaType returns the media type in lower case with its charset, or what cannot be read as one as it stands.
 func mediaType(h identity.Header) (media, charset string) {
 	text, _ := h.Get("content-type")
+	if plainMedia(text) {
+		return text, ""
+	}
 	media, params, err := mime.ParseMediaType(text)
 	if err != nil {
 		return strings.ToLower(text), ""
@@ -25,8 +28,8 @@ func mediaType(h identity.Header) (media, charset string) {
 // readable refuses answers of which clients could make something else than the mesh: compressed ones, ones in a charset
 // in which ASCII is not ASCII, and ones that send clients elsewhere, past the mesh or out of HTTP.
 func (r Reply) readable() Verdict {
-	for _, coding := range r.Header.Values("content-encoding") {
-		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
+	for _, f := range r.Header {
+		if f.Name == "content-encoding" && !strings.EqualFold(strings.TrimSpace(f.Value), "identity") {
 			return deny(BadAnswer, GatewaySide, "answer-encoded", "the agent's answer is compressed and cannot be judged")
 		}
 	}

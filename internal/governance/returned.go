@@ -45,8 +45,12 @@ func (s contentStage) returned(x *Exchange) Verdict {
 	return verdict
 }
 
-// plain reports whether an id is one in which nothing can be found: a number, a UUID, or a short word such as a role.
+// plain reports whether an id is one in which nothing can be found: a number, a UUID, a short word such as a role, or the
+// version that every JSON-RPC request names.
 func plain(id string) bool {
+	if id == "2.0" {
+		return true
+	}
 	const digits, letters = "0123456789-abcdefABCDEF", "_ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ"
 	return len(id) <= 64 && strings.Trim(id, digits) == "" || len(id) <= 16 && strings.Trim(id, digits+letters) == ""
 }

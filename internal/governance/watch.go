@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ringfence.dev/ringfence/internal/a2a"
+	"ringfence.dev/ringfence/internal/policy"
 )
 
 // Watch says what the mesh has to see of a call once its request was allowed. The zero value is all of it.
@@ -83,8 +84,9 @@ func (g *Governor) goOn(x *Exchange) {
 func (g *Governor) Await(x *Exchange) {
 	if x.Request.Body = nil; x.Next == NextPass {
 		x.Request.Header, x.Operation, x.Mesh = nil, a2a.Operation{Method: x.Operation.Method}, Mesh{}
+		x.question = policy.Call{}
 	} else {
-		x.Operation = kept(x.Operation)
+		x.Operation = kept(x.Operation, nil)
 	}
 	g.awaited.put(x)
 }
