@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"hash/maphash"
 	"io"
 	"log/slog"
 	"sync"
@@ -14,12 +15,11 @@ type Trail struct {
 
 	mu     sync.RWMutex
 	recent []Record // ring: the next write goes to recent[next]
+	hashes []uint64 // those of the recent ones: few look a record up, and each request leaves one
 	next   int
-	byID   map[recordID]int
 }
 
-// recordID names a record: an exchange has one of its request, and may have one of its answer.
-type recordID struct{ id, phase string }
+var trailSeed = maphash.MakeSeed()
 
 // TrailConfig says where records go.
 type TrailConfig struct {
@@ -37,7 +37,7 @@ func NewTrail(c TrailConfig) *Trail {
 	t := &Trail{
 		journal: NewJournal[Record](JournalConfig{Out: c.Out, Queue: c.Queue, Kind: "decision records", Logger: c.Logger}),
 		recent:  make([]Record, max(c.Recent, 1)),
-		byID:    make(map[recordID]int, max(c.Recent, 1)),
+		hashes:  make([]uint64, max(c.Recent, 1)),
 	}
 	return t
 }
@@ -51,27 +51,38 @@ func (t *Trail) Record(r Record) {
 }
 
 func (t *Trail) remember(r Record) {
+	hash := maphash.String(trailSeed, r.ID)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	old := t.recent[t.next]
-	if key := (recordID{old.ID, old.Phase}); old.ID != "" && t.byID[key] == t.next {
-		delete(t.byID, key)
-	}
-	t.recent[t.next] = r
-	t.byID[recordID{r.ID, r.Phase}] = t.next
+	t.recent[t.next], t.hashes[t.next] = r, hash
 	t.next = (t.next + 1) % len(t.recent)
 }
 
 // Find returns the record of a decision, if it is among the recent ones: that on the request where phase is empty, that on
 // its answer where it is AnswerPhase.
 func (t *Trail) Find(id, phase string) (Record, bool) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	i, ok := t.byID[recordID{id, phase}]
-	if !ok {
+	if id == "" {
 		return Record{}, false
 	}
-	return t.recent[i], true
+	hash := maphash.String(trailSeed, id)
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for i := range t.hashes {
+		at := t.before(i)
+		if t.hashes[at] == hash && t.recent[at].ID == id && t.recent[at].Phase == phase {
+			return t.recent[at], true
+		}
+	}
+	return Record{}, false
+}
+
+// before returns where the record is that i others came after.
+func (t *Trail) before(i int) int {
+	at := t.next - 1 - i
+	if at < 0 {
+		at += len(t.recent)
+	}
+	return at
 }
 
 // Latest returns up to n records, newest first.
@@ -80,7 +91,7 @@ func (t *Trail) Latest(n int) []Record {
 	defer t.mu.RUnlock()
 	latest := make([]Record, 0, min(max(n, 0), len(t.recent)))
 	for i := range cap(latest) {
-		r := t.recent[(t.next-1-i+2*len(t.recent))%len(t.recent)]
+		r := t.recent[t.before(i)]
 		if r.ID == "" {
 			break
 		}

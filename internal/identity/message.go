@@ -56,7 +56,7 @@ func (h Header) combined(name string) (value string, ok bool) {
 	if lines == 0 {
 		return "", false
 	}
-	if trimmed := trim(first); lines == 1 && !strings.ContainsAny(trimmed, "\r\n") {
+	if trimmed := trim(first); lines == 1 && !broken(trimmed) {
 		return trimmed, true
 	}
 	combined, _ := h.appendCombined(nil, name)
@@ -79,7 +79,7 @@ func (h Header) appendCombined(dst []byte, name string) (appended []byte, ok boo
 }
 
 func appendUnfolded(dst []byte, line string) []byte {
-	if !strings.ContainsAny(line, "\r\n") {
+	if !broken(line) {
 		return append(dst, line...)
 	}
 	start := len(dst)
@@ -106,6 +106,9 @@ func appendUnfolded(dst []byte, line string) []byte {
 	}
 	return dst
 }
+
+// broken reports whether there are line ends in s.
+func broken(s string) bool { return strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0 }
 
 func trim(s string) string { return strings.Trim(s, " \t") }
 
