@@ -77,12 +77,15 @@ func newStore(lifecycle fx.Lifecycle, c config.Config, dir lockedDir, logger *sl
 	return s, nil
 }
 
+// gatherDecisions is how long a decision may wait for others to be logged with.
+const gatherDecisions = 10 * time.Millisecond
+
 func newTrail(lifecycle fx.Lifecycle, c config.Config, dir lockedDir, logger *slog.Logger, metrics prometheus.Registerer) (*audit.Trail, error) {
 	out, closing, err := openDecisions(c.Audit.File, string(dir))
 	if err != nil {
 		return nil, err
 	}
-	trail := audit.NewTrail(audit.TrailConfig{Out: out, Recent: c.Audit.Recent, Queue: 1 << 14, Logger: logger})
+	trail := audit.NewTrail(audit.TrailConfig{Out: out, Recent: c.Audit.Recent, Queue: 1 << 14, Gather: gatherDecisions, Logger: logger})
 	metrics.MustRegister(
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "ringfence_decision_records_dropped_total", Help: "Decision records that found the queue full.",

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Journal writes values as lines of JSON, off the path of whoever has them. Taking a value never blocks; when the writer
@@ -33,6 +34,10 @@ type JournalConfig struct {
 	Out io.Writer
 	// Queue is how many values may wait for Out; at least 1.
 	Queue int
+	// Gather is for how long the writer rests when it has written what there was: values that come meanwhile are written
+	// together, and one that comes after a pause at once. To wake the writer for each costs more than all the writing. A
+	// process that is killed loses what its writer had not seen. 0 rests never.
+	Gather time.Duration
 	// Kind says what the values are, in the plural, for the log.
 	Kind   string
 	Logger *slog.Logger
@@ -82,6 +87,24 @@ func (j *Journal[T]) write() {
 		case <-j.done:
 			return
 		}
+		if len(j.queue) == 0 && !j.rest() {
+			return
+		}
+	}
+}
+
+// rest lets values gather, and reports whether the journal is still open.
+func (j *Journal[T]) rest() bool {
+	if j.config.Gather <= 0 {
+		return true
+	}
+	timer := time.NewTimer(j.config.Gather)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-j.done:
+		return false
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // Trail takes records off the request path: it keeps the latest in memory for look-up and writes every one as
@@ -28,14 +29,16 @@ type TrailConfig struct {
 	// Recent is how many records can be looked up; at least 1.
 	Recent int
 	// Queue is how many records may wait for Out; at least 1.
-	Queue  int
+	Queue int
+	// Gather is for how long records may wait so as to be written together; 0 writes each by itself.
+	Gather time.Duration
 	Logger *slog.Logger
 }
 
 // NewTrail starts a trail. Close it to flush.
 func NewTrail(c TrailConfig) *Trail {
 	t := &Trail{
-		journal: NewJournal[Record](JournalConfig{Out: c.Out, Queue: c.Queue, Kind: "decision records", Logger: c.Logger}),
+		journal: NewJournal[Record](JournalConfig{Out: c.Out, Queue: c.Queue, Gather: c.Gather, Kind: "decision records", Logger: c.Logger}),
 		recent:  make([]Record, max(c.Recent, 1)),
 		hashes:  make([]uint64, max(c.Recent, 1)),
 	}

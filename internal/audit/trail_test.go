@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -96,6 +98,45 @@ func TestTrailKeepsBothPhases(t *testing.T) {
 	}
 	if _, ok := tr.Find("d-1", AnswerPhase); !ok {
 		t.Error("the record of an answer left with that of its request")
+	}
+}
+
+// chunks is a writer that hands on what it is given, call by call.
+type chunks chan string
+
+func (c chunks) Write(p []byte) (int, error) {
+	c <- string(p)
+	return len(p), nil
+}
+
+// TestTrailGathersRecords holds that the first record is written at once, and those that come while the writer rests
+// together, when it has rested or at the end.
+func TestTrailGathersRecords(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*Trail){
+		"rested": func(*Trail) { time.Sleep(time.Second) },
+		"closed": func(tr *Trail) { _ = tr.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				out := make(chunks, 8)
+				tr := NewTrail(TrailConfig{Out: out, Recent: 1, Queue: 8, Gather: time.Second, Logger: slog.New(slog.DiscardHandler)})
+				for i := range 4 {
+					tr.Record(record(i))
+					synctest.Wait()
+				}
+				if n := len(out); n != 1 || strings.Count(<-out, "\n") != 1 {
+					t.Errorf("%d writes while the writer rests", n)
+				}
+				end(tr)
+				synctest.Wait()
+				if n := len(out); n != 1 || strings.Count(<-out, "\n") != 3 {
+					t.Errorf("%d writes of what has gathered", n)
+				}
+				_ = tr.Close()
+			})
+		})
 	}
 }
 
