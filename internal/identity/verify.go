@@ -107,10 +107,15 @@ func (s *signature) verify(m *Message, public ed25519.PublicKey) error {
 	if err != nil {
 		return err
 	}
-	if !s.sized || !ed25519.Verify(public, base, s.value[:]) {
+	if !s.by(public, base) {
 		return refuse(BadSignature, "the signature is not one of this key over this request")
 	}
 	return nil
+}
+
+// by reports whether the key made the signature over the base.
+func (s *signature) by(public ed25519.PublicKey, base []byte) bool {
+	return s.sized && ed25519.Verify(public, base, s.value[:])
 }
 
 func (s *signature) covers(m *Message) error {
