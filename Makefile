@@ -48,8 +48,8 @@ check: lint race build ## what CI runs
 detect: ## measure what content rules find and what disguises cost; FILES="a.jsonl b" measures other sets, with a report in OUT
 	go run ./tests/detect $(if $(FILES),-out $(or $(OUT),bin/detect) $(FILES),-check)
 
-bench: build ## measure bare Envoy against governed Envoy, and propagation
-	scripts/bench
+bench: build ## measure bare Envoy against governed Envoy and a peer, and propagation; ARGS="-short", ARGS="-only shapes"
+	scripts/bench $(ARGS)
 
 clean: ## remove what the targets made
 	rm -rf bin .data

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	"ringfence.dev/ringfence/envoy"
@@ -19,7 +21,8 @@ type bareEnvoy struct {
 	url      string
 }
 
-// startBare starts an Envoy with the configuration that the Envoy behind the admin address has now, made bare.
+// startBare starts an Envoy with the configuration and the number of workers that the Envoy behind the admin address has
+// now, made bare.
 func startBare(ctx context.Context, binary, dir, admin string) (*bareEnvoy, error) {
 	dump, err := envoy.NewAdmin(admin).Get(ctx, "/config_dump")
 	if err != nil {
@@ -31,8 +34,12 @@ func startBare(ctx context.Context, binary, dir, admin string) (*bareEnvoy, erro
 	}
 	b := &bareEnvoy{reserved: reserved, url: "http://" + reserved.Addr().String()}
 	bootstrap, err := stripped(dump, int(reserved.Addr().Port()))
+	workers := 0
 	if err == nil {
-		b.Instance, err = envoy.Start(ctx, envoy.Process{Binary: binary, Bootstrap: bootstrap, Dir: dir})
+		workers, err = workersOf(ctx, envoy.NewAdmin(admin))
+	}
+	if err == nil {
+		b.Instance, err = envoy.Start(ctx, envoy.Process{Binary: binary, Bootstrap: bootstrap, Dir: dir, Concurrency: workers})
 	}
 	if err == nil {
 		err = b.Ready(ctx)
@@ -49,6 +56,28 @@ func (b *bareEnvoy) stop() {
 		_ = b.Terminate(3 * time.Second)
 	}
 	_ = b.reserved.Close()
+}
+
+// target returns the bare Envoy as it is driven.
+func (b *bareEnvoy) target(agentPID int) target {
+	return target{side: bare, url: b.url, processes: map[string]int{procEnvoy: b.PID(), procAgent: agentPID}}
+}
+
+// workersOf returns how many workers an Envoy has.
+func workersOf(ctx context.Context, admin *envoy.Admin) (int, error) {
+	answer, err := admin.Get(ctx, "/server_info")
+	if err != nil {
+		return 0, err
+	}
+	var info struct {
+		Options struct {
+			Concurrency int `json:"concurrency"`
+		} `json:"command_line_options"`
+	}
+	if err := json.Unmarshal(answer, &info); err != nil || info.Options.Concurrency == 0 {
+		return 0, fmt.Errorf("reading Envoy's options: no number of workers: %w", err)
+	}
+	return info.Options.Concurrency, nil
 }
 
 // object is a JSON object of Envoy's configuration.
@@ -173,4 +202,36 @@ func forget(value any, key string) {
 			forget(below, key)
 		}
 	}
+}
+
+// address is an Envoy address on a port; 0 takes a free one.
+func address(host string, port int) object {
+	return object{"socket_address": object{"address": host, "port_value": port}}
+}
+
+// cluster is a static cluster with one endpoint, over HTTP/2 where it serves gRPC. Its circuit breakers do not open.
+func cluster(name, endpoint string, grpc bool) (object, error) {
+	host, port, err := net.SplitHostPort(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("reading an address: %w", err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("reading an address: %w", err)
+	}
+	const many = 1 << 20
+	c := object{
+		"name": name, "type": "STATIC", "connect_timeout": "2s",
+		"circuit_breakers": object{"thresholds": []object{{"max_connections": many, "max_pending_requests": many, "max_requests": many}}},
+		"load_assignment": object{"cluster_name": name, "endpoints": []object{{"lb_endpoints": []object{{
+			"endpoint": object{"address": address(host, number)},
+		}}}}},
+	}
+	if grpc {
+		c["typed_extension_protocol_options"] = object{"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": object{
+			"@type":                typeURL + "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+			"explicit_http_config": object{"http2_protocol_options": object{}},
+		}}
+	}
+	return c, nil
 }

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"time"
-
-	"ringfence.dev/ringfence/envoy"
 )
 
 // environment is what the figures depend on besides the code. It names no machine.
@@ -31,14 +28,9 @@ func (b *bench) environment(ctx context.Context) environment {
 		CPU:   cpuModel(readFile("/proc/cpuinfo")),
 		OS:    runtime.GOOS + "/" + runtime.GOARCH,
 		Go:    strings.TrimPrefix(runtime.Version(), "go"),
-		Envoy: envoyVersion(ctx, b.bare.Admin()),
+		Envoy: b.envoyVersion(ctx),
 		Load:  firstField(readFile("/proc/loadavg")),
 	}
-}
-
-func (e environment) String() string {
-	return fmt.Sprintf("Measured on %s: %d cores (%s), %s, Go %s, Envoy %s, load average before: %s.",
-		e.Date, e.Cores, e.CPU, e.OS, e.Go, e.Envoy, e.Load)
 }
 
 // readFile returns an empty string for what cannot be read: these facts describe, they decide nothing.
@@ -66,19 +58,22 @@ func firstField(text string) string {
 	return "unknown"
 }
 
-// envoyVersion returns the release from revision/release/status/kind/library, as the admin interface names it.
-func envoyVersion(ctx context.Context, admin *envoy.Admin) string {
-	answer, err := admin.Get(ctx, "/server_info")
+// envoyVersion returns the release of the Envoys; none takes part before they run.
+func (b *bench) envoyVersion(ctx context.Context) string {
+	if b.envoyPath == "" {
+		return "none"
+	}
+	answer, err := exec.CommandContext(ctx, b.envoyPath, "--version").Output()
 	if err != nil {
 		return "unknown"
 	}
-	var info struct {
-		Version string `json:"version"`
-	}
-	if err := json.Unmarshal(answer, &info); err != nil {
-		return "unknown"
-	}
-	if parts := strings.Split(info.Version, "/"); len(parts) > 1 {
+	return release(string(answer))
+}
+
+// release returns the release from what Envoy says of its version: its path, and revision/release/status/kind/library.
+func release(said string) string {
+	_, version, _ := strings.Cut(said, "version: ")
+	if parts := strings.Split(version, "/"); len(parts) > 1 {
 		return parts[1]
 	}
 	return "unknown"

@@ -1,6 +1,6 @@
-// Command bench measures what governance costs and how soon a registration works. It runs one Envoy bare and one
-// governed, drives both in turn with the same signed requests, and writes what it saw: raw results, figures with
-// their marks, and the tables of docs/performance.md.
+// Command bench measures what governance costs and how soon a registration works. It runs one Envoy bare and one governed
+// in each shape, drives them in turn with the same signed requests, and writes what it saw: raw results, figures with
+// their marks, and the tables and the chart of docs/performance.md.
 package main
 
 import (
@@ -9,29 +9,46 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
 
 // plan is how much is measured.
 type plan struct {
-	// rounds is how often bare and governed take turns.
+	// rounds is how often sides take turns, after one that does not count where warmup says so.
 	rounds int
-	// saturation and steady are how long each side is driven per round: as fast as it goes, and at a constant rate.
-	saturation, steady time.Duration
+	warmup bool
+	// guess is how many requests are signed before any rate is known.
+	guess int
+	// shapes are those of the governed request path.
+	shapes []side
+	// saturation, sized and checked are how long each side is driven per round as fast as it goes: with ordinary messages,
+	// with larger ones or to many agents, and with checks of headers alone. steady is for how long at a constant rate, and
+	// streamed for how long event streams are begun.
+	saturation, sized, checked, steady, streamed time.Duration
 	// connections are open at once at saturation.
 	connections int
-	// agents are registered before registrations more are timed, one by one.
-	agents, registrations int
+	// callers call once each, those of all rounds together.
+	callers int
+	// agents are the numbers of agents that are registered, registrations those that are timed at each, one by one, and
+	// background is the load meanwhile, in requests per second.
+	agents                    []int
+	registrations, background int
 	// pause is between two calls to an agent whose route is awaited. Without one the calls compete with the
 	// registration for the cores.
 	pause time.Duration
 }
 
 var (
-	full  = plan{rounds: 5, saturation: 5 * time.Second, steady: 8 * time.Second, connections: 32, agents: 1000, registrations: 100}
-	brief = plan{rounds: 2, saturation: time.Second, steady: 2 * time.Second, connections: 32, agents: 20, registrations: 10}
+	full = plan{
+		rounds: 5, warmup: true, guess: 15_000, saturation: 4 * time.Second, sized: 2 * time.Second, checked: 3 * time.Second, steady: 5 * time.Second,
+		streamed: 2 * time.Second, connections: 32, callers: 3000, agents: []int{1, 1000, 10_000}, registrations: 100, background: 100,
+	}
+	brief = plan{
+		rounds: 1, guess: 5000, saturation: time.Second, sized: time.Second, checked: time.Second, steady: 1500 * time.Millisecond,
+		streamed: 300 * time.Millisecond, connections: 32, callers: 50, agents: []int{20}, registrations: 5, background: 100,
+	}
 )
 
 func main() {
@@ -43,7 +60,9 @@ func main() {
 		return
 	}
 	short := flag.Bool("short", false, "measure briefly, to see that the tool works, and write nothing")
-	render := flag.Bool("render", false, "measure nothing: write figures and tables anew from the raw results")
+	only := flag.String("only", "", "measure one part alone: "+strings.Join(partNames(), ", "))
+	shapes := flag.String("shapes", defaultShapes, "shapes of the governed request path, with commas between them")
+	render := flag.Bool("render", false, "measure nothing: write figures, tables and chart anew from the raw results")
 	pause := flag.Duration("pause", 5*time.Millisecond, "pause between two calls to an agent whose new route is awaited")
 	root := flag.String("root", ".", "directory of the repository")
 	flag.Parse()
@@ -55,16 +74,34 @@ func main() {
 	}
 	p.pause = *pause
 	at := newPlaces(*root)
-	var err error
-	if *render {
+	chosen, err := choose(*only)
+	if err == nil {
+		p.shapes, err = readShapes(*shapes)
+	}
+	if err == nil && *render {
 		err = renderAgain(at)
-	} else {
-		err = execute(ctx, at, p, !*short)
+	} else if err == nil {
+		err = execute(ctx, at, p, chosen, !*short)
 	}
 	if err != nil {
 		stop()
 		fail(err)
 	}
+}
+
+// defaultShapes are those that are measured unless the caller names others.
+const defaultShapes = string(split)
+
+// readShapes reads a list of shapes.
+func readShapes(list string) ([]side, error) {
+	var shapes []side
+	for name := range strings.SplitSeq(list, ",") {
+		if _, ok := shapeSettings[side(name)]; !ok {
+			return nil, fmt.Errorf("there is no shape %q", name)
+		}
+		shapes = append(shapes, side(name))
+	}
+	return shapes, nil
 }
 
 func fail(err error) {
@@ -78,61 +115,31 @@ func renderAgain(at places) error {
 	if err != nil {
 		return err
 	}
-	return at.publish(r)
+	return at.publish(&r)
 }
 
-// execute measures and prints the figures; keep saves and publishes them too.
-func execute(ctx context.Context, at places, p plan, keep bool) error {
-	r, err := measure(ctx, at, p)
+// execute measures parts and prints the figures; keep saves and publishes them too, beside what was measured before of
+// other parts.
+func execute(ctx context.Context, at places, p plan, chosen []part, keep bool) error {
+	r, err := measure(ctx, at, p, chosen)
 	if err != nil {
 		return err
 	}
-	fmt.Print("\n", figuresText(summarize(r)))
+	fmt.Print("\n", figuresText(summarize(&r)))
 	if !keep {
 		fmt.Println("\nA short run is no measurement: nothing was written.")
 		return nil
 	}
+	if len(chosen) < len(parts) {
+		earlier, err := loadResults(at.results)
+		if err != nil {
+			return err
+		}
+		earlier.replace(r)
+		r = earlier
+	}
 	if err := r.save(at.results); err != nil {
 		return err
 	}
-	return at.publish(r)
-}
-
-// measure runs the parts one after the other; those that need a mesh have one to themselves.
-func measure(ctx context.Context, at places, p plan) (results, error) {
-	reading := reads(p.rounds)
-	deciding, err := decides(p.rounds)
-	if err != nil {
-		return results{}, err
-	}
-	judging, err := judges(p.rounds)
-	if err != nil {
-		return results{}, err
-	}
-	inspecting, err := inspects(at.root, p.rounds)
-	if err != nil {
-		return results{}, err
-	}
-	runtime.GC() // what policies and rules have left is not the mesh's
-	b, err := startBench(ctx, at)
-	if err != nil {
-		return results{}, err
-	}
-	defer b.stop()
-	r := results{Environment: b.environment(ctx), Reading: reading, Deciding: deciding, Judging: &judging, Inspecting: &inspecting}
-	fmt.Printf("%s\n\n", r.Environment)
-	saturated, err := b.saturate(ctx, p)
-	if err != nil {
-		return results{}, err
-	}
-	rate := halfLoad(saturated)
-	steady, err := b.hold(ctx, p, rate)
-	if err != nil {
-		return results{}, err
-	}
-	r.Runs = append(saturated, steady...)
-	if r.Propagation, err = b.propagate(ctx, p); err != nil {
-		return results{}, err
-	}
-	return r, nil
+	return at.publish(&r)
 }

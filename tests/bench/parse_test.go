@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -110,13 +113,95 @@ func TestParseStat(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
-	if got := cpuModel("processor\t: 0\nmodel name\t: A CPU: fast\nflags\t: x\n"); got != "A CPU: fast" {
-		t.Errorf("model %q", got)
+	for _, c := range []struct {
+		name, got, want string
+	}{
+		{"model", cpuModel("processor\t: 0\nmodel name\t: A CPU: fast\nflags\t: x\n"), "A CPU: fast"},
+		{"no-model", cpuModel(""), "unknown"},
+		{"load", firstField("1.25 0.80 0.60 1/100 99\n"), "1.25"},
+		{"release", release("/opt/envoy  version: 1b2c3d/1.40.0/Clean/RELEASE/BoringSSL\n"), "1.40.0"},
+		{"no-release", release("/opt/envoy"), "unknown"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, c.got, c.want)
+		}
 	}
-	if got := cpuModel(""); got != "unknown" {
-		t.Errorf("model %q", got)
+}
+
+func TestMetric(t *testing.T) {
+	t.Parallel()
+	const page = "# HELP go_memstats_mallocs_total x\n# TYPE go_memstats_mallocs_total counter\ngo_memstats_mallocs_total 1.5e+06\nother{a=\"b\"} 3\nbroken x\n"
+	cases := []struct {
+		name string
+		want float64
+		err  string
+	}{
+		{"go_memstats_mallocs_total", 1.5e6, ""},
+		{"go_memstats_mallocs", 0, "there is no"},
+		{"other", 0, "there is no"},
+		{"broken", 0, "invalid syntax"},
 	}
-	if got := firstField("1.25 0.80 0.60 1/100 99\n"); got != "1.25" {
-		t.Errorf("load %q", got)
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := metric(page, c.name)
+			check(t, err, c.err)
+			if got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSentAt(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 26, 12, 0, 0, 123456789, time.UTC)
+	written := event([]byte("000000000001"), 3, now)
+	cases := []struct {
+		name, line string
+		want       int64
+		ok         bool
+	}{
+		{"event", string(written), now.UnixMicro(), true},
+		{"empty", "\n", 0, false},
+		{"other", "data: {}\n", 0, false},
+		{"no-number", `data: {"sentMicros":x}`, 0, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got, ok := sentAt([]byte(c.line)); got != c.want && ok || ok != c.ok {
+				t.Errorf("%d %v, want %d %v", got, ok, c.want, c.ok)
+			}
+		})
+	}
+	data, _, _ := bytes.Cut(bytes.TrimPrefix(written, []byte("data: ")), []byte("\n"))
+	if !json.Valid(data) {
+		t.Errorf("no JSON: %s", data)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	if all, err := choose(""); err != nil || len(all) != len(parts) {
+		t.Errorf("%d parts, error %v", len(all), err)
+	}
+	if one, err := choose("scale"); err != nil || len(one) != 1 || one[0].name != "scale" {
+		t.Errorf("%v, error %v", one, err)
+	}
+	_, err := choose("nothing")
+	check(t, err, "there is no part")
+	if shapes, err := readShapes(defaultShapes); err != nil || len(shapes) == 0 {
+		t.Errorf("%v, error %v", shapes, err)
+	}
+	_, err = readShapes("split,round")
+	check(t, err, "there is no shape")
+}
+
+func TestResident(t *testing.T) {
+	t.Parallel()
+	now, most, err := residentMiB(os.Getpid())
+	if err != nil || now <= 0 || most < now {
+		t.Errorf("%v MiB, at most %v, error %v", now, most, err)
 	}
 }

@@ -55,20 +55,24 @@ func startAgentProcess() (*child, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("starting the agent: %w", err)
 	}
-	cmd := exec.Command(self, agentCommand)
+	return startSpeaking("the agent", exec.Command(self, agentCommand))
+}
+
+// startSpeaking starts a process that prints one line when it is ready, and returns the line. The process has to end when
+// its standard input does, which happens at the latest when this program ends, also when that is killed.
+func startSpeaking(name string, cmd *exec.Cmd) (*child, string, error) {
 	cmd.Stderr = os.Stderr
-	// The agent ends when this pipe closes, also when this program is killed.
 	if _, err := cmd.StdinPipe(); err != nil {
-		return nil, "", fmt.Errorf("starting the agent: %w", err)
+		return nil, "", fmt.Errorf("starting %s: %w", name, err)
 	}
 	// Not StdoutPipe, which Wait closes.
 	reader, writer, err := os.Pipe()
 	if err != nil {
-		return nil, "", fmt.Errorf("starting the agent: %w", err)
+		return nil, "", fmt.Errorf("starting %s: %w", name, err)
 	}
 	defer reader.Close()
 	cmd.Stdout = writer
-	c, err := start("the agent", cmd)
+	c, err := start(name, cmd)
 	_ = writer.Close()
 	if err != nil {
 		return nil, "", err
@@ -76,7 +80,7 @@ func startAgentProcess() (*child, string, error) {
 	line, err := bufio.NewReader(io.LimitReader(reader, 1<<10)).ReadString('\n')
 	if err != nil {
 		c.stop()
-		return nil, "", fmt.Errorf("starting the agent: %w", err)
+		return nil, "", fmt.Errorf("starting %s: %w", name, err)
 	}
 	return c, strings.TrimSpace(line), nil
 }
@@ -86,6 +90,7 @@ type readiness struct {
 	Gateway    string `json:"gateway"`
 	GatewayURL string `json:"gatewayUrl"`
 	APIURL     string `json:"apiUrl"`
+	GRPC       string `json:"grpc"`
 	EnvoyAdmin string `json:"envoyAdmin"`
 	EnvoyPID   int    `json:"envoyPid"`
 	Token      string `json:"token"`

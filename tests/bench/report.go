@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -15,8 +17,10 @@ import (
 type places struct {
 	root             string
 	ringfence, tools string
+	opa              string
 	results          string
 	summary, page    string
+	chart            string
 }
 
 func newPlaces(root string) places {
@@ -24,9 +28,11 @@ func newPlaces(root string) places {
 		root:      root,
 		ringfence: filepath.Join(root, "bin", "ringfence"),
 		tools:     filepath.Join(root, "bin"),
+		opa:       filepath.Join(root, "bin", "opa-peer"),
 		results:   filepath.Join(root, "tests", "bench", "results"),
 		summary:   filepath.Join(root, "docs", "performance.json"),
 		page:      filepath.Join(root, "docs", "performance.md"),
+		chart:     filepath.Join(root, "docs", "performance.svg"),
 	}
 }
 
@@ -43,10 +49,13 @@ func (at places) vegeta() (string, error) {
 	return path, nil
 }
 
-// publish writes the figures and the tables of the page.
-func (at places) publish(r results) error {
+// publish writes the figures, the chart and the tables of the page.
+func (at places) publish(r *results) error {
 	if err := writeJSON(at.summary, summarize(r)); err != nil {
 		return err
+	}
+	if err := os.WriteFile(at.chart, charts(r).SVG(), 0o644); err != nil {
+		return fmt.Errorf("writing the chart: %w", err)
 	}
 	page, err := os.ReadFile(at.page)
 	if err != nil {
@@ -79,32 +88,53 @@ func fill(page, content []byte) ([]byte, error) {
 }
 
 // tables returns what was measured as Markdown.
-func tables(r results) []byte {
+func tables(r *results) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s\n\n", r.Environment)
+	table(&b, "part", "date", "cores", "Go", "Envoy", "load before")
+	for _, one := range parts {
+		if e, ok := r.Environments[one.name]; ok {
+			row(&b, one.name, e.Date, fmt.Sprintf("%d × %s, %s", e.Cores, e.CPU, e.OS), e.Go, e.Envoy, e.Load)
+		}
+	}
+	fmt.Fprintln(&b)
 	table(&b, "figure", "value", "unit", "mark", "met")
 	for _, f := range summarize(r) {
 		mark, met := f.shown()
 		row(&b, f.Name, number(f.Value), f.Unit, mark, met)
 	}
-	fmt.Fprint(&b, "\nAt saturation, by round:\n\n")
-	table(&b, "round", "bare requests/s", "governed requests/s", "ratio", "bare p50 / p99 ms", "governed p50 / p99 ms")
-	without, with := r.of(saturation, bare), r.of(saturation, governed)
-	for i := range min(len(without), len(with)) {
-		row(&b, fmt.Sprint(with[i].Round), fmt.Sprintf("%.0f", without[i].rate()), fmt.Sprintf("%.0f", with[i].rate()),
-			fmt.Sprintf("%.3f", r.ratios()[i]), without[i].Latency.short(), with[i].Latency.short())
+	rounds(&b, "At saturation", r.Shapes)
+	for _, shape := range slices.Sorted(maps.Keys(r.Latency)) {
+		rounds(&b, "At half load, "+string(shape), r.Latency[shape])
 	}
-	fmt.Fprint(&b, "\nAt half load, by round:\n\n")
-	table(&b, "round", "requests/s", "bare p50 / p99 ms", "governed p50 / p99 ms", "added p50 / p99 ms")
-	without, with = r.of(steady, bare), r.of(steady, governed)
-	for i := range min(len(without), len(with)) {
-		row(&b, fmt.Sprint(with[i].Round), fmt.Sprint(with[i].Offered), without[i].Latency.short(), with[i].Latency.short(),
-			latency{P50: r.added(p50)[i], P99: r.added(p99)[i]}.short())
-	}
+	rounds(&b, "Headers alone", r.Headers)
 	return b.Bytes()
 }
 
-func (l latency) short() string { return fmt.Sprintf("%.2f / %.2f", l.P50, l.P99) }
+// rounds writes what each side did in each round.
+func rounds(b *bytes.Buffer, title string, rs runs) {
+	if len(rs) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s, by round, requests/s and p50 / p99 in ms:\n\n", title)
+	sides := rs.sides()
+	slices.Sort(sides)
+	columns := []string{"round"}
+	for _, s := range sides {
+		columns = append(columns, string(s))
+	}
+	table(b, columns...)
+	for i := range rs.of(sides[0]) {
+		cells := []string{fmt.Sprint(i + 1)}
+		for _, s := range sides {
+			cell := ""
+			if of := rs.of(s); i < len(of) {
+				cell = fmt.Sprintf("%.0f, %s", of[i].rate(), of[i].Latency.short())
+			}
+			cells = append(cells, cell)
+		}
+		row(b, cells...)
+	}
+}
 
 func table(b *bytes.Buffer, columns ...string) {
 	row(b, columns...)

@@ -7,10 +7,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +20,7 @@ import (
 	"ringfence.dev/ringfence/internal/identity"
 )
 
-// bodySize is the size of every request's body in bytes.
+// bodySize is the size of an ordinary request's body in bytes.
 const bodySize = 1024
 
 // requestHead begins every body; the request's id follows.
@@ -54,29 +54,49 @@ func newCaller() (*caller, error) {
 	}}, nil
 }
 
-// body returns a SendMessage request of exactly [bodySize] bytes. Id and text depend on n.
-func body(n uint64) []byte {
+// The methods that are called.
+const (
+	sendMessage   = "SendMessage"
+	streamMessage = "SendStreamingMessage"
+)
+
+// body returns a request of exactly size bytes. Id and text depend on n.
+func body(method string, n uint64, size int) []byte {
 	id := fmt.Sprintf("%012d", n)
-	head := requestHead + id + `","method":"SendMessage","params":{"message":{"messageId":"` + id +
+	head := requestHead + id + `","method":"` + method + `","params":{"message":{"messageId":"` + id +
 		`","role":"ROLE_USER","parts":[{"text":"Request ` + id + `. `
 	const tail = `"}]}}}`
-	text := strings.Repeat(prose, 2)[:bodySize-len(head)-len(tail)]
-	return []byte(head + text + tail)
+	text := make([]byte, 0, size)
+	text = append(text, head...)
+	for end := size - len(tail); len(text) < end; {
+		text = append(text, prose[:min(len(prose), end-len(text))]...)
+	}
+	return append(text, tail...)
 }
 
-// request is one signed request: its header without Host and Content-Length, and its body.
+// request is one request: its method and path, its header without Host and Content-Length, and its body.
 type request struct {
+	method string
+	path   string
 	header http.Header
 	body   []byte
 }
 
-// sign returns a fresh request to url.
-func (c *caller) sign(signer identity.Signer, url string) (request, error) {
-	r := request{body: body(c.issued.Add(1)), header: http.Header{
+// sign returns a fresh message of size bytes to url.
+func (c *caller) sign(signer identity.Signer, url string, size int) (request, error) {
+	return c.signed(signer, url, body(sendMessage, c.issued.Add(1), size))
+}
+
+func (c *caller) signed(signer identity.Signer, target string, body []byte) (request, error) {
+	where, err := url.Parse(target)
+	if err != nil {
+		return request{}, fmt.Errorf("signing: %w", err)
+	}
+	r := request{method: http.MethodPost, path: where.Path, body: body, header: http.Header{
 		"Content-Type": {"application/json"},
 		"A2a-Version":  {"1.0"},
 	}}
-	added, err := signer.Headers(http.MethodPost, url, r.header, r.body)
+	added, err := signer.Headers(http.MethodPost, target, r.header, r.body)
 	if err != nil {
 		return request{}, err
 	}
@@ -86,17 +106,24 @@ func (c *caller) sign(signer identity.Signer, url string) (request, error) {
 	return r, nil
 }
 
-// batch returns n fresh requests to url, signed on all cores.
-func (c *caller) batch(url string, n int) ([]request, error) {
+// batch returns n fresh messages of size bytes to url, signed on all cores.
+func (c *caller) batch(url string, n, size int) ([]request, error) {
+	return signAll(n, func(int) (*caller, string) { return c, url }, size)
+}
+
+// signAll returns n fresh messages of size bytes, each by the caller and to the URL that of names, signed on all cores.
+func signAll(n int, of func(i int) (*caller, string), size int) ([]request, error) {
 	requests := make([]request, n)
 	var group errgroup.Group
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		group.Go(func() (err error) {
-			signer := c.signer
-			signer.Random = bufio.NewReader(rand.Reader) // the caller's own is for one goroutine
+			random := bufio.NewReader(rand.Reader) // a caller's own is for one goroutine
 			for i := w; i < n && err == nil; i += workers {
-				requests[i], err = c.sign(signer, url)
+				c, url := of(i)
+				signer := c.signer
+				signer.Random = random
+				requests[i], err = c.sign(signer, url, size)
 			}
 			return err
 		})
@@ -107,12 +134,12 @@ func (c *caller) batch(url string, n int) ([]request, error) {
 	return requests, nil
 }
 
-// writeRecords writes requests to host and path as replay.lua reads them.
-func writeRecords(file, host, path string, requests []request) error {
+// writeRecords writes requests to host as replay.lua reads them.
+func writeRecords(file, host string, requests []request) error {
 	var message []byte
 	return writeFile(file, func(out *bufio.Writer) error {
 		for _, r := range requests {
-			message = r.appendHTTP(message[:0], host, path)
+			message = r.appendHTTP(message[:0], host)
 			if _, err := fmt.Fprintf(out, "%08d", len(message)); err != nil {
 				return err
 			}
@@ -124,8 +151,8 @@ func writeRecords(file, host, path string, requests []request) error {
 	})
 }
 
-func (r request) appendHTTP(b []byte, host, path string) []byte {
-	b = append(b, "POST "+path+" HTTP/1.1\r\nHost: "+host+"\r\n"...)
+func (r request) appendHTTP(b []byte, host string) []byte {
+	b = append(b, r.method+" "+r.path+" HTTP/1.1\r\nHost: "+host+"\r\n"...)
 	for name, values := range r.header {
 		for _, value := range values {
 			b = append(b, name+": "+value+"\r\n"...)
@@ -135,22 +162,22 @@ func (r request) appendHTTP(b []byte, host, path string) []byte {
 	return append(b, r.body...)
 }
 
-// target is one request in vegeta's JSON format.
-type target struct {
+// attackTarget is one request in vegeta's JSON format.
+type attackTarget struct {
 	Method string      `json:"method"`
 	URL    string      `json:"url"`
 	Body   []byte      `json:"body"`
 	Header http.Header `json:"header"`
 }
 
-// writeTargets writes requests as vegeta reads them, sent to url under the Host they were signed for.
-func writeTargets(file, url, host string, requests []request) error {
+// writeTargets writes requests as vegeta reads them, sent to the base URL under the Host they were signed for.
+func writeTargets(file, base, host string, requests []request) error {
 	return writeFile(file, func(out *bufio.Writer) error {
 		encoder := json.NewEncoder(out)
 		for _, r := range requests {
 			header := r.header.Clone()
 			header.Set("Host", host)
-			if err := encoder.Encode(target{Method: http.MethodPost, URL: url, Body: r.body, Header: header}); err != nil {
+			if err := encoder.Encode(attackTarget{Method: r.method, URL: base + r.path, Body: r.body, Header: header}); err != nil {
 				return err
 			}
 		}

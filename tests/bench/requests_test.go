@@ -22,7 +22,7 @@ func signedBatch(t *testing.T, n int) []request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	requests, err := c.batch(gatewayURL, n)
+	requests, err := c.batch(gatewayURL, n, bodySize)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestWriteRecords(t *testing.T) {
 	t.Parallel()
 	want := signedBatch(t, 3)
 	file := t.TempDir() + "/records"
-	if err := writeRecords(file, "gateway:1", "/agents/forecast", want); err != nil {
+	if err := writeRecords(file, "gateway:1", want); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(file)
@@ -91,7 +91,7 @@ func TestWriteTargets(t *testing.T) {
 	t.Parallel()
 	requests := signedBatch(t, 2)
 	file := t.TempDir() + "/targets"
-	if err := writeTargets(file, "http://elsewhere:2/x", "gateway:1", requests); err != nil {
+	if err := writeTargets(file, "http://elsewhere:2", "gateway:1", requests); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(file)
@@ -100,14 +100,27 @@ func TestWriteTargets(t *testing.T) {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	for _, r := range requests {
-		var got target
+		var got attackTarget
 		if err := decoder.Decode(&got); err != nil {
 			t.Fatal(err)
 		}
-		want := target{Method: "POST", URL: "http://elsewhere:2/x", Body: r.body, Header: r.header.Clone()}
+		want := attackTarget{Method: "POST", URL: "http://elsewhere:2/agents/forecast", Body: r.body, Header: r.header.Clone()}
 		want.Header.Set("Host", "gateway:1")
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("target (-want +got)\n%s", diff)
+		}
+	}
+}
+
+func TestBody(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{sendMessage, streamMessage} {
+		for _, size := range []int{bodySize, 16 << 10, 256 << 10} {
+			got := body(method, 7, size)
+			var message struct{ Method string }
+			if err := json.Unmarshal(got, &message); err != nil || len(got) != size || message.Method != method {
+				t.Errorf("%s of %d bytes: %d bytes, method %q, error %v", method, size, len(got), message.Method, err)
+			}
 		}
 	}
 }
@@ -118,7 +131,7 @@ func TestAnswer(t *testing.T) {
 		name, body string
 		status     int
 	}{
-		{"request", string(body(7)), http.StatusOK},
+		{"message", string(body(sendMessage, 7, bodySize)), http.StatusOK},
 		{"other-form", `{"id":"1","jsonrpc":"2.0"}`, http.StatusBadRequest},
 		{"open-id", requestHead + "1", http.StatusBadRequest},
 		{"empty", "", http.StatusBadRequest},

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"strconv"
-)
+import "strconv"
 
 // figure is one line of docs/performance.json.
 type figure struct {
@@ -17,9 +14,6 @@ type figure struct {
 
 // The marks.
 const (
-	leastRatio      = 0.15
-	mostPropagation = 100 // milliseconds, exclusive
-
 	mostReading2KB = 5    // microseconds, exclusive
 	mostReading1MB = 3000 // microseconds, exclusive
 	mostSignature  = 1.3  // times a bare verification, exclusive
@@ -38,6 +32,7 @@ const (
 
 func (f figure) atLeast(bound float64) figure { return f.held("≥ ", bound, f.Value >= bound) }
 func (f figure) below(bound float64) figure   { return f.held("< ", bound, f.Value < bound) }
+func (f figure) atMost(bound float64) figure  { return f.held("≤ ", bound, f.Value <= bound) }
 func (f figure) exactly(bound float64) figure { return f.held("= ", bound, f.Value == bound) }
 
 func (f figure) held(sign string, bound float64, met bool) figure {
@@ -53,53 +48,16 @@ func newFigure(name string, value float64, unit string) figure {
 	return figure{Name: name, Value: rounded(value), Unit: unit}
 }
 
-// values returns one number of each run.
-func values(runs []run, of func(run) float64) []float64 {
-	list := make([]float64, len(runs))
-	for i, r := range runs {
-		list[i] = of(r)
-	}
-	return list
-}
-
-// ratios returns governed over bare throughput by round.
-func (r results) ratios() []float64 {
-	return pairwise(values(r.of(saturation, governed), run.rate), values(r.of(saturation, bare), run.rate), quotient)
-}
-
-// added returns by how much the governed latency exceeds the bare one at half load, by round.
-func (r results) added(of func(latency) float64) []float64 {
-	number := func(one run) float64 { return of(one.Latency) }
-	return pairwise(values(r.of(steady, governed), number), values(r.of(steady, bare), number), difference)
-}
-
-func p50(l latency) float64 { return l.P50 }
-func p99(l latency) float64 { return l.P99 }
-
-// summarize returns the figures: medians over the rounds, and marks where there are any.
-func summarize(r results) []figure {
-	list := []figure{
-		newFigure("throughput-ratio", median(r.ratios()), "governed/bare").atLeast(leastRatio),
-		newFigure("throughput-bare", median(values(r.of(saturation, bare), run.rate)), "requests/s"),
-		newFigure("throughput-governed", median(values(r.of(saturation, governed), run.rate)), "requests/s"),
-		newFigure("half-load", median(values(r.of(steady, governed), func(one run) float64 { return float64(one.Offered) })), "requests/s"),
-		newFigure("half-load-added-p50", median(r.added(p50)), "ms"),
-		newFigure("half-load-added-p99", median(r.added(p99)), "ms"),
-	}
-	for _, s := range sides {
-		for _, q := range []struct {
-			name string
-			of   func(latency) float64
-		}{{"p50", p50}, {"p99", p99}} {
-			value := median(values(r.of(steady, s), func(one run) float64 { return q.of(one.Latency) }))
-			list = append(list, newFigure(fmt.Sprintf("half-load-%s-%s", s, q.name), value, "ms"))
-		}
-	}
-	for _, load := range []struct{ kind, name string }{{saturation, "saturation"}, {steady, "half-load"}} {
-		for _, s := range sides {
-			list = append(list, cpuFigures(r.of(load.kind, s), fmt.Sprintf("cpu-%s-%s-", load.name, s))...)
-		}
-	}
+// summarize returns the figures: medians over the rounds, and marks where there are any. What was not measured has none.
+func summarize(r *results) []figure {
+	list := shapesFigures(r.Shapes)
+	list = append(list, latencyFigures(r.Latency)...)
+	list = append(list, sizesFigures(r.Sizes)...)
+	list = append(list, coldFigures(r.Cold)...)
+	list = append(list, streamsFigures(r.Streams)...)
+	list = append(list, headersFigures(r.Headers)...)
+	list = append(list, scaleFigures(r.Scale)...)
+	list = append(list, newFigure("failed-requests", float64(r.failed()), "requests").exactly(0))
 	for _, one := range r.Reading {
 		bound := float64(mostReading2KB)
 		if one.Bytes > 1<<16 {
@@ -116,21 +74,7 @@ func summarize(r results) []figure {
 	if r.Inspecting != nil {
 		list = append(list, inspectingFigures(*r.Inspecting)...)
 	}
-	failed := 0
-	for _, one := range r.Runs {
-		failed += one.Failed
-	}
-	reachable, registered := r.Propagation.Reachable, r.Propagation.Registered
-	return append(list,
-		newFigure("failed-requests", float64(failed), "requests").exactly(0),
-		newFigure("propagation-agents", float64(r.Propagation.Agents), "agents"),
-		newFigure("propagation-poll-pause", r.Propagation.Pause, "ms"),
-		newFigure("propagation-p50", quantile(reachable, 0.50), "ms"),
-		newFigure("propagation-p99", quantile(reachable, 0.99), "ms").below(mostPropagation),
-		newFigure("propagation-max", quantile(reachable, 1), "ms"),
-		newFigure("registration-p50", quantile(registered, 0.50), "ms"),
-		newFigure("registration-p99", quantile(registered, 0.99), "ms"),
-	)
+	return list
 }
 
 // decidingFigures are those of the parts of a decision. What a signature costs beyond the bare verification has a mark, and
@@ -148,18 +92,6 @@ func decidingFigures(parts []deciding) []figure {
 			list = append(list, newFigure(name+"-ratio", median(pairwise(one.Micros, one.Yardstick, quotient)), "of a bare Ed25519 verification").below(mostSignature))
 		}
 		list = append(list, newFigure(name+"-speedup", median(pairwise(one.Micros, one.Parallel, quotient)), "times on all cores"))
-	}
-	return list
-}
-
-func cpuFigures(runs []run, prefix string) []figure {
-	if len(runs) == 0 {
-		return nil
-	}
-	var list []figure
-	for _, process := range processes(runs[0].CPU) {
-		value := median(values(runs, func(one run) float64 { return one.perRequest(process) }))
-		list = append(list, newFigure(prefix+process, value, "µs/request"))
 	}
 	return list
 }

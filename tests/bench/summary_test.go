@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -72,60 +74,100 @@ func TestRounded(t *testing.T) {
 }
 
 func sample() results {
-	one := func(kind string, s side, round, requests int, p50, p99 float64) run {
+	one := func(s side, round, requests int, p50, p99 float64) run {
 		return run{
-			Kind: kind, Side: s, Round: round, Seconds: 2, Requests: requests,
+			Side: s, Round: round, Seconds: 2, Requests: requests,
 			Latency: latency{P50: p50, P99: p99}, CPU: map[string]float64{procEnvoy: 1000 * float64(round)},
 		}
 	}
-	r := results{
-		Environment: environment{Date: "2026-11-23", Cores: 2, CPU: "c", OS: "o", Go: "1", Envoy: "1.40.0", Load: "0.1"},
-		Runs: []run{
-			one(saturation, bare, 1, 1000, 1, 2), one(saturation, governed, 1, 200, 5, 9),
-			one(saturation, bare, 2, 2000, 1, 2), one(saturation, governed, 2, 600, 5, 9),
-			one(saturation, bare, 3, 1000, 1, 2), one(saturation, governed, 3, 100, 5, 9),
-			one(steady, bare, 1, 100, 0.5, 1), one(steady, governed, 1, 100, 0.75, 3),
-		},
-		Propagation: propagation{Agents: 10, Registered: []float64{1, 2}, Reachable: []float64{20, 100}},
+	ours := func(s side, round, requests int, p50, p99 float64) run {
+		r := one(s, round, requests, p50, p99)
+		r.CPU[procRingfence], r.Allocations, r.Verify = 100*float64(requests), 50*float64(requests), 60
+		return r
 	}
-	r.Runs[6].Offered, r.Runs[7].Offered = 50, 50
-	return r
+	peer := func(s side, requests int, process string, micros float64) run {
+		return run{Side: s, Round: 1, Seconds: 1, Requests: requests, CPU: map[string]float64{process: micros * float64(requests)}}
+	}
+	steady := runs{one(bare, 1, 100, 0.5, 1), ours(split, 1, 100, 0.75, 3.5)}
+	steady[0].Offered, steady[1].Offered = 50, 50
+	return results{
+		Environments: map[string]environment{"shapes": {Date: "2026-11-23", Cores: 2, CPU: "c", OS: "o", Go: "1", Envoy: "1.40.0", Load: "0.1"}},
+		Shapes: runs{
+			one(bare, 1, 1000, 1, 2), ours(split, 1, 200, 5, 9),
+			ours(split, 2, 600, 5, 9), one(bare, 2, 2000, 1, 2),
+			one(bare, 3, 1000, 1, 2), ours(split, 3, 100, 5, 9),
+		},
+		Sizes:   map[string]runs{"16kb": {one(bare, 1, 1000, 1, 2), ours(split, 1, 100, 1, 2)}},
+		Cold:    map[side]runs{split: {ours(warm, 1, 100, 1, 2), ours(cold, 1, 80, 1.25, 2)}},
+		Latency: map[side]runs{split: steady},
+		Streams: streams{
+			{Side: bare, Round: 1, Streams: 2, Events: 40, First: latency{P50: 1}, Event: latency{P50: 0.5}, CPU: map[string]float64{procEnvoy: 400}},
+			{Side: split, Round: 1, Streams: 2, Events: 38, Failed: 2, First: latency{P50: 3}, Event: latency{P50: 0.625}, CPU: map[string]float64{procRingfence: 380}},
+		},
+		Headers: runs{
+			peer(ringfenceAnonymous, 400, procRingfence, 20), peer(opaAnonymous, 200, procOPA, 50),
+			peer(ringfenceSigned, 300, procRingfence, 90), peer(opaSigned, 200, procOPA, 60),
+		},
+		Scale: []scaled{{
+			Agents: markedAgents, Runs: runs{one(bare, 1, 100, 1, 2), ours(split, 1, 50, 1, 2)},
+			Propagation: propagation{Registered: []float64{1, 2}, Reachable: []float64{20, 101}},
+			Background:  background{Failed: 1}, Memory: memory{Ringfence: 150, RingfenceMost: 180, Envoy: 90, BareEnvoy: 60},
+		}},
+	}
 }
 
 func TestSummarize(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
 	text := func(s string) *string { return &s }
-	want := map[string]figure{
-		"throughput-ratio":              {"throughput-ratio", 0.2, "governed/bare", text("≥ 0.15"), &yes},
-		"throughput-bare":               {"throughput-bare", 500, "requests/s", nil, nil},
-		"throughput-governed":           {"throughput-governed", 100, "requests/s", nil, nil},
-		"half-load":                     {"half-load", 50, "requests/s", nil, nil},
-		"half-load-added-p50":           {"half-load-added-p50", 0.25, "ms", nil, nil},
-		"half-load-added-p99":           {"half-load-added-p99", 2, "ms", nil, nil},
-		"cpu-saturation-governed-envoy": {"cpu-saturation-governed-envoy", 5, "µs/request", nil, nil},
-		"failed-requests":               {"failed-requests", 0, "requests", text("= 0"), &yes},
-		"propagation-p50":               {"propagation-p50", 20, "ms", nil, nil},
-		"propagation-p99":               {"propagation-p99", 100, "ms", text("< 100"), &no},
-		"registration-p99":              {"registration-p99", 2, "ms", nil, nil},
+	want := []figure{
+		{"throughput-ratio-split", 0.2, "of bare", text("≥ 0.25"), &no},
+		{"throughput-bare", 500, "requests/s", nil, nil},
+		{"throughput-split", 100, "requests/s", nil, nil},
+		{"cpu-split-envoy", 5, "µs/request", nil, nil},
+		{"cpu-split-ringfence", 100, "µs/request", nil, nil},
+		{"cpu-split-ringfence-beyond-verify", 40, "µs/request", text("≤ 45"), &yes},
+		{"allocations-split", 50, "allocations/request", text("≤ 40"), &no},
+		{"throughput-ratio-16kb-split", 0.1, "of bare", nil, nil},
+		{"cold-split-throughput-ratio", 0.8, "of warm", nil, nil},
+		{"cold-split-added-p50", 0.25, "ms", nil, nil},
+		{"half-load-split", 50, "requests/s", nil, nil},
+		{"half-load-split-added-p50", 0.25, "ms", text("≤ 0.35"), &yes},
+		{"half-load-split-added-p99", 2.5, "ms", text("≤ 2"), &no},
+		{"stream-split-added-first-event-p50", 2, "ms", nil, nil},
+		{"stream-split-added-event-p50", 0.125, "ms", text("≤ 0.25"), &yes},
+		{"stream-split-cpu-ringfence", 10, "µs/event", nil, nil},
+		{"headers-cpu-times-less", 2.5, "times", text("≥ 3"), &no},
+		{"headers-throughput-ratio-signed", 1.5, "of opa", text("≥ 1"), &yes},
+		{"agents-10000-throughput-ratio", 0.5, "of bare", nil, nil},
+		{"agents-10000-propagation-p50", 20, "ms", text("≤ 30"), &yes},
+		{"agents-10000-propagation-p99", 101, "ms", text("≤ 100"), &no},
+		{"agents-10000-control-plane-rss", 150, "MiB", text("≤ 200"), &yes},
+		{"agents-10000-envoy-rss-over-bare", 30, "MiB", nil, nil},
+		{"failed-requests", 3, "requests", text("= 0"), &no},
 	}
+	r := sample()
 	got := map[string]figure{}
-	for _, f := range summarize(sample()) {
+	for _, f := range summarize(&r) {
 		if _, twice := got[f.Name]; twice {
 			t.Errorf("%s stands there twice", f.Name)
 		}
 		got[f.Name] = f
 	}
-	for name, f := range want {
-		if diff := cmp.Diff(f, got[name]); diff != "" {
-			t.Errorf("%s (-want +got)\n%s", name, diff)
+	for _, f := range want {
+		if diff := cmp.Diff(f, got[f.Name]); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", f.Name, diff)
 		}
+	}
+	// Nothing that was not measured has a figure.
+	if list := summarize(&results{}); len(list) != 1 || list[0].Name != "failed-requests" {
+		t.Errorf("figures of nothing: %v", list)
 	}
 }
 
 func TestHalfLoad(t *testing.T) {
 	t.Parallel()
-	if got := halfLoad(sample().Runs[:6]); got != 50 {
+	if got := halfLoad(sample().Shapes, split); got != 50 {
 		t.Errorf("%d, want 50", got)
 	}
 }
@@ -133,8 +175,8 @@ func TestHalfLoad(t *testing.T) {
 func TestResultsSurviveSaving(t *testing.T) {
 	t.Parallel()
 	dir, want := t.TempDir(), sample()
-	stale := run{Kind: steady, Side: bare, Round: 9}
-	if err := writeJSON(dir+"/"+stale.file(), stale); err != nil {
+	stale := filepath.Join(dir, "stale.json")
+	if err := writeJSON(stale, 1); err != nil {
 		t.Fatal(err)
 	}
 	if err := want.save(dir); err != nil {
@@ -144,18 +186,43 @@ func TestResultsSurviveSaving(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, kind := range []string{saturation, steady} {
-		for _, s := range sides {
-			if diff := cmp.Diff(want.of(kind, s), got.of(kind, s)); diff != "" {
-				t.Errorf("%s %s (-want +got)\n%s", kind, s, diff)
-			}
-		}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("results (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff(summarize(want), summarize(got)); diff != "" {
-		t.Errorf("figures (-want +got)\n%s", diff)
-	}
-	if _, err := os.Stat(dir + "/" + stale.file()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(stale); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a result of an earlier measurement stays: %v", err)
+	}
+}
+
+// TestReplace holds that a part that is measured alone takes its own place and no other.
+func TestReplace(t *testing.T) {
+	t.Parallel()
+	got, want := sample(), sample()
+	again := runs{{Side: bare, Round: 1, Requests: 7}}
+	got.replace(results{Environments: map[string]environment{"headers": {Date: "2026-11-24"}}, Headers: again})
+	want.Headers, want.Environments["headers"] = again, environment{Date: "2026-11-24"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("results (-want +got)\n%s", diff)
+	}
+	var none results
+	none.replace(sample())
+	if diff := cmp.Diff(sample(), none); diff != "" {
+		t.Errorf("results in the place of none (-want +got)\n%s", diff)
+	}
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	r := sample()
+	got := string(tables(&r))
+	for _, line := range []string{
+		"| shapes | 2026-11-23 | 2 × c, o | 1 | 1.40.0 | 0.1 |",
+		"| throughput-ratio-split | 0.2 | of bare | ≥ 0.25 | no |",
+		"| 2 | 1000, 1.00 / 2.00 | 300, 5.00 / 9.00 |",
+	} {
+		if !strings.Contains(got, line+"\n") {
+			t.Errorf("there is no %s in\n%s", line, got)
+		}
 	}
 }
 
@@ -180,7 +247,7 @@ func TestFill(t *testing.T) {
 	}
 }
 
-// TestPublished holds the figures and tables of docs against the raw results, so that neither is edited by hand.
+// TestPublished holds the figures, tables and chart of docs against the raw results, so that none is edited by hand.
 func TestPublished(t *testing.T) {
 	t.Parallel()
 	at := newPlaces("../..")
@@ -193,14 +260,21 @@ func TestPublished(t *testing.T) {
 	if err := readJSON(at.summary, &list); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(summarize(r), list); diff != "" {
+	if diff := cmp.Diff(summarize(&r), list); diff != "" {
 		t.Errorf("%s (-want +got)\n%s\n%s", at.summary, diff, advice)
+	}
+	chart, err := os.ReadFile(at.chart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(chart, charts(&r).SVG()) {
+		t.Errorf("%s is not what the results say; %s", at.chart, advice)
 	}
 	page, err := os.ReadFile(at.page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	filled, err := fill(page, tables(r))
+	filled, err := fill(page, tables(&r))
 	if err != nil {
 		t.Fatal(err)
 	}

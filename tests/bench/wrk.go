@@ -31,6 +31,9 @@ type replayed struct {
 // reportMark begins the line of wrk's output that replay.lua writes.
 const reportMark = "\nbench: "
 
+// errExhausted reports that a run ended for want of requests.
+var errExhausted = errors.New("the requests signed for this run did not last")
+
 // parseReplayed reads wrk's output. A run that ended for want of requests is an error: wrk counts the whole
 // duration all the same, so its rate would be too low.
 func parseReplayed(output []byte) (replayed, error) {
@@ -45,7 +48,7 @@ func parseReplayed(output []byte) (replayed, error) {
 	}
 	switch {
 	case r.Exhausted > 0:
-		return replayed{}, errors.New("the requests signed for this run did not last")
+		return replayed{}, errExhausted
 	case r.Requests <= 0 || r.Micros <= 0:
 		return replayed{}, errors.New("wrk completed no request")
 	}

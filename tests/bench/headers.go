@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"ringfence.dev/ringfence/envoy"
+	"ringfence.dev/ringfence/extauthz"
+)
+
+// The sides of the comparison with the peer. What is anonymous reads the agent's card, which needs no signature; what is
+// signed is a message. Both services are asked about the same bytes.
+const (
+	ringfenceAnonymous side = "ringfence-anonymous"
+	opaAnonymous       side = "opa-anonymous"
+	ringfenceSigned    side = "ringfence-signed"
+	opaSigned          side = "opa-signed"
+)
+
+// roleHeader is what the peer's rule reads beside verb and path.
+const roleHeader, role = "X-Role", "operator"
+
+// measureHeaders drives two listeners of one Envoy that ask Ringfence and the peer about headers, and nobody about bodies.
+func measureHeaders(ctx context.Context, b *bench, p plan, r *results) error {
+	peer, peerAddress, err := startSpeaking("the peer", exec.Command(b.at.opa))
+	if err != nil {
+		return fmt.Errorf("%w (scripts/bench builds it)", err)
+	}
+	defer peer.stop()
+	g := b.gateways[0]
+	e, err := b.startHeaders(ctx, g.ready.GRPC, peerAddress)
+	if err != nil {
+		return err
+	}
+	defer e.stop()
+	agentPID := b.agent.Process.Pid
+	ringfence := target{
+		url: e.ringfence, metrics: g.ready.APIURL + "/metrics",
+		processes: map[string]int{procEnvoy: e.PID(), procRingfence: g.process.Process.Pid, procAgent: agentPID},
+	}
+	opa := target{url: e.opa, processes: map[string]int{procEnvoy: e.PID(), procOPA: peer.Process.Pid, procAgent: agentPID}}
+	cards, messages := filepath.Join(b.dir, "cards.bin"), filepath.Join(b.dir, "headers.bin")
+	as := func(t target, s side, records string, wrap bool) contender {
+		t.side = s
+		return contender{target: t, records: records, wrap: wrap}
+	}
+	r.Headers, err = b.saturate(ctx, contest{
+		rounds: p.rounds, warmup: p.warmup, duration: p.checked, connections: p.connections, first: p.guess,
+		contenders: []contender{
+			as(ringfence, ringfenceAnonymous, cards, true), as(opa, opaAnonymous, cards, true),
+			as(ringfence, ringfenceSigned, messages, false), as(opa, opaSigned, messages, true),
+		},
+		prepare: func(n int) error {
+			requests, err := b.caller.batch(b.url(callee), n, bodySize)
+			if err != nil {
+				return err
+			}
+			for _, one := range requests {
+				one.header.Set(roleHeader, role)
+			}
+			card := request{method: http.MethodGet, path: cardPath, header: http.Header{"Accept": {"application/json"}, roleHeader: {role}}}
+			if err := writeRecords(cards, b.host(), []request{card}); err != nil {
+				return err
+			}
+			return writeRecords(messages, b.host(), requests)
+		},
+	})
+	return err
+}
+
+// headersEnvoy is an Envoy with a listener for each service. It asks them about headers alone.
+type headersEnvoy struct {
+	*envoy.Instance
+	reserved       []*envoy.Reservation
+	ringfence, opa string
+}
+
+func (e *headersEnvoy) stop() {
+	if e.Instance != nil {
+		_ = e.Terminate(3 * time.Second)
+	}
+	for _, r := range e.reserved {
+		_ = r.Close()
+	}
+}
+
+// startHeaders starts an Envoy that asks the services at the addresses. It has as many workers as the governed one.
+func (b *bench) startHeaders(ctx context.Context, ringfence, opa string) (_ *headersEnvoy, err error) {
+	e := &headersEnvoy{}
+	defer func() {
+		if err != nil {
+			e.stop()
+		}
+	}()
+	for range 2 {
+		reserved, err := envoy.ReservePort("127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		e.reserved = append(e.reserved, reserved)
+	}
+	e.ringfence, e.opa = "http://"+e.reserved[0].Addr().String(), "http://"+e.reserved[1].Addr().String()
+	bootstrap, err := headersBootstrap(b.agentURL, []checked{
+		{name: procRingfence, port: int(e.reserved[0].Addr().Port()), service: ringfence, raw: true},
+		{name: procOPA, port: int(e.reserved[1].Addr().Port()), service: opa},
+	})
+	if err != nil {
+		return nil, err
+	}
+	workers, err := workersOf(ctx, envoy.NewAdmin(b.gateways[0].ready.EnvoyAdmin))
+	if err != nil {
+		return nil, err
+	}
+	e.Instance, err = envoy.Start(ctx, envoy.Process{Binary: b.envoyPath, Bootstrap: bootstrap, Dir: filepath.Join(b.dir, "headers"), Concurrency: workers})
+	if err == nil {
+		err = e.Ready(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("starting the Envoy that asks about headers: %w", err)
+	}
+	return e, nil
+}
+
+// checked is a listener of which a service at an address is asked. Ringfence takes header fields raw, as signatures cover
+// their bytes; services such as the peer are written for the map that Envoy sends otherwise.
+type checked struct {
+	name, service string
+	port          int
+	raw           bool
+}
+
+const typeURL = "type.googleapis.com/"
+
+// headersBootstrap returns the configuration of an Envoy whose listeners differ in the service that they ask alone.
+func headersBootstrap(agentURL string, list []checked) ([]byte, error) {
+	agent, err := cluster("agent", agentURL[len("http://"):], false)
+	if err != nil {
+		return nil, err
+	}
+	listeners, clusters := []object{}, []object{agent}
+	for _, one := range list {
+		service, err := cluster(one.name, one.service, true)
+		if err != nil {
+			return nil, err
+		}
+		clusters = append(clusters, service)
+		listeners = append(listeners, one.listener())
+	}
+	return json.Marshal(object{
+		"admin":            object{"address": address("127.0.0.1", 0)},
+		"static_resources": object{"listeners": listeners, "clusters": clusters},
+	})
+}
+
+func (c checked) listener() object {
+	manager := object{
+		"@type":       typeURL + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+		"stat_prefix": c.name,
+		"route_config": object{"name": c.name, "virtual_hosts": []object{{
+			"name": "all", "domains": []string{"*"},
+			"routes": []object{{"match": object{"prefix": "/"}, "route": object{"cluster": "agent", "timeout": "0s"}}},
+			"typed_per_filter_config": object{"envoy.filters.http.ext_authz": object{
+				"@type":          typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+				"check_settings": object{"context_extensions": object{extauthz.FormExtension: extauthz.PathForm}},
+			}},
+		}}},
+		"http_filters": []object{
+			{"name": "envoy.filters.http.ext_authz", "typed_config": object{
+				"@type": typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "transport_api_version": "V3",
+				"grpc_service":       object{"envoy_grpc": object{"cluster_name": c.name, "skip_envoy_headers": true}, "timeout": "5s"},
+				"encode_raw_headers": c.raw, "failure_mode_allow": false,
+			}},
+			{"name": routerFilter, "typed_config": object{
+				"@type": typeURL + "envoy.extensions.filters.http.router.v3.Router", "suppress_envoy_headers": true,
+			}},
+		},
+	}
+	return object{
+		"name": c.name, "address": address("127.0.0.1", c.port),
+		"filter_chains": []object{{"filters": []object{{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}}}},
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// part is what is measured at once, and can be measured alone.
+type part struct {
+	name string
+	// alone parts time code of this program before anything else is started; the others need what bench starts, and all but
+	// scale the governed and the bare Envoys.
+	alone   bool
+	govern  bool
+	measure func(context.Context, *bench, plan, *results) error
+}
+
+// parts are measured in this order: what registers many agents comes last.
+var parts = []part{
+	{name: "reading", alone: true, measure: func(_ context.Context, _ *bench, p plan, r *results) error {
+		r.Reading = reads(p.rounds)
+		return nil
+	}},
+	{name: "deciding", alone: true, measure: func(_ context.Context, _ *bench, p plan, r *results) (err error) {
+		r.Deciding, err = decides(p.rounds)
+		return err
+	}},
+	{name: "policies", alone: true, measure: func(_ context.Context, _ *bench, p plan, r *results) error {
+		judged, err := judges(p.rounds)
+		r.Judging = &judged
+		return err
+	}},
+	{name: "inspecting", alone: true, measure: func(_ context.Context, b *bench, p plan, r *results) error {
+		inspected, err := inspects(b.at.root, p.rounds)
+		r.Inspecting = &inspected
+		return err
+	}},
+	{name: "shapes", govern: true, measure: measureShapes},
+	{name: "latency", govern: true, measure: measureLatency},
+	{name: "sizes", govern: true, measure: measureSizes},
+	{name: "streams", govern: true, measure: measureStreams},
+	{name: "headers", govern: true, measure: measureHeaders},
+	{name: "cold", govern: true, measure: measureCold},
+	{name: "scale", measure: measureScale},
+}
+
+func partNames() []string {
+	names := make([]string, len(parts))
+	for i, one := range parts {
+		names[i] = one.name
+	}
+	return names
+}
+
+// choose returns the part with the name, or all of them.
+func choose(name string) ([]part, error) {
+	if name == "" {
+		return parts, nil
+	}
+	for _, one := range parts {
+		if one.name == name {
+			return []part{one}, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no part %q: name one of %s", name, strings.Join(partNames(), ", "))
+}
+
+// measure runs parts one after the other.
+func measure(ctx context.Context, at places, p plan, chosen []part) (results, error) {
+	r := results{Environments: map[string]environment{}}
+	idle := &bench{at: at}
+	b := idle
+	defer func() { b.stop() }()
+	for _, one := range chosen {
+		if !one.alone && b == idle {
+			runtime.GC() // what policies and rules have left is not the mesh's
+			started, err := startBench(ctx, at)
+			if err != nil {
+				return results{}, err
+			}
+			b = started
+		}
+		if one.govern {
+			if err := b.govern(ctx, p.shapes); err != nil {
+				return results{}, err
+			}
+		}
+		r.Environments[one.name] = b.environment(ctx)
+		began := time.Now()
+		fmt.Printf("%s:\n", one.name)
+		if err := one.measure(ctx, b, p, &r); err != nil {
+			return results{}, fmt.Errorf("measuring %s: %w", one.name, err)
+		}
+		fmt.Printf("%s took %.0f s\n\n", one.name, time.Since(began).Seconds())
+	}
+	return r, nil
+}
+
+// replace takes over what was measured in another run.
+func (r *results) replace(by results) {
+	environments := maps.Clone(r.Environments)
+	if environments == nil {
+		environments = map[string]environment{}
+	}
+	maps.Copy(environments, by.Environments)
+	own := r.files()
+	for name, value := range by.files() {
+		if taken := reflect.ValueOf(value).Elem(); !taken.IsZero() {
+			reflect.ValueOf(own[name]).Elem().Set(taken)
+		}
+	}
+	r.Environments = environments
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+)
+
+// scaled is what was measured with a number of agents registered.
+type scaled struct {
+	// Agents were registered, beside the caller.
+	Agents int `json:"agents"`
+	// Registered is how long registering took that many, in seconds, from the number before on.
+	Registered float64 `json:"registeredSeconds"`
+	// Runs are the bare side and the governed one at saturation, each call to another of the agents.
+	Runs        runs        `json:"runs"`
+	Propagation propagation `json:"propagation"`
+	// Background is what called agents while registrations were timed.
+	Background background `json:"background"`
+	// Memory is that of processes after all of this, in MiB.
+	Memory memory `json:"memoryMiB"`
+}
+
+// memory is what is resident of processes, in MiB. Of Ringfence, which governs too, it is what there was before calls came,
+// and the most that ever was.
+type memory struct {
+	Ringfence     float64 `json:"ringfence"`
+	RingfenceRest float64 `json:"ringfenceBeforeCalls"`
+	RingfenceMost float64 `json:"ringfenceMost"`
+	Envoy         float64 `json:"envoy"`
+	BareEnvoy     float64 `json:"bareEnvoy"`
+}
+
+// measureScale measures a gateway of its own with more and more agents.
+func measureScale(ctx context.Context, b *bench, p plan, r *results) error {
+	shape := p.shapes[0]
+	g, err := b.startGateway(ctx, shape, "scale")
+	if err != nil {
+		return err
+	}
+	defer g.stop()
+	names := []string{callee}
+	for _, count := range p.agents {
+		done, grown, err := b.grow(ctx, p, g, names, count)
+		if err != nil {
+			return fmt.Errorf("%d agents: %w", count, err)
+		}
+		names = grown
+		fmt.Printf("%d agents: registered within %.1f s, %d registrations timed, Ringfence %.0f MiB, Envoy %.0f MiB, bare %.0f MiB\n",
+			count, done.Registered, len(done.Propagation.Reachable), done.Memory.Ringfence, done.Memory.Envoy, done.Memory.BareEnvoy)
+		r.Scale = append(r.Scale, done)
+	}
+	return nil
+}
+
+// grow registers agents until there are as many as count, and measures. The names are those that were registered before.
+func (b *bench) grow(ctx context.Context, p plan, g *gateway, names []string, count int) (scaled, []string, error) {
+	done := scaled{Agents: count}
+	var fresh []string
+	var callers []*caller
+	for i := len(names); i < count; i++ {
+		c, err := newCaller()
+		if err != nil {
+			return scaled{}, nil, err
+		}
+		fresh, callers = append(fresh, fmt.Sprintf("standing-%d", i)), append(callers, c)
+	}
+	var err error
+	if done.Registered, err = seconds(func() error { return g.registerAll(ctx, fresh, callers) }); err != nil {
+		return scaled{}, nil, err
+	}
+	names = append(names, fresh...)
+	// What the agents are is the same for both sides from here on.
+	plain, err := startBare(ctx, b.envoyPath, filepath.Join(b.dir, fmt.Sprintf("bare-%d", count)), g.ready.EnvoyAdmin)
+	if err != nil {
+		return scaled{}, nil, err
+	}
+	defer plain.stop()
+	rest, _, err := residentMiB(g.process.Process.Pid)
+	if err != nil {
+		return scaled{}, nil, err
+	}
+	if done.Runs, err = b.saturate(ctx, b.toAll(p, g, plain, names)); err != nil {
+		return scaled{}, nil, err
+	}
+	if done.Propagation, done.Background, err = b.propagate(ctx, p, g, fmt.Sprintf("fresh-%d", count)); err != nil {
+		return scaled{}, nil, err
+	}
+	done.Memory, err = memoryOf(g, plain)
+	done.Memory.RingfenceRest = rest
+	return done, names, err
+}
+
+// toAll is a contest of a gateway and its bare Envoy over messages to all agents in turn.
+func (b *bench) toAll(p plan, g *gateway, plain *bareEnvoy, names []string) contest {
+	records := filepath.Join(b.dir, "scale.bin")
+	return contest{
+		rounds: p.rounds, warmup: p.warmup, duration: p.sized, connections: p.connections, first: p.guess,
+		contenders: []contender{
+			{target: plain.target(b.agent.Process.Pid), records: records, wrap: true},
+			{target: g.target(b.agent.Process.Pid), records: records},
+		},
+		prepare: func(n int) error {
+			requests, err := signAll(n, func(i int) (*caller, string) {
+				return b.caller, g.url(names[i%len(names)])
+			}, bodySize)
+			if err != nil {
+				return err
+			}
+			return writeRecords(records, g.ready.Gateway, requests)
+		},
+	}
+}
+
+func memoryOf(g *gateway, plain *bareEnvoy) (memory, error) {
+	var m memory
+	var err error
+	if m.Ringfence, m.RingfenceMost, err = residentMiB(g.process.Process.Pid); err != nil {
+		return memory{}, err
+	}
+	if m.Envoy, _, err = residentMiB(g.ready.EnvoyPID); err != nil {
+		return memory{}, err
+	}
+	m.BareEnvoy, _, err = residentMiB(plain.PID())
+	return m, err
+}
