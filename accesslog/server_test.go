@@ -2,6 +2,7 @@ package accesslog_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -39,6 +40,16 @@ func entry(passage, details string, kind datav3.AccessLogType) *datav3.HTTPAcces
 
 func TestCallsThatAreOver(t *testing.T) {
 	t.Parallel()
+	for _, coding := range []envoywire.Coding{envoywire.Raw, envoywire.Generated} {
+		t.Run(string(coding), func(t *testing.T) {
+			t.Parallel()
+			testCallsThatAreOver(t, coding)
+		})
+	}
+}
+
+func testCallsThatAreOver(t *testing.T, coding envoywire.Coding) {
+	t.Helper()
 	for _, c := range []struct {
 		name  string
 		entry func(passage string) *datav3.HTTPAccessLogEntry
@@ -65,7 +76,7 @@ func TestCallsThatAreOver(t *testing.T) {
 			m := meshtest.New()
 			governor, _ := governed.GovernorWith(m, func(config *governance.Config) { config.Policy.AnswerContent = governance.ContentOff })
 			passage := underway(t, m, governor)
-			stream, err := client(t, governor).StreamAccessLogs(t.Context())
+			stream, err := client(t, governor, coding).StreamAccessLogs(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,11 +118,11 @@ func underway(t *testing.T, m *meshtest.Mesh, governor *governance.Governor) str
 	return x.Passage().String()
 }
 
-func client(t *testing.T, governor *governance.Governor) logv3.AccessLogServiceClient {
+func client(t *testing.T, governor *governance.Governor, coding envoywire.Coding) logv3.AccessLogServiceClient {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
-	server := grpc.NewServer()
-	logv3.RegisterAccessLogServiceServer(server, accesslog.New(governor))
+	server := grpc.NewServer(grpc.ForceServerCodecV2(envoywire.Codec()))
+	accesslog.Register(server, accesslog.New(governor, slog.New(slog.DiscardHandler)), coding)
 	go server.Serve(listener) //nolint:errcheck // Stop ends it
 	t.Cleanup(server.Stop)
 	conn, err := grpc.NewClient("passthrough:///mesh", grpc.WithTransportCredentials(insecure.NewCredentials()),
