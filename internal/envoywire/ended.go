@@ -22,12 +22,12 @@ func (f *Frame) Ended() ([]Ended, error) {
 	defer f.Free()
 	data, _ := f.contents()
 	var all []Ended
-	err := fields(data, func(number protowire.Number, logs []byte, _ uint64) error {
-		if number != 2 { // http_logs
+	err := fields(data, func(is key, logs []byte, _ uint64) error {
+		if is != (key{2, protowire.BytesType}) { // http_logs
 			return nil
 		}
-		return fields(logs, func(number protowire.Number, entry []byte, _ uint64) error {
-			if number != 1 { // log_entry
+		return fields(logs, func(is key, entry []byte, _ uint64) error {
+			if is != (key{1, protowire.BytesType}) { // log_entry
 				return nil
 			}
 			all = append(all, Ended{})
@@ -41,48 +41,54 @@ func (f *Frame) Ended() ([]Ended, error) {
 }
 
 func (e *Ended) read(entry []byte) error {
-	return fields(entry, func(number protowire.Number, data []byte, _ uint64) error {
-		switch number {
-		case 1: // common_properties
+	return fields(entry, func(is key, data []byte, _ uint64) error {
+		switch is {
+		case key{1, protowire.BytesType}: // common_properties
 			return fields(data, e.common)
-		case 4: // response
+		case key{4, protowire.BytesType}: // response
 			return fields(data, e.response)
 		}
 		return nil
 	})
 }
 
-func (e *Ended) common(number protowire.Number, data []byte, bits uint64) error {
-	switch number {
-	case 17: // metadata
+func (e *Ended) common(is key, data []byte, bits uint64) error {
+	switch is {
+	case key{17, protowire.BytesType}: // metadata
 		left := member{outer: MetadataNamespace, inner: PassageKey}
 		if err := left.metadata(data); err != nil {
 			return err
 		}
 		e.Passage = string(left.text)
-	case 33: // access_log_type
+	case key{33, protowire.VarintType}: // access_log_type
 		e.Kind = int(bits)
 	}
 	return nil
 }
 
-func (e *Ended) response(number protowire.Number, data []byte, _ uint64) error {
-	switch number {
-	case 1: // response_code
-		return fields(data, func(number protowire.Number, _ []byte, bits uint64) error {
-			if number == 1 {
+func (e *Ended) response(is key, data []byte, _ uint64) error {
+	switch is {
+	case key{1, protowire.BytesType}: // response_code
+		return fields(data, func(is key, _ []byte, bits uint64) error {
+			if is == (key{1, protowire.VarintType}) {
 				e.Status = int(uint32(bits))
 			}
 			return nil
 		})
-	case 6: // response_code_details
+	case key{6, protowire.BytesType}: // response_code_details
 		e.Source = string(data)
 	}
 	return nil
 }
 
+// key is the number of a field and how it is written. One that is written in another way is another field.
+type key struct {
+	number protowire.Number
+	kind   protowire.Type
+}
+
 // fields takes the fields of a message, whatever they are: those with a length as bytes, integers as bits.
-func fields(data []byte, take func(number protowire.Number, data []byte, bits uint64) error) error {
+func fields(data []byte, take func(is key, data []byte, bits uint64) error) error {
 	for len(data) > 0 {
 		number, kind, n := protowire.ConsumeTag(data)
 		if n < 0 {
@@ -103,7 +109,7 @@ func fields(data []byte, take func(number protowire.Number, data []byte, bits ui
 			return errCut
 		}
 		data = data[n:]
-		if err := take(number, value, bits); err != nil {
+		if err := take(key{number, kind}, value, bits); err != nil {
 			return err
 		}
 	}
