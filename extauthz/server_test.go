@@ -14,7 +14,9 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -64,6 +66,11 @@ var codings = []envoywire.Coding{envoywire.Raw, envoywire.Generated}
 // serve runs the service in memory and returns a client of it.
 func serve(t *testing.T, governor *governance.Governor, coding envoywire.Coding) authv3.AuthorizationClient {
 	t.Helper()
+	return authv3.NewAuthorizationClient(connect(t, governor, coding))
+}
+
+func connect(t *testing.T, governor *governance.Governor, coding envoywire.Coding) *grpc.ClientConn {
+	t.Helper()
 	listener := bufconn.Listen(1 << 20)
 	server := grpc.NewServer(grpc.ForceServerCodecV2(envoywire.Codec()))
 	extauthz.Register(server, extauthz.New(governor, slog.New(slog.DiscardHandler)), coding)
@@ -75,7 +82,7 @@ func serve(t *testing.T, governor *governance.Governor, coding envoywire.Coding)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	return authv3.NewAuthorizationClient(conn)
+	return conn
 }
 
 func TestCheck(t *testing.T) {
@@ -205,4 +212,25 @@ func reason(t *testing.T, body string) string {
 		t.Fatalf("%v in %s", err, body)
 	}
 	return answer.Error.Data[0].Reason
+}
+
+// TestChecksThatCannotBeRead are errors, which Envoy takes for a deny, whichever code reads them.
+func TestChecksThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for _, coding := range codings {
+		t.Run(string(coding), func(t *testing.T) {
+			t.Parallel()
+			governor, records := governed.Governor(meshtest.New())
+			conn := connect(t, governor, coding)
+			// The request is another message, whose first field is no AttributeContext.
+			got := &authv3.CheckResponse{}
+			err := conn.Invoke(t.Context(), authv3.Authorization_Check_FullMethodName, &corev3.HeaderValue{Key: "\x7f"}, got)
+			if code := status.Code(err); code == codes.OK || got.GetStatus() != nil {
+				t.Errorf("answered %v with %v", got, code)
+			}
+			if n := len(records.All()); n != 0 {
+				t.Errorf("%d records", n)
+			}
+		})
+	}
 }

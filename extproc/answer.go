@@ -22,7 +22,29 @@ func denial(x *governance.Exchange) envoywire.Reply {
 // replies are what Envoy is sent in answer to one of its messages.
 type replies []envoywire.Reply
 
-func one(reply envoywire.Reply) replies { return replies{reply} }
+func one(reply envoywire.Reply) replies {
+	switch {
+	case !reply.Plain():
+		return replies{reply}
+	case reply.Ask:
+		return asking[reply.Part]
+	default:
+		return passing[reply.Part]
+	}
+}
+
+// The replies to one message that let its part pass are most of them. They are made once and shared.
+var (
+	passing = plainReplies(false)
+	asking  = plainReplies(true)
+)
+
+func plainReplies(ask bool) (all [envoywire.ResponseTrailers + 1]replies) {
+	for part := range all {
+		all[part] = replies{{Part: envoywire.Part(part), Ask: ask}}
+	}
+	return all
+}
 
 // proceed lets a part pass as it is.
 func proceed(part envoywire.Part) envoywire.Reply { return envoywire.Reply{Part: part} }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -312,7 +313,7 @@ func (r *registered) RegisterService(service *grpc.ServiceDesc, server any) {
 // process serves one stream.
 func process(governor *governance.Governor, open *governance.Open, coding envoywire.Coding, stream grpc.ServerStream) error {
 	var r registered
-	extproc.Register(&r, extproc.New(governor, open, nil), coding)
+	extproc.Register(&r, extproc.New(governor, open, slog.New(slog.DiscardHandler)), coding)
 	return r.service.Streams[0].Handler(r.server, stream)
 }
 

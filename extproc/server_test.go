@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"ringfence.dev/ringfence/extproc"
@@ -234,4 +235,29 @@ func testProcess(t *testing.T, coding envoywire.Coding) {
 			}
 		})
 	}
+}
+
+// TestMessagesThatCannotBeRead end the stream with an error, which Envoy takes for a deny, whichever code reads them.
+func TestMessagesThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, coding envoywire.Coding) {
+		m := meshtest.New()
+		governor, _ := governed.Governor(m)
+		good := meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Send("pay")}
+		s := slow{
+			ctx: t.Context(), in: make(chan *extprocv3.ProcessingRequest, 2), sending: make(chan struct{}, 2),
+			take: make(chan struct{}, 2), out: make(chan *extprocv3.ProcessingResponse, 2),
+		}
+		s.in <- headers(good, passage(t, governor, m, good), filterv3.ProcessingMode_BUFFERED, false)
+		s.take <- struct{}{}
+		cut := body(good.Body, true)
+		cut.ProtoReflect().SetUnknown(protowire.AppendTag(nil, 5, protowire.BytesType)) // and nothing behind it
+		s.in <- cut
+		if err := process(governor, &governance.Open{}, coding, s); err == nil {
+			t.Error("the stream ended as if all was said")
+		}
+		if len(s.out) != 1 {
+			t.Errorf("%d answers", len(s.out))
+		}
+	})
 }

@@ -43,10 +43,15 @@ func (r *Reply) Frame() *Frame {
 	if r.Ask {
 		asked = 1
 	}
-	if f := plain[asked][r.Part]; f != nil && !r.changes() {
-		return f
+	if r.Plain() {
+		return plain[asked][r.Part]
 	}
 	return r.write()
+}
+
+// Plain reports whether the reply lets a part pass as it is, and asks for the agent's answer at most.
+func (r *Reply) Plain() bool {
+	return r.Part != NoPart && r.Part != ResponseBody && r.Part <= ResponseTrailers && !r.changes()
 }
 
 // changes reports whether the reply does more than to let a part pass as it is.
