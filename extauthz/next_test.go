@@ -54,6 +54,7 @@ func testNext(t *testing.T, coding envoywire.Coding) {
 		{name: "body-cut-short", call: send("true"), extensions: told},
 		{name: "body-as-long-as-envoy-sends", call: send("false"), extensions: but(strconv.Itoa(len(meshtest.Send("pay"))))},
 		{name: "body-one-shorter", call: send("false"), extensions: but(strconv.Itoa(len(meshtest.Send("pay")) + 1)), want: "pass", final: true, waits: 1},
+		{name: "read", call: meshtest.Call{From: "caller", Method: "GET", To: "/agents/ledger/tasks/t1", Header: http.Header{"X-Envoy-Auth-Partial-Body": {"false"}}}, extensions: told},
 		{name: "bound-is-no-number", call: send("false"), extensions: but("many")},
 		{name: "bound-is-not-said", call: send("false"), extensions: but("")},
 		{name: "nobody-says-that-it-is-whole", call: send(), extensions: told},

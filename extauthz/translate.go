@@ -68,11 +68,12 @@ func request(check *envoywire.Check) governance.Request {
 	return r
 }
 
-// entire reports whether a check brings all of the request's body. A client's own field would stand beside Envoy's.
+// entire reports whether a check brings all of the request's body. A client's own field would stand beside Envoy's. Of an
+// empty body nothing tells whether it was one, or none, which matters where something is to take the place of the request.
 func entire(check *envoywire.Check) bool {
 	said, lines := check.Header.First(partialField)
 	below, err := strconv.Atoi(check.Extensions.Get(BelowExtension))
-	return lines == 1 && said == "false" && err == nil && len(check.Body) < below
+	return lines == 1 && said == "false" && err == nil && 0 < len(check.Body) && len(check.Body) < below
 }
 
 // nexts are how a call goes on, as Envoy is told: of NextJudge nothing is said, since nothing said means no less.

@@ -88,7 +88,7 @@ func (g *Governor) Open(ctx context.Context, r Request) *Exchange {
 	card := x.Operation.Method == a2a.GetAgentCard
 	if !x.denied() && (card || r.Complete) {
 		if x.carried = r.Told && !card; x.carried {
-			x.Replaces = replaceable(r)
+			x.Replaces = ReplacesAllButVerb // the request may have had a body, if only an empty one
 		}
 		g.decide(ctx, x)
 		x.TimeLimit = g.timeLimit(x)
@@ -99,16 +99,6 @@ func (g *Governor) Open(ctx context.Context, r Request) *Exchange {
 		g.goOn(x)
 	}
 	return x
-}
-
-// replaceable returns what a proxy can still replace of a request that was decided at once.
-func replaceable(r Request) Replaces {
-	_, sized := r.Header.Get("content-length")
-	_, chunked := r.Header.Get("transfer-encoding")
-	if len(r.Body) == 0 && !sized && !chunked {
-		return ReplacesAll
-	}
-	return ReplacesAllButVerb
 }
 
 // decide judges a whole request.
