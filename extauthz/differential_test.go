@@ -141,7 +141,7 @@ func TestChecksAreReadAlike(t *testing.T) {
 func bend(data []byte, visit func([]byte)) {
 	bent := slices.Clone(data)
 	for i, b := range data {
-		for _, other := range []byte{0, 0x7f, 0xff, b + 1, b ^ 8, b ^ 0x10, b ^ 0x80} {
+		for _, other := range [][]byte{{0, b + 1, b ^ 8}, {0x7f, b ^ 0x80, b ^ 0x10}}[i%2] {
 			bent[i] = other
 			visit(bent)
 		}
