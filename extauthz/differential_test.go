@@ -169,9 +169,6 @@ func TestChecksThatAreRefused(t *testing.T) {
 		return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), fields)
 	}
 	for name, data := range map[string][]byte{
-		"unknown-field":           {0x7a, 0},
-		"unknown-field-inside":    attributes(0x1a, 0),
-		"unknown-large-field":     protowire.AppendVarint(protowire.AppendTag(nil, 1000, protowire.VarintType), 1),
 		"wrong-wire-type":         {0x08, 1},
 		"group":                   {0x0b, 0x0c},
 		"field-twice":             append(attributes(), attributes()...),

@@ -28,6 +28,7 @@ func (w generatedWire) send(r *envoywire.Reply) error { return w.stream.Send(wri
 func translated(request *extprocv3.ProcessingRequest) envoywire.Message {
 	config := request.GetProtocolConfig()
 	m := envoywire.Message{
+		Observed:     request.GetObservabilityMode(),
 		RequestMode:  envoywire.BodyMode(config.GetRequestBodyMode()),
 		ResponseMode: envoywire.BodyMode(config.GetResponseBodyMode()),
 	}

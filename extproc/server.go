@@ -63,7 +63,7 @@ func (s *Server) serve(ctx context.Context, w wire) error {
 			return s.ended(ctx, state, err)
 		}
 		last, err := state.take(ctx, &state.message)
-		if errors.Is(err, errOrder) || errors.Is(err, errBodyMode) || errors.Is(err, errLost) {
+		if errors.Is(err, errOrder) || errors.Is(err, errBodyMode) || errors.Is(err, errLost) || errors.Is(err, errObserved) {
 			return s.refused(ctx, codes.FailedPrecondition, err)
 		}
 		if last || err != nil {

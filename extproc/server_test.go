@@ -206,6 +206,11 @@ func testProcess(t *testing.T, coding envoywire.Coding) {
 		{"body-mode-streamed", good, func(m *corev3.Metadata) []*extprocv3.ProcessingRequest {
 			return []*extprocv3.ProcessingRequest{headers(good, m, filterv3.ProcessingMode_STREAMED, false)}
 		}, nil, false, 0},
+		{"nobody-waits", good, func(m *corev3.Metadata) []*extprocv3.ProcessingRequest {
+			message := headers(good, m, buffered, false)
+			message.ObservabilityMode = true
+			return []*extprocv3.ProcessingRequest{message}
+		}, nil, false, 0},
 		{"body-first", good, func(*corev3.Metadata) []*extprocv3.ProcessingRequest {
 			return []*extprocv3.ProcessingRequest{body(good.Body, true)}
 		}, nil, false, 0},

@@ -18,6 +18,7 @@ var (
 	errLost       = errors.New("nothing is known of the call: its request was decided by another process, or before this one started, or it is over")
 	errReplace    = errors.New("a request that ends in trailers cannot be replaced")
 	errBodyMode   = errors.New("the filter must send whole bodies: set request_body_mode to BUFFERED")
+	errObserved   = errors.New("the filter lets everything pass, whatever it is told: take observability_mode from it")
 	errUnreadable = errors.New("the message cannot be read")
 )
 
@@ -76,6 +77,9 @@ func (e *exchange) say(answers replies) error {
 
 // next takes one message of the stream and returns the answers to it. last reports that no message is to follow.
 func (e *exchange) next(ctx context.Context, message *envoywire.Message) (answers replies, last bool, err error) {
+	if message.Observed {
+		return nil, false, errObserved
+	}
 	switch message.Part {
 	case envoywire.RequestHeaders:
 		if e.current != nil {

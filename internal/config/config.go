@@ -196,7 +196,7 @@ type Envoy struct {
 	CAFile string `yaml:"caFile"`
 	// Drain is how long open streams may finish after SIGTERM.
 	Drain time.Duration `yaml:"drain"`
-	// Codec is raw, which reads what Envoy sends by code of Ringfence's own and refuses what the API of Envoy 1.40 does not have, or generated, which takes several times as long and passes over what it does not know.
+	// Codec is raw, which reads what Envoy sends by code of Ringfence's own, or generated, which takes several times as long.
 	Codec string `yaml:"codec"`
 	// Shape is how Envoy asks about a request: split, first about its headers and then about its body, fused, about both at once, or auto, which takes fused under `up` where content.answers and tasks.mode are off and split elsewhere.
 	Shape string `yaml:"shape"`

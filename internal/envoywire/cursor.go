@@ -18,7 +18,7 @@ const (
 
 // Why a message is refused.
 var (
-	errUnknown  = errors.New("is not one that this version of Envoy's API has")
+	errUnknown  = errors.New("cannot be a field")
 	errType     = errors.New("is not written as its type is")
 	errTwice    = errors.New("comes twice, or beside another that excludes it")
 	errCut      = errors.New("is cut short")
@@ -28,8 +28,9 @@ var (
 	errTwiceKey = errors.New("has a key twice")
 )
 
-// cursor walks through the fields of one message. It refuses what the layout does not have, and, unlike protobuf, fields
-// that come twice: which of them counts would be a guess.
+// cursor walks through the fields of one message. It passes over those that the layout does not have, which a newer Envoy
+// may send: they take nothing from the meaning of those that are known. Unlike protobuf, it refuses fields that come twice:
+// which of them counts would be a guess.
 type cursor struct {
 	data     []byte
 	at       int // where the next field begins
@@ -49,19 +50,23 @@ func (c *cursor) bytes() []byte { return c.data[c.from:c.to:c.to] }
 
 // next goes to the next field. It returns false at the end, and where err says what is wrong.
 func (c *cursor) next() bool {
-	if c.at >= len(c.data) || c.err != nil {
-		return false
-	}
-	tag, ok := c.varint()
-	if !ok {
-		return c.refuse(errCut)
-	}
-	if c.number = tag >> 3; c.number >= fieldNumbers {
-		return c.refuse(errUnknown)
-	}
-	c.field = layout[c.of][c.number]
-	if c.field.kind == noField {
-		return c.refuse(errUnknown)
+	var tag uint64
+	for {
+		if c.at >= len(c.data) || c.err != nil {
+			return false
+		}
+		var ok bool
+		if tag, ok = c.varint(); !ok {
+			return c.refuse(errCut)
+		}
+		if c.number = tag >> 3; c.number < fieldNumbers {
+			if c.field = layout[c.of][c.number]; c.field.kind != noField {
+				break
+			}
+		}
+		if !c.pass(tag) {
+			return false
+		}
 	}
 	if protowire.Type(tag&7) != wires[c.field.kind] {
 		return c.refuse(errType)
@@ -77,6 +82,20 @@ func (c *cursor) next() bool {
 		c.seen |= slot
 	}
 	return c.take()
+}
+
+// pass goes past the value of a field that is not known. Groups, which no proto3 message has, it refuses.
+func (c *cursor) pass(tag uint64) bool {
+	kind := protowire.Type(tag & 7)
+	if c.number == 0 || c.number > uint64(protowire.MaxValidNumber) || kind == protowire.StartGroupType || kind == protowire.EndGroupType {
+		return c.refuse(errUnknown)
+	}
+	n := protowire.ConsumeFieldValue(protowire.Number(c.number), kind, c.data[c.at:])
+	if n < 0 {
+		return c.refuse(errCut)
+	}
+	c.at += n
+	return true
 }
 
 // wires are the wire types of the kinds.

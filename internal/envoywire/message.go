@@ -58,6 +58,8 @@ type Message struct {
 	// Pseudo and Header are the fields of headers and trailers in order, names in lower case, duplicates kept.
 	Pseudo Pseudo
 	Header identity.Header
+	// Observed says that the filter does not wait for replies, and does nothing that they say.
+	Observed bool
 	// Body is a body, or a piece of one.
 	Body []byte
 	// End says that nothing of this direction follows.

@@ -67,6 +67,8 @@ func (r *messageReader) read(data []byte, m *Message) error {
 			c.err = r.passage.metadata(c.bytes())
 		case 9:
 			c.err = r.source.entry(c.bytes())
+		case 10:
+			m.Observed = c.bits != 0
 		case 11:
 			c.err = readConfiguration(c.bytes(), m)
 		default:

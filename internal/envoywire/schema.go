@@ -92,8 +92,8 @@ var names = [shapes]string{
 // fieldNumbers is above every number of a field.
 const fieldNumbers = 14
 
-// layout is what the messages hold that Envoy sends, by number: all that the API of the pinned version defines. Numbers
-// that are not here are refused, as nobody can tell what they mean. A test holds it against the descriptors.
+// layout is what the messages hold that Envoy sends, by number: all that the API of the pinned version defines. A test holds
+// it against the descriptors, so that whoever changes the version looks at what is new.
 var layout = [shapes][fieldNumbers]field{
 	checkRequest: {1: {kind: message, of: attributeContext}},
 	attributeContext: {
