@@ -135,7 +135,8 @@ func TestDropinAgreesWithGenerated(t *testing.T) {
 		t.Errorf("the buffer limit is %d, generated is %d", got, want)
 	}
 	got, want := gateway(t, shipped.GetListeners()[0]), gateway(t, generated.Listener)
-	if diff := cmp.Diff(want.GetHttpFilters(), got.GetHttpFilters(), protocmp.Transform()); diff != "" {
+	// One filter finds route tables, of which a static configuration has one.
+	if diff := cmp.Diff(want.GetHttpFilters()[1:], got.GetHttpFilters(), protocmp.Transform()); diff != "" {
 		t.Errorf("filters (-generated +shipped):\n%s", diff)
 	}
 	// A subset is shipped, to keep the file readable.
@@ -155,6 +156,7 @@ func TestDropinAgreesWithGenerated(t *testing.T) {
 	for _, m := range []*hcmv3.HttpConnectionManager{got, want} {
 		// Where routes come from, what is logged and the server's name are the operator's.
 		m.HttpFilters, m.LocalReplyConfig, m.RouteSpecifier, m.AccessLog, m.ServerName = nil, nil, nil, nil, ""
+		m.EarlyHeaderMutationExtensions = nil
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("connection manager (-generated +shipped):\n%s", diff)

@@ -2,6 +2,7 @@ package xds_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net"
@@ -10,13 +11,11 @@ import (
 	"testing"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
@@ -86,145 +85,6 @@ func (p *plane) await(what string, holds func(xds.Status) bool) {
 	}
 }
 
-// proxy is a client that speaks one variant of the protocol as Envoy does.
-type proxy interface {
-	subscribe(typeURL string)
-	// next returns the names of the clusters, or nil for other types, that the next response leaves known.
-	next() response
-	ack(response)
-	nack(response, string)
-}
-
-type response struct {
-	typeURL, nonce, version string
-	// changed and removed are names; state of the world has no removed ones.
-	changed, removed []string
-}
-
-type deltaProxy struct {
-	t      *testing.T
-	stream discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesClient
-	known  map[string]map[string]string
-}
-
-func (p *plane) delta(node string, known map[string]map[string]string) *deltaProxy {
-	p.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	p.t.Cleanup(cancel)
-	stream, err := p.client.DeltaAggregatedResources(ctx)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	d := &deltaProxy{t: p.t, stream: stream, known: known}
-	if known == nil {
-		d.known = map[string]map[string]string{}
-	}
-	d.send(&discoveryv3.DeltaDiscoveryRequest{
-		Node: &corev3.Node{Id: node}, TypeUrl: resource.ClusterType, InitialResourceVersions: d.known[resource.ClusterType],
-	})
-	return d
-}
-
-func (d *deltaProxy) send(r *discoveryv3.DeltaDiscoveryRequest) {
-	d.t.Helper()
-	if err := d.stream.Send(r); err != nil {
-		d.t.Fatal(err)
-	}
-}
-
-func (d *deltaProxy) subscribe(typeURL string) {
-	r := &discoveryv3.DeltaDiscoveryRequest{TypeUrl: typeURL, InitialResourceVersions: d.known[typeURL]}
-	if typeURL == resource.RouteType {
-		r.ResourceNamesSubscribe = []string{xds.Gateway}
-	}
-	d.send(r)
-}
-
-func (d *deltaProxy) next() response {
-	d.t.Helper()
-	r, err := d.stream.Recv()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	out := response{typeURL: r.GetTypeUrl(), nonce: r.GetNonce(), removed: slices.Sorted(slices.Values(r.GetRemovedResources()))}
-	if d.known[r.GetTypeUrl()] == nil {
-		d.known[r.GetTypeUrl()] = map[string]string{}
-	}
-	for _, changed := range r.GetResources() {
-		out.changed = append(out.changed, changed.GetName())
-		d.known[r.GetTypeUrl()][changed.GetName()] = changed.GetVersion()
-	}
-	for _, name := range r.GetRemovedResources() {
-		delete(d.known[r.GetTypeUrl()], name)
-	}
-	slices.Sort(out.changed)
-	return out
-}
-
-func (d *deltaProxy) ack(r response) {
-	d.send(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: r.typeURL, ResponseNonce: r.nonce})
-}
-
-func (d *deltaProxy) nack(r response, message string) {
-	d.send(&discoveryv3.DeltaDiscoveryRequest{
-		TypeUrl: r.typeURL, ResponseNonce: r.nonce, ErrorDetail: &status.Status{Code: 13, Message: message},
-	})
-}
-
-type sotwProxy struct {
-	t      *testing.T
-	stream discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesClient
-	good   map[string]string
-}
-
-func (p *plane) sotw(node string) *sotwProxy {
-	p.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	p.t.Cleanup(cancel)
-	stream, err := p.client.StreamAggregatedResources(ctx)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	s := &sotwProxy{t: p.t, stream: stream, good: map[string]string{}}
-	s.send(&discoveryv3.DiscoveryRequest{Node: &corev3.Node{Id: node}, TypeUrl: resource.ClusterType})
-	return s
-}
-
-func (s *sotwProxy) send(r *discoveryv3.DiscoveryRequest) {
-	s.t.Helper()
-	if r.GetTypeUrl() == resource.RouteType {
-		r.ResourceNames = []string{xds.Gateway}
-	}
-	if err := s.stream.Send(r); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-func (s *sotwProxy) subscribe(typeURL string) {
-	s.send(&discoveryv3.DiscoveryRequest{TypeUrl: typeURL})
-}
-
-func (s *sotwProxy) next() response {
-	s.t.Helper()
-	r, err := s.stream.Recv()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return response{typeURL: r.GetTypeUrl(), nonce: r.GetNonce(), version: r.GetVersionInfo()}
-}
-
-func (s *sotwProxy) ack(r response) {
-	s.good[r.typeURL] = r.version
-	s.send(&discoveryv3.DiscoveryRequest{TypeUrl: r.typeURL, ResponseNonce: r.nonce, VersionInfo: r.version})
-}
-
-func (s *sotwProxy) nack(r response, message string) {
-	s.send(&discoveryv3.DiscoveryRequest{
-		TypeUrl: r.typeURL, ResponseNonce: r.nonce, VersionInfo: s.good[r.typeURL],
-		ErrorDetail: &status.Status{Code: 13, Message: message},
-	})
-}
-
 // take reads a response of the type and acknowledges it.
 func take(t *testing.T, p proxy, typeURL string) response {
 	t.Helper()
@@ -242,7 +102,17 @@ func boot(t *testing.T, p proxy) {
 	take(t, p, resource.ClusterType)
 	p.subscribe(resource.ListenerType)
 	take(t, p, resource.ListenerType)
+	p.subscribe(resource.ScopedRouteType)
+	take(t, p, resource.ScopedRouteType)
 	p.subscribe(resource.RouteType)
+	take(t, p, resource.RouteType)
+}
+
+// follow takes what a new agent consists of.
+func follow(t *testing.T, p proxy) {
+	t.Helper()
+	take(t, p, resource.ClusterType)
+	take(t, p, resource.ScopedRouteType)
 	take(t, p, resource.RouteType)
 }
 
@@ -266,12 +136,11 @@ func TestBothVariantsFollowTheRegistry(t *testing.T) {
 			p.synced(1)
 
 			p.publish(2, one, simple("two"))
-			take(t, envoy, resource.ClusterType)
-			take(t, envoy, resource.RouteType)
+			follow(t, envoy)
 			p.synced(2)
 
 			p.publish(3, one) // routes go at once, the cluster later
-			take(t, envoy, resource.RouteType)
+			take(t, envoy, resource.ScopedRouteType)
 			p.synced(3)
 			p.clock.pass(time.Hour)
 			take(t, envoy, resource.ClusterType)
@@ -297,10 +166,16 @@ func TestDeltaSendsDifferences(t *testing.T) {
 	if diff := cmp.Diff([]string{clusterOf("two")}, take(t, envoy, resource.ClusterType).changed); diff != "" {
 		t.Errorf("clusters sent (-want +got):\n%s", diff)
 	}
-	take(t, envoy, resource.RouteType)
+	take(t, envoy, resource.ScopedRouteType)
+	if diff := cmp.Diff([]string{"agent/two/routes"}, take(t, envoy, resource.RouteType).changed); diff != "" {
+		t.Errorf("tables sent (-want +got):\n%s", diff)
+	}
 	p.synced(2)
 	p.publish(3, two)
-	take(t, envoy, resource.RouteType)
+	if diff := cmp.Diff([]string{"agent/one/host", "agent/one/path"}, take(t, envoy, resource.ScopedRouteType).removed); diff != "" {
+		t.Errorf("scopes removed (-want +got):\n%s", diff)
+	}
+	p.synced(3)
 	p.clock.pass(time.Hour)
 	gone := take(t, envoy, resource.ClusterType)
 	if diff := cmp.Diff([]string{clusterOf("one")}, gone.removed); diff != "" || len(gone.changed) > 0 {
@@ -310,8 +185,7 @@ func TestDeltaSendsDifferences(t *testing.T) {
 	p.synced(3)
 }
 
-// TestRoutesWaitForTheirClusters publishes while Envoy still owes an answer about clusters: the cache cannot
-// send it more of those, and must not send it routes to them.
+// TestRoutesWaitForTheirClusters publishes while Envoy still owes an answer about clusters.
 func TestRoutesWaitForTheirClusters(t *testing.T) {
 	t.Parallel()
 	p := newPlane(t)
@@ -321,33 +195,74 @@ func TestRoutesWaitForTheirClusters(t *testing.T) {
 	boot(t, envoy)
 	p.synced(1)
 	p.publish(2, one)
-	take(t, envoy, resource.RouteType)
+	take(t, envoy, resource.ScopedRouteType)
 	p.synced(2)
 	p.clock.pass(time.Hour)
 	removal := envoy.next() // of the cluster of two; not answered yet
 	p.publish(3, one, simple("three"))
-	if got := p.Status().Revision; got != 2 {
-		t.Fatalf("revision %d is served before Envoy answered", got)
-	}
+	p.publish(4, one, simple("three"), simple("four"))
 	envoy.ack(removal)
-	take(t, envoy, resource.ClusterType)
+	clusters := envoy.next() // nothing else came, and what waited comes at once
+	if diff := cmp.Diff([]string{clusterOf("four"), clusterOf("three")}, clusters.changed); diff != "" {
+		t.Errorf("clusters sent (-want +got):\n%s", diff)
+	}
+	envoy.ack(clusters)
+	take(t, envoy, resource.ScopedRouteType)
 	take(t, envoy, resource.RouteType)
+	p.synced(4)
+}
+
+// TestClustersOutliveTheirRoutes lets the time of a cluster end while Envoy has not said that its routes are gone.
+func TestClustersOutliveTheirRoutes(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t)
+	one := simple("one")
+	p.publish(1, one, simple("two"))
+	envoy := p.delta("envoy", nil)
+	boot(t, envoy)
+	p.synced(1)
+	p.publish(2, one)
+	scopes := envoy.next()
+	p.clock.pass(time.Hour)
+	p.publish(3, one, simple("three"))
+	if got := take(t, envoy, resource.ClusterType); len(got.removed) > 0 || len(got.changed) != 1 {
+		t.Errorf("clusters %v went before their routes, %v came", got.removed, got.changed)
+	}
+	envoy.ack(scopes)
+	take(t, envoy, resource.ScopedRouteType)
+	take(t, envoy, resource.RouteType)
+	if diff := cmp.Diff([]string{clusterOf("two")}, take(t, envoy, resource.ClusterType).removed); diff != "" {
+		t.Errorf("clusters removed (-want +got):\n%s", diff)
+	}
 	p.synced(3)
 }
 
-func TestSilentEnvoyHoldsUpOthersOnlySoLong(t *testing.T) {
+// TestSilentEnvoyHoldsNobodyUp publishes much while one Envoy answers nothing and another reads nothing.
+func TestSilentEnvoyHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	p := newPlane(t)
 	p.publish(1)
-	silent := p.delta("silent", nil)
+	silent, deaf := p.delta("silent", nil), p.delta("deaf", nil)
 	silent.next()
-	p.publish(2, simple("one"))
-	if got := p.Status().Revision; got != 1 {
-		t.Fatalf("revision %d is served before Envoy answered", got)
+	boot(t, deaf)
+	envoy := p.delta("envoy", nil)
+	boot(t, envoy)
+	var records []*agent.Record
+	for i := range 200 {
+		records = append(records, record(agent.ID(fmt.Sprintf("a%d", i)), rpc, "http://10.0.0.1/"+strings.Repeat("x", 1<<12)))
+		p.publish(uint64(2+i), records...)
+		if i%20 == 19 {
+			for len(envoy.known[resource.RouteType]) < 2+i {
+				envoy.ack(envoy.next())
+			}
+		}
 	}
-	p.clock.pass(time.Second)
-	if got := p.Status().Revision; got != 2 {
-		t.Errorf("revision %d is served after the wait, want 2", got)
+	if got := len(envoy.known[resource.RouteType]); got != 201 {
+		t.Errorf("the one that reads has %d tables, want 201", got)
+	}
+	// What the others missed waits for them.
+	for len(deaf.known[resource.RouteType]) < 201 {
+		deaf.ack(deaf.next())
 	}
 }
 
@@ -360,9 +275,10 @@ func TestReturningClusterStays(t *testing.T) {
 	boot(t, envoy)
 	p.synced(1)
 	p.publish(2)
-	take(t, envoy, resource.RouteType)
+	take(t, envoy, resource.ScopedRouteType)
 	p.synced(2)
 	p.publish(3, one)
+	take(t, envoy, resource.ScopedRouteType)
 	take(t, envoy, resource.RouteType)
 	p.synced(3)
 	p.clock.pass(time.Hour)
@@ -382,11 +298,69 @@ func TestReconnectedEnvoyIsSynced(t *testing.T) {
 	first.stream.CloseSend()
 	p.await("the end of the stream", func(s xds.Status) bool { return len(s.Nodes) == 0 })
 
+	// Nothing changed, so nothing comes.
 	second := p.delta("envoy", first.known)
-	take(t, second, resource.ClusterType)
 	second.subscribe(resource.ListenerType)
-	take(t, second, resource.ListenerType)
-	second.subscribe(resource.RouteType) // nothing changed, so nothing comes
+	second.subscribe(resource.ScopedRouteType)
+	second.subscribe(resource.RouteType)
+	p.synced(1)
+	p.publish(2, simple("two"))
+	clusters := take(t, second, resource.ClusterType)
+	if diff := cmp.Diff([]string{clusterOf("two")}, clusters.changed); diff != "" {
+		t.Errorf("clusters sent (-want +got):\n%s", diff)
+	}
+}
+
+// TestReconnectedEnvoyIsToldWhatItMissed brings along what is served no more, or in another way.
+func TestReconnectedEnvoyIsToldWhatItMissed(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t)
+	p.publish(1, simple("one"))
+	envoy := p.delta("envoy", map[string]map[string]string{
+		resource.ClusterType: {clusterOf("one"): "old", clusterOf("gone"): "1", xds.CardsCluster: "old"},
+	})
+	envoy.subscribe(resource.ListenerType)
+	got := take(t, envoy, resource.ClusterType)
+	if diff := cmp.Diff([]string{clusterOf("one"), xds.AuthzCluster, xds.CardsCluster, xds.ProcCluster}, got.changed); diff != "" {
+		t.Errorf("clusters sent (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{clusterOf("gone")}, got.removed); diff != "" {
+		t.Errorf("clusters removed (-want +got):\n%s", diff)
+	}
+}
+
+// TestWhoAsksAgainIsSentAgain asks for a table a second time, and for one that there is not.
+func TestWhoAsksAgainIsSentAgain(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t)
+	p.publish(1)
+	envoy := p.delta("envoy", nil)
+	boot(t, envoy)
+	envoy.send(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: resource.RouteType, ResourceNamesSubscribe: []string{xds.Gateway, "agent/none/routes"}})
+	got := take(t, envoy, resource.RouteType)
+	if !cmp.Equal(got.changed, []string{xds.Gateway}) || !cmp.Equal(got.removed, []string{"agent/none/routes"}) {
+		t.Errorf("changed %v, removed %v", got.changed, got.removed)
+	}
+}
+
+// TestReturningStateOfTheWorld reconnects with the version that is served.
+func TestReturningStateOfTheWorld(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t)
+	p.publish(1, simple("one"))
+	first := p.sotw("envoy")
+	boot(t, first)
+	p.synced(1)
+	first.stream.CloseSend()
+	p.await("the end of the stream", func(s xds.Status) bool { return len(s.Nodes) == 0 })
+	second := p.sotw("envoy")
+	take(t, second, resource.ClusterType) // it said no version of these
+	for _, typeURL := range []string{resource.ListenerType, resource.ScopedRouteType} {
+		second.send(&discoveryv3.DiscoveryRequest{TypeUrl: typeURL, VersionInfo: first.good[typeURL]})
+	}
+	second.tables = first.tables
+	second.send(&discoveryv3.DiscoveryRequest{TypeUrl: resource.RouteType, VersionInfo: first.good[resource.RouteType]})
+	take(t, second, resource.RouteType) // of named resources the version does not say which it has
 	p.synced(1)
 }
 
@@ -409,7 +383,7 @@ func TestStatusOfNothing(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	p.Publish(nil)
-	if got := slices.Sorted(maps.Keys(p.Status().Versions)); len(got) != 3 {
+	if got := slices.Sorted(maps.Keys(p.Status().Versions)); len(got) != 4 {
 		t.Errorf("the empty mesh has versions of %v", got)
 	}
 }

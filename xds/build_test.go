@@ -3,17 +3,14 @@ package xds
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/registry"
@@ -54,36 +51,48 @@ func mustBuild(t testing.TB, records []*agent.Record) Resources {
 	return r
 }
 
-// wire is what Envoys would be sent.
-func wire(t testing.TB, r Resources) map[string]string {
-	t.Helper()
+// wire is what Envoys would be sent, with the version of each type.
+func wire(c *catalogue) map[string]string {
 	out := map[string]string{}
-	p := newPublication(r, nil, nil)
 	for _, typeURL := range typeURLs {
-		out[typeURL] = p.versions[typeURL]
-		for name, m := range p.resources[typeURL] {
-			encoded, err := cache.MarshalResource(m)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := p.each[typeURL][name], cache.HashResource(encoded); got != want {
-				t.Errorf("%s has version %s, on the wire %s", name, got, want)
-			}
-			out[name] = string(encoded)
+		out[typeURL] = c.version(typeURL)
+		for name, i := range c.items[typeURL] {
+			out[typeURL+" "+name] = i.version + string(i.packed.GetValue())
 		}
 	}
 	return out
 }
 
+func newTestPublisher(t testing.TB, s Settings) *Publisher {
+	t.Helper()
+	p, err := NewPublisher(s, slog.New(slog.DiscardHandler), SystemClock(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// published is what a publisher serves that has seen nothing but the records.
+func published(t testing.TB, records []*agent.Record) map[string]string {
+	t.Helper()
+	p := newTestPublisher(t, testSettings())
+	p.Publish(registry.NewSnapshot(1, records))
+	return wire(p.catalogue)
+}
+
 func TestOrderOfRegistrationDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	records := agents(60)
-	want := wire(t, mustBuild(t, records))
+	want := published(t, records)
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 5 {
 		shuffled := slices.Clone(records)
 		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		if diff := cmp.Diff(want, wire(t, mustBuild(t, shuffled))); diff != "" {
+		p := newTestPublisher(t, testSettings())
+		for i := range shuffled { // one by one
+			p.Publish(registry.NewSnapshot(uint64(i), shuffled[:i+1]))
+		}
+		if diff := cmp.Diff(want, wire(p.catalogue)); diff != "" {
 			t.Fatalf("(-want +got):\n%s", diff)
 		}
 	}
@@ -92,35 +101,32 @@ func TestOrderOfRegistrationDoesNotMatter(t *testing.T) {
 func TestRemovingAnAgentRemovesItsResourcesOnly(t *testing.T) {
 	t.Parallel()
 	records := agents(40)
-	all := mustBuild(t, records)
+	all := published(t, records)
 	for i, gone := range records {
-		rest := mustBuild(t, slices.Delete(slices.Clone(records), i, i+1))
-		own := func(name string) bool {
-			return len(name) > len(prefix(gone.Name)) && name[:len(prefix(gone.Name))] == prefix(gone.Name)
+		want := map[string]string{}
+		for name, content := range all {
+			if !strings.Contains(name, prefix(gone.Name)) {
+				want[name] = content
+			}
 		}
-		clusters := slices.DeleteFunc(slices.Clone(all.Clusters), func(c *clusterv3.Cluster) bool { return own(c.GetName()) })
-		if diff := cmp.Diff(clusters, rest.Clusters, protocmp.Transform()); diff != "" {
-			t.Errorf("clusters without %s (-want +got):\n%s", gone.Name, diff)
+		got := published(t, slices.Delete(slices.Clone(records), i, i+1))
+		for _, typeURL := range typeURLs {
+			delete(want, typeURL)
+			delete(got, typeURL)
 		}
-		routes := proto.CloneOf(all.Routes)
-		routes.VirtualHosts = slices.DeleteFunc(routes.GetVirtualHosts(), func(v *routev3.VirtualHost) bool { return own(v.GetName()) })
-		tree := routes.GetVirtualHosts()[0].GetMatcher().GetOnNoMatch().GetMatcher().GetMatcherTree().GetPrefixMatchMap().GetMap()
-		delete(tree, agent.MeshPrefix+string(gone.Name))
 		if gone.Name == testSettings().RootAgent {
-			delete(tree, rootKey)
+			delete(want, resource.RouteType+" "+Gateway)
+			delete(got, resource.RouteType+" "+Gateway)
 		}
-		if diff := cmp.Diff(routes, rest.Routes, protocmp.Transform()); diff != "" {
-			t.Errorf("routes without %s (-want +got):\n%s", gone.Name, diff)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("without %s (-want +got):\n%s", gone.Name, diff)
 		}
 	}
 }
 
 func TestIncrementalBuildsEqualFullOnes(t *testing.T) {
 	t.Parallel()
-	b, err := newBuilder(testSettings())
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := newTestPublisher(t, testSettings())
 	random := rand.New(rand.NewPCG(3, 4))
 	pool := agents(50)
 	for round := range 30 {
@@ -145,45 +151,60 @@ func TestIncrementalBuildsEqualFullOnes(t *testing.T) {
 			}
 			records = append(records, pool[i])
 		}
-		got := b.build(registry.NewSnapshot(1, records), nil)
-		if diff := cmp.Diff(wire(t, mustBuild(t, records)), wire(t, got)); diff != "" {
+		p.Publish(registry.NewSnapshot(uint64(round), records))
+		if diff := cmp.Diff(published(t, records), wire(p.catalogue)); diff != "" {
 			t.Fatalf("round %d (-full +incremental):\n%s", round, diff)
+		}
+		if got, want := len(p.problems), len(mustBuild(t, records).Problems); got != want {
+			t.Fatalf("round %d: %d problems, want %d", round, got, want)
 		}
 	}
 }
 
-func TestSplicedTableIsTheTable(t *testing.T) {
+func TestBuildIsWhatIsServed(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{0, 1, 2, 30, 300} {
-		r := mustBuild(t, agents(n))
-		encoded, err := proto.Marshal(r.encodedRoutes)
+	records := agents(30)
+	r := mustBuild(t, records)
+	want := published(t, records)
+	got := map[string]string{}
+	for _, typeURL := range typeURLs {
+		got[typeURL] = want[typeURL]
+	}
+	add := func(typeURL string, m named) {
+		i, err := newItem(typeURL, m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got routev3.RouteConfiguration
-		if err := proto.Unmarshal(encoded, &got); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(r.Routes, &got, protocmp.Transform()); diff != "" {
-			t.Errorf("%d agents (-table +spliced):\n%s", n, diff)
-		}
+		got[typeURL+" "+i.name] = i.version + string(i.packed.GetValue())
+	}
+	add(resource.ListenerType, r.Listener)
+	add(resource.RouteType, r.Routes)
+	for _, m := range r.Agents {
+		add(resource.RouteType, m)
+	}
+	for _, m := range r.Scopes {
+		add(resource.ScopedRouteType, m)
+	}
+	for _, m := range r.Clusters {
+		add(resource.ClusterType, m)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-served +built):\n%s", diff)
 	}
 }
 
 func TestUnchangedAgentsAreNotBuiltAgain(t *testing.T) {
 	t.Parallel()
-	b, err := newBuilder(testSettings())
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := newTestPublisher(t, testSettings())
 	records := agents(10)
-	first := b.build(registry.NewSnapshot(1, records), nil)
-	changed := *records[5]
+	p.Publish(registry.NewSnapshot(1, records))
+	first := maps.Clone(p.shares)
+	changed, again := *records[5], *records[6]
 	changed.Revision = 99
-	records[5] = &changed
-	second := b.build(registry.NewSnapshot(2, records), nil)
-	for name, s := range first.shares {
-		if built := second.shares[name] != s; built != (name == changed.Name) {
+	records[5], records[6] = &changed, &again
+	p.Publish(registry.NewSnapshot(2, records))
+	for name, s := range first {
+		if built := p.shares[name] != s; built != (name == changed.Name) {
 			t.Errorf("%s was built again: %t", name, built)
 		}
 	}
@@ -193,13 +214,9 @@ func TestVersionsFollowTheSettings(t *testing.T) {
 	t.Parallel()
 	changed := testSettings()
 	changed.Timeouts.Connect *= 2 // a setting of clusters only
-	r, err := Build(changed, registry.NewSnapshot(1, agents(10)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, after := newPublication(mustBuild(t, agents(10)), nil, nil).versions, newPublication(r, nil, nil).versions
-	for typeURL := range before {
-		if same := before[typeURL] == after[typeURL]; same == (kinds[typeURL] == "cluster") {
+	before, after := newTestPublisher(t, testSettings()), newTestPublisher(t, changed)
+	for _, typeURL := range typeURLs {
+		if same := before.catalogue.version(typeURL) == after.catalogue.version(typeURL); same == (kinds[typeURL] == "cluster") {
 			t.Errorf("the version of %s is the same: %t", kinds[typeURL], same)
 		}
 	}
@@ -242,14 +259,11 @@ func BenchmarkBuild(b *testing.B) {
 	}
 }
 
-// BenchmarkPublish changes one agent among many, and encodes what an Envoy would be sent.
+// BenchmarkPublish changes one agent among many.
 func BenchmarkPublish(b *testing.B) {
 	for _, n := range []int{1_000, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			p, err := NewPublisher(testSettings(), slog.New(slog.DiscardHandler), SystemClock(), prometheus.NewRegistry())
-			if err != nil {
-				b.Fatal(err)
-			}
+			p := newTestPublisher(b, testSettings())
 			records := routed(n)
 			var snaps []*registry.Snapshot
 			for i := range 2 {
@@ -263,9 +277,6 @@ func BenchmarkPublish(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				p.Publish(snaps[i%2])
-				if _, err := cache.MarshalResource(p.current.encodedRoutes); err != nil {
-					b.Fatal(err)
-				}
 			}
 		})
 	}

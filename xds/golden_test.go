@@ -15,10 +15,8 @@ import (
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
-	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -59,8 +57,8 @@ func goldens() map[string]golden {
 		"governance-tcp":     {settings: with(func(s *xds.Settings) { s.Governor, s.Cards = "governor.internal:9000", "[::1]:9100" }), show: []string{"clusters"}},
 		"access-log-stdout":  {settings: with(func(s *xds.Settings) { s.AccessLog = "-" }), show: []string{"listener"}},
 		"access-log-file":    {settings: with(func(s *xds.Settings) { s.AccessLog = "/dev/null" }), show: []string{"listener"}},
-		"public-hosts":       {settings: with(func(s *xds.Settings) { s.PublicHosts = []string{"gateway.example", "gateway.mesh.local"} }), records: []*agent.Record{simple("gateway"), simple("one")}, show: []string{"routes", "problems"}},
-		"json-rpc":           {settings: settings(), records: []*agent.Record{record("weather", rpc, "http://10.0.0.1:8080/a2a")}, show: []string{"routes", "clusters"}},
+		"public-hosts":       {settings: with(func(s *xds.Settings) { s.PublicHosts = []string{"gateway.example", "gateway.mesh.local"} }), records: []*agent.Record{simple("gateway"), simple("one")}, show: []string{"listener", "routes", "problems"}},
+		"json-rpc":           {settings: settings(), records: []*agent.Record{record("weather", rpc, "http://10.0.0.1:8080/a2a")}, show: []string{"scopes", "routes", "clusters"}},
 		"http-json":          {settings: settings(), records: []*agent.Record{record("weather", rest, "http://10.0.0.1:8080/v1/")}, show: []string{"routes"}},
 		"both-on-one-origin": {settings: settings(), records: []*agent.Record{record("weather", rpc, "http://10.0.0.1:8080", rest, "http://10.0.0.1:8080")}, show: []string{"routes", "clusters"}},
 		"numbered-entrances": {settings: settings(), records: []*agent.Record{record("weather", rpc, "http://10.0.0.1/1.0", rpc, "http://10.0.0.1/0.3", string(agent.GRPC), "10.0.0.1:50051", rest, "http://10.0.0.1/rest", rest, "http://10.0.0.2")}, show: []string{"routes"}},
@@ -140,6 +138,13 @@ func render(t *testing.T, r xds.Resources, show []string) []byte {
 			renderMessage(t, &out, r.Listener)
 		case "routes":
 			renderMessage(t, &out, r.Routes)
+			for _, table := range r.Agents {
+				renderMessage(t, &out, table)
+			}
+		case "scopes":
+			for _, scope := range r.Scopes {
+				renderMessage(t, &out, scope)
+			}
 		case "clusters":
 			for _, c := range r.Clusters {
 				if len(r.Clusters) == 3 || strings.HasPrefix(c.GetName(), "agent/") {
@@ -172,25 +177,35 @@ func renderMessage(t *testing.T, out *bytes.Buffer, m proto.Message) {
 	out.WriteByte('\n')
 }
 
-// consistent checks what the library asks of a snapshot and Envoy's rules of every message.
+// consistent checks that every table has its scopes and clusters, and Envoy's rules of every message.
 func consistent(t *testing.T, r xds.Resources) {
 	t.Helper()
-	var clusters []types.Resource
+	tables := map[string]bool{xds.Gateway: false}
+	for _, table := range r.Agents {
+		tables[table.GetName()] = false
+	}
+	for _, scope := range r.Scopes {
+		if _, ok := tables[scope.GetRouteConfigurationName()]; !ok {
+			t.Errorf("scope %s leads to no table", scope.GetName())
+		}
+		tables[scope.GetRouteConfigurationName()] = true
+	}
+	for name, reached := range tables {
+		if !reached {
+			t.Errorf("no scope leads to table %s", name)
+		}
+	}
+	clusters := map[string]bool{}
 	for _, c := range r.Clusters {
-		clusters = append(clusters, c)
+		clusters[c.GetName()] = true
 	}
-	snapshot, err := cache.NewSnapshot("1", map[resource.Type][]types.Resource{
-		resource.ClusterType: clusters, resource.ListenerType: {r.Listener}, resource.RouteType: {r.Routes},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := snapshot.Consistent(); err != nil {
-		t.Error(err)
-	}
-	for _, m := range append(clusters, r.Listener, r.Routes) {
-		if err := m.(interface{ ValidateAll() error }).ValidateAll(); err != nil {
-			t.Error(err)
+	for _, table := range append(r.Agents, r.Routes) {
+		for _, host := range table.GetVirtualHosts() {
+			for _, route := range host.GetRoutes() {
+				if r := route.GetRoute(); r != nil && !clusters[r.GetCluster()] {
+					t.Errorf("%s routes to cluster %q, which is none", host.GetName(), route.GetRoute().GetCluster())
+				}
+			}
 		}
 	}
 }
@@ -247,7 +262,19 @@ func static(t *testing.T, r xds.Resources) *bootstrapv3.Bootstrap {
 	if err := config.UnmarshalTo(manager); err != nil {
 		t.Fatal(err)
 	}
-	manager.RouteSpecifier = &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: r.Routes}
+	tables := map[string]*routev3.RouteConfiguration{r.Routes.GetName(): r.Routes}
+	for _, table := range r.Agents {
+		tables[table.GetName()] = table
+	}
+	list := &hcmv3.ScopedRouteConfigurationsList{}
+	for _, scope := range r.Scopes {
+		list.ScopedRouteConfigurations = append(list.ScopedRouteConfigurations, &routev3.ScopedRouteConfiguration{
+			Name: scope.GetName(), Key: scope.GetKey(), RouteConfiguration: tables[scope.GetRouteConfigurationName()],
+		})
+	}
+	scoped := manager.GetScopedRoutes()
+	scoped.ConfigSpecifier = &hcmv3.ScopedRoutes_ScopedRouteConfigurationsList{ScopedRouteConfigurationsList: list}
+	scoped.RdsConfigSource = nil
 	inlined, err := anypb.New(manager)
 	if err != nil {
 		t.Fatal(err)

@@ -32,8 +32,8 @@ const (
 	connectionWindow = 1 << 20
 )
 
-// listener returns the one listener of the gateway. Its routes come over RDS, so that they change without
-// draining connections.
+// listener returns the one listener of the gateway. Its routes come over SRDS and RDS, so that they change
+// without draining connections.
 func listener(s Settings) *listenerv3.Listener {
 	return &listenerv3.Listener{
 		Name:                          Gateway,
@@ -51,14 +51,10 @@ func listener(s Settings) *listenerv3.Listener {
 func manager(s Settings) *hcmv3.HttpConnectionManager {
 	return &hcmv3.HttpConnectionManager{
 		StatPrefix: Gateway,
-		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
-			RouteConfigName: Gateway,
-			ConfigSource: &corev3.ConfigSource{
-				ResourceApiVersion:    corev3.ApiVersion_V3,
-				ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
-			},
-		}},
-		HttpFilters: filters(s),
+		// The key is made once paths have their one spelling, and before a route is looked for.
+		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{{Name: "scope", TypedConfig: pack(keyMutations(s))}},
+		RouteSpecifier:                scopedRoutes(),
+		HttpFilters:                   append([]*hcmv3.HttpFilter{respell()}, filters(s)...),
 
 		// One spelling of a path reaches the services and the agent: what could be read in two ways is refused.
 		NormalizePath:                wrapBool(true),

@@ -59,6 +59,12 @@ func TestRouting(t *testing.T) {
 		"host":                     {method: "POST", host: "weather.mesh.local", path: "/", want: seen{Server: "weather", URI: "/rpc"}},
 		"host-port":                {method: "POST", host: "weather.mesh.local:8080", path: "/?x", want: seen{Server: "weather", URI: "/rpc?x"}},
 		"host-in-upper-case":       {method: "POST", host: "Weather.Mesh.Local", path: "/", want: seen{Server: "weather", URI: "/rpc"}},
+		"label-in-upper-case":      {method: "POST", host: "WEATHER.mesh.local:8080", path: "/", want: seen{Server: "weather", URI: "/rpc"}},
+		"unknown-in-upper-case":    {method: "POST", host: "Nobody.Mesh.Local", path: "/", status: 404},
+		"upper-case-below-another": {method: "POST", host: "X.Weather.mesh.local", path: "/", status: 404},
+		"host-with-a-dot":          {method: "POST", host: "weather.mesh.local.", path: "/", status: 404},
+		"no-name":                  {method: "POST", path: "/agents/", status: 404},
+		"gateway's-key":            {method: "POST", path: "/agents/-", status: 404},
 		"host-verb":                {method: "POST", host: "weather.mesh.local", path: "/message:stream", want: seen{Server: "weather", URI: "/api/message:stream"}},
 		"host-numbered":            {method: "POST", host: "weather.mesh.local", path: "/~2", want: seen{Server: "legacy", URI: "/"}},
 		"host-card":                {method: "GET", host: "weather.mesh.local", path: "/.well-known/agent-card.json", want: seen{Server: "cards", URI: "/cards/host/weather/agent-card.json", Host: "weather.mesh.local"}},
@@ -122,7 +128,7 @@ func TestRoot(t *testing.T) {
 		"/agents/rootless":                    {},
 		"/agents/":                            {},
 		"/agents/.well-known/agent-card.json": {},
-		"/.well-known/jwks.json/x":            {},
+		"/.well-known/jwks.json/x":            {Server: "cards", Host: gateway, URI: "/cards/root/root/jwks.json/x"},
 	} {
 		got := b.call("POST", gateway, path, "{}")
 		if want.Server == "" {

@@ -4,6 +4,8 @@
 package xds
 
 import (
+	"strings"
+
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 
 	"ringfence.dev/ringfence/internal/agent"
@@ -11,7 +13,8 @@ import (
 
 // Names of the resources that exist once.
 const (
-	// Gateway names the listener, its route configuration and the virtual host of the gateway's own hosts.
+	// Gateway names the listener, the route table of all that leads to no agent, its scope, and the virtual host of the
+	// gateway's own hosts.
 	Gateway = "gateway"
 	// AuthzCluster and ProcCluster lead to the governor. They are two so that neither filter can use up the
 	// other's connections, and so that their statistics stay apart.
@@ -23,10 +26,11 @@ const (
 
 // Names of the filters, under which Envoy keeps their metadata and per-route configuration.
 const (
-	authzFilter  = "envoy.filters.http.ext_authz"
-	bufferFilter = "envoy.filters.http.buffer"
-	procFilter   = "envoy.filters.http.ext_proc"
-	routerFilter = "envoy.filters.http.router"
+	authzFilter   = "envoy.filters.http.ext_authz"
+	bufferFilter  = "envoy.filters.http.buffer"
+	procFilter    = "envoy.filters.http.ext_proc"
+	respellFilter = "envoy.filters.http.lua"
+	routerFilter  = "envoy.filters.http.router"
 )
 
 // formExtension tells the authorization service how the route names the callee. It judges by the route that Envoy
@@ -44,7 +48,7 @@ const (
 // untrusted are request headers with which clients could tell agents what the governor did not see: another method,
 // another path, another client. With grpc-accept-encoding they could have agents answer in what it cannot read.
 var untrusted = []string{
-	"forwarded", "grpc-accept-encoding", "ringfence-decision", "x-forwarded-host", "x-http-method", "x-http-method-override", "x-method-override",
+	"forwarded", "grpc-accept-encoding", "ringfence-decision", hostKeyField, pathKeyField, "x-forwarded-host", "x-http-method", "x-http-method-override", "x-method-override",
 	"x-original-url", "x-rewrite-url",
 }
 
@@ -65,15 +69,28 @@ const (
 )
 
 // typeURLs are the resource types served, in the order Envoy must learn of additions.
-var typeURLs = []string{resource.ClusterType, resource.ListenerType, resource.RouteType}
+var typeURLs = []string{resource.ClusterType, resource.ListenerType, resource.ScopedRouteType, resource.RouteType}
 
 // kinds are the types' short names in status and metrics.
 var kinds = map[string]string{
-	resource.ClusterType:  "cluster",
-	resource.ListenerType: "listener",
-	resource.RouteType:    "route",
+	resource.ClusterType:     "cluster",
+	resource.ListenerType:    "listener",
+	resource.ScopedRouteType: "scope",
+	resource.RouteType:       "route",
 }
 
 // prefix begins the names of everything that exists for one agent. The slash at its end keeps agents apart
 // whose names begin alike.
-func prefix(name agent.ID) string { return "agent/" + string(name) + "/" }
+func prefix(name agent.ID) string { return agentPrefix + string(name) + "/" }
+
+const agentPrefix = "agent/"
+
+// owner returns the agent whose resource has the name, or "" if it is no agent's.
+func owner(resource string) agent.ID {
+	rest, ok := strings.CutPrefix(resource, agentPrefix)
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	return agent.ID(name)
+}

@@ -8,36 +8,35 @@ import (
 	"sync/atomic"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/registry"
 )
 
-// Publisher turns registry snapshots into publications and follows what the connected Envoys make of them. All
+// Publisher turns registry snapshots into what is served and follows what the connected Envoys make of it. All
 // of them get the same configuration.
 type Publisher struct {
 	log     *slog.Logger
 	clock   Clock
 	metrics metrics
-	cache   cache.SnapshotCache
 	next    atomic.Pointer[registry.Snapshot]
 
-	mu      sync.Mutex
-	builder *builder
-	snap    *registry.Snapshot
-	current *publication
-	// good are the parts of the last publication that some Envoy acknowledged whole; nil before the first.
-	good       map[agent.ID]*share
-	holds      map[agent.ID]hold
-	streams    map[streamKey]*stream
-	rejections []Rejection
-	// leaving are the clusters that lost their routes, with the time when they may go.
-	leaving map[string]time.Time
-	// stopSweep and stopWait cancel the calls that remove leaving clusters and end a wait; nil while there is none.
-	stopSweep, stopWait func() bool
+	mu        sync.Mutex
+	builder   *builder
+	catalogue *catalogue
+	// snap is the snapshot that is served, nil before the first; generation counts changes of what is served.
+	snap       *registry.Snapshot
+	generation uint64
+	// shares are the parts that are served, good those that some Envoy acknowledged whole. settled says that some
+	// Envoy once had everything.
+	shares, good map[agent.ID]*share
+	settled      bool
+	holds        map[agent.ID]hold
+	problems     map[agent.ID]string
+	streams      map[*stream]struct{}
+	rejections   []Rejection
+	departures   departures
 	// changed is closed and replaced whenever Synced may have a new answer.
 	changed chan struct{}
 }
@@ -56,34 +55,6 @@ func SystemClock() Clock {
 	}
 }
 
-// watches is the snapshot cache as the server sees it.
-type watches struct {
-	cache.SnapshotCache
-	publisher *Publisher
-}
-
-// CreateWatch lets the publisher go on once the watch stands: what waited for the answer that renews the watch
-// can reach Envoy in the right order only now.
-func (w watches) CreateWatch(r *cache.Request, s cache.Subscription, c chan cache.Response) (func(), error) {
-	cancel, err := w.SnapshotCache.CreateWatch(r, s, c)
-	w.publisher.resume()
-	return cancel, err
-}
-
-// CreateDeltaWatch is CreateWatch for the delta variant.
-func (w watches) CreateDeltaWatch(r *cache.DeltaRequest, s cache.Subscription, c chan cache.DeltaResponse) (func(), error) {
-	cancel, err := w.SnapshotCache.CreateDeltaWatch(r, s, c)
-	w.publisher.resume()
-	return cancel, err
-}
-
-// everyone puts all Envoys into one group of the cache.
-type everyone struct{}
-
-const group = "all"
-
-func (everyone) ID(*corev3.Node) string { return group }
-
 // NewPublisher returns a Publisher for the settings, which serves the configuration of an empty mesh only once
 // a snapshot was published. Its metrics are registered with r, which may be nil.
 func NewPublisher(s Settings, log *slog.Logger, clock Clock, r prometheus.Registerer) (*Publisher, error) {
@@ -96,21 +67,25 @@ func NewPublisher(s Settings, log *slog.Logger, clock Clock, r prometheus.Regist
 		return nil, fmt.Errorf("registering xDS metrics: %w", err)
 	}
 	return &Publisher{
-		log:     log,
-		clock:   clock,
-		metrics: m,
-		cache:   cache.NewSnapshotCache(true, everyone{}, nil),
-		builder: b,
-		holds:   map[agent.ID]hold{},
-		streams: map[streamKey]*stream{},
-		leaving: map[string]time.Time{},
-		changed: make(chan struct{}),
+		log:        log,
+		clock:      clock,
+		metrics:    m,
+		builder:    b,
+		catalogue:  newCatalogue(b.base),
+		shares:     map[agent.ID]*share{},
+		good:       map[agent.ID]*share{},
+		holds:      map[agent.ID]hold{},
+		problems:   map[agent.ID]string{},
+		streams:    map[*stream]struct{}{},
+		departures: departures{until: map[string]time.Time{}},
+		changed:    make(chan struct{}),
 	}, nil
 }
 
-// Publish serves the snapshot to all Envoys. It does not wait for them: a snapshot with new clusters may itself
-// wait, up to a second, until they answered for the last ones. Snapshots that arrive while one is built or waits
-// are skipped but for the last. One older than the latest is ignored; nil is the empty mesh before any revision.
+// Publish serves the snapshot to all Envoys. It waits for none of them: each is sent what it lacks as soon as it has
+// answered for what it was sent before. Snapshots that arrive while one is published are skipped but for the last. One
+// older than the latest is ignored; nil is the empty mesh before any revision. What it costs depends on what changed,
+// but for one comparison of pointers for each agent.
 func (p *Publisher) Publish(snap *registry.Snapshot) {
 	if snap == nil {
 		snap = registry.NewSnapshot(0, nil)
@@ -122,8 +97,56 @@ func (p *Publisher) Publish(snap *registry.Snapshot) {
 	if snap == nil || p.snap != nil && snap.Revision() < p.snap.Revision() {
 		return
 	}
+	before, generation := p.snap, p.generation
 	p.snap = snap
-	p.advance()
+	if before == nil {
+		p.generation++
+	}
+	for name, record := range differences(before.Agents(), snap.Agents()) {
+		p.update(name, record)
+	}
+	p.published(generation)
+}
+
+// differences calls yield for each agent whose record is another value, and with nil where there is none any more.
+func differences(before, after []*agent.Record) func(yield func(agent.ID, *agent.Record) bool) {
+	return func(yield func(agent.ID, *agent.Record) bool) {
+		for len(before) > 0 || len(after) > 0 {
+			switch {
+			case len(after) == 0 || len(before) > 0 && before[0].Name < after[0].Name:
+				if !yield(before[0].Name, nil) {
+					return
+				}
+				before = before[1:]
+			case len(before) == 0 || before[0].Name > after[0].Name:
+				if !yield(after[0].Name, after[0]) {
+					return
+				}
+				after = after[1:]
+			default:
+				if before[0] != after[0] && !yield(after[0].Name, after[0]) {
+					return
+				}
+				before, after = before[1:], after[1:]
+			}
+		}
+	}
+}
+
+// published lets everybody know what changed since a generation. The caller holds mu.
+func (p *Publisher) published(since uint64) {
+	p.metrics.problems.Set(float64(len(p.problems)))
+	p.schedule()
+	p.notify()
+	if p.generation == since {
+		return
+	}
+	p.metrics.publications.Inc()
+	p.log.Debug("publishing configuration", slog.Uint64("revision", p.snap.Revision()),
+		slog.Int("agents", len(p.shares)), slog.Int("problems", len(p.problems)))
+	for s := range p.streams {
+		s.awake()
+	}
 }
 
 // notify wakes those who wait in Synced. The caller holds mu.
@@ -132,12 +155,16 @@ func (p *Publisher) notify() {
 	p.changed = make(chan struct{})
 }
 
-// Synced waits until at least one Envoy is connected and every connected one has acknowledged a publication of
+// Synced waits until at least one Envoy is connected and every connected one has acknowledged what is served of
 // the registry's revision or a later one. It returns the context's error when that ends first.
 func (p *Publisher) Synced(ctx context.Context, revision uint64) error {
+	var wanted uint64
 	for {
 		p.mu.Lock()
-		synced, changed := p.synced(revision), p.changed
+		if wanted == 0 && p.snap != nil && p.snap.Revision() >= revision {
+			wanted = p.generation
+		}
+		synced, changed := wanted > 0 && p.synced(wanted), p.changed
 		p.mu.Unlock()
 		if synced {
 			return nil
@@ -150,14 +177,11 @@ func (p *Publisher) Synced(ctx context.Context, revision uint64) error {
 	}
 }
 
-func (p *Publisher) synced(revision uint64) bool {
-	if p.current == nil || p.current.Revision < revision || len(p.streams) == 0 {
-		return false
-	}
-	for _, s := range p.streams {
-		if !s.has(p.current) {
+func (p *Publisher) synced(generation uint64) bool {
+	for s := range p.streams {
+		if !s.has(generation) {
 			return false
 		}
 	}
-	return true
+	return len(p.streams) > 0
 }

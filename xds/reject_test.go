@@ -1,7 +1,10 @@
 package xds_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/google/go-cmp/cmp"
@@ -37,9 +40,10 @@ func TestRejectionRollsBack(t *testing.T) {
 
 			p.publish(2, good, bad)
 			take(t, envoy, resource.ClusterType)
+			take(t, envoy, resource.ScopedRouteType)
 			refused := envoy.next()
 			envoy.nack(refused, "no such thing")
-			take(t, envoy, resource.RouteType) // the routes of before
+			take(t, envoy, resource.ScopedRouteType) // the scopes of before
 			p.synced(2)
 			status := p.Status()
 			if status.Versions["route"] != before {
@@ -58,10 +62,10 @@ func TestRejectionRollsBack(t *testing.T) {
 
 			// Others go on while the bad one is held, and a new record of it is tried again.
 			p.publish(3, good, bad, simple("later"))
-			take(t, envoy, resource.ClusterType)
-			take(t, envoy, resource.RouteType)
+			follow(t, envoy)
 			p.synced(3)
 			p.publish(4, good, simple("bad"), simple("later"))
+			take(t, envoy, resource.ScopedRouteType)
 			take(t, envoy, resource.RouteType)
 			p.synced(4)
 			if got := problems(p.Status()); len(got) > 0 {
@@ -80,8 +84,52 @@ func TestRejectionThatNamesAgentsHoldsOnlyThose(t *testing.T) {
 	p.synced(1)
 	p.publish(2, simple("ba"), simple("bad"), simple("fine"))
 	envoy.nack(envoy.next(), "Error adding/updating cluster(s) "+clusterOf("bad")+": broken")
-	take(t, envoy, resource.RouteType)
 	p.await("the hold", func(s xds.Status) bool { return cmp.Equal([]agent.ID{"bad"}, problems(s)) })
+	// The others' are sent once more, as nobody knows whether Envoy took them.
+	clusters := take(t, envoy, resource.ClusterType)
+	if diff := cmp.Diff([]string{clusterOf("ba"), clusterOf("fine")}, clusters.changed); diff != "" {
+		t.Errorf("clusters sent (-want +got):\n%s", diff)
+	}
+	take(t, envoy, resource.ScopedRouteType)
+	take(t, envoy, resource.RouteType)
+	p.clock.pass(time.Hour)
+	take(t, envoy, resource.ClusterType)
+	p.synced(2)
+}
+
+// TestRejectionThatNamesNobodyIsNarrowedDown has an Envoy that never says which of many agents it does not take.
+func TestRejectionThatNamesNobodyIsNarrowedDown(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t)
+	p.publish(1)
+	envoy := p.delta("envoy", nil)
+	boot(t, envoy)
+	p.synced(1)
+	var records []*agent.Record
+	for i := range 20 {
+		records = append(records, simple(agent.ID(fmt.Sprintf("a%02d", i))))
+	}
+	p.publish(2, records...)
+	refused := 0.0
+	for len(problems(p.Status())) < 2 {
+		r := envoy.next()
+		if r.typeURL != resource.ClusterType {
+			t.Fatalf("%s came while clusters were searched", r.typeURL)
+		}
+		if !slices.Contains(r.changed, clusterOf("a03")) && !slices.Contains(r.changed, clusterOf("a16")) {
+			envoy.ack(r)
+			continue
+		}
+		envoy.nack(r, "one of them is bad")
+		refused++
+		p.await("the rejection", func(xds.Status) bool { return rejections(t, p, "cluster") == refused })
+	}
+	if refused > 10 {
+		t.Errorf("it took %v rejections to find two", refused)
+	}
+	if diff := cmp.Diff([]agent.ID{"a03", "a16"}, problems(p.Status())); diff != "" {
+		t.Errorf("problems (-want +got):\n%s", diff)
+	}
 }
 
 // TestFirstRejectionKeepsWhatEnvoyHas models a control plane that starts anew beside an Envoy with a working

@@ -2,24 +2,24 @@ package xds
 
 import (
 	"path"
-	"regexp"
 	"slices"
 
-	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
-	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"ringfence.dev/ringfence/internal/agent"
 )
 
-// routes builds the routes of agents and holds the parts all of them share. Envoy rebuilds the whole table when
-// one agent changes, at a cost that grows with every message in it: what can be said once, for the listener or
-// for all agents, is not said per route.
+// routes builds the route tables and holds the parts all of them share. Envoy holds each message of every agent's
+// table: what can be said once, for the listener or a table, is not said per route.
 type routes struct {
-	domain     string
+	domain string
+	// public are the gateway's own hosts.
+	public     []string
+	byHost     map[string]*anypb.Any
+	byPath     map[string]*anypb.Any
 	endless    *durationpb.Duration
 	unbodied   map[string]*anypb.Any
 	ungoverned map[string]*anypb.Any
@@ -28,8 +28,15 @@ type routes struct {
 func newRoutes(s Settings) routes {
 	noProc := pack(&routev3.FilterConfig{Disabled: true})
 	noAuthz := pack(&extauthzv3.ExtAuthzPerRoute{Override: &extauthzv3.ExtAuthzPerRoute_Disabled{Disabled: true}})
+	public := s.PublicHosts
+	if len(public) == 0 {
+		public = []string{"*"}
+	}
 	return routes{
 		domain: s.MeshDomain,
+		public: public,
+		byHost: extensions(s.context()),
+		byPath: extensions(map[string]string{formExtension: formPath}),
 		// Zero switches off the bound on the whole response, which would cut event streams short. The listener's
 		// bound on whole calls holds for gRPC too: Envoy looks at grpc-timeout only where a route tells it to.
 		endless: durationpb.New(0),
@@ -47,8 +54,7 @@ type entry struct {
 
 func (r routes) hostName(name agent.ID) string { return string(name) + "." + r.domain }
 
-// host returns the virtual host of the agent's own name. The form is said once, for the whole table: settings in each
-// virtual host would cost Envoy a third more for every change.
+// host returns the virtual host of the agent's own name. The form is said by its table.
 func (r routes) host(name agent.ID, entries []entry) *routev3.VirtualHost {
 	return &routev3.VirtualHost{
 		Name:        prefix(name) + "host",
@@ -58,23 +64,27 @@ func (r routes) host(name agent.ID, entries []entry) *routev3.VirtualHost {
 	}
 }
 
-// path returns the agent's key in the gateway's prefix tree and its routes there. Envoy takes the longest key
-// that begins the path; the routes below it then match whole segments, so a key that is a prefix of another
-// agent's name does no harm.
-func (r routes) path(name agent.ID, entries []entry) (string, *xdsmatcherv3.Matcher_OnMatch) {
+// path returns the agent's part of the gateway's hosts: its card and its entrances below its path.
+func (r routes) path(name agent.ID, entries []entry) *routev3.VirtualHost {
 	base := agent.MeshPrefix + string(name)
-	return base, action("routes", &routev3.RouteList{Routes: r.entrances(name, base, entries)})
+	return &routev3.VirtualHost{
+		Name:                 prefix(name) + "path",
+		Domains:              r.public,
+		Routes:               append(r.cards(name, base), r.entrances(name, base, entries)...),
+		RetryPolicy:          retries(),
+		TypedPerFilterConfig: r.byPath,
+	}
 }
 
 // root returns the agent's routes at the gateway's own root: those of its own host, each of which says that it is
-// the root and whose, as the virtual host says that callees are found by path.
-func (r routes) root(name agent.ID, entries []entry) *xdsmatcherv3.Matcher_OnMatch {
+// the root and whose, as no virtual host of the gateway does.
+func (r routes) root(name agent.ID, entries []entry) []*routev3.Route {
 	list := append([]*routev3.Route{r.card(name, cardsByRoot)}, r.entrances(name, "", entries)...)
 	settings := extensions(map[string]string{formExtension: formRoot, calleeExtension: string(name)})
 	for _, route := range list {
 		route.TypedPerFilterConfig = settings
 	}
-	return action("routes", &routev3.RouteList{Routes: list})
+	return list
 }
 
 // entrances returns the routes of the entrances below a base, the longest paths first: those of gRPC and of numbered
@@ -167,23 +177,20 @@ func (r routes) keys() *routev3.Route {
 	}
 }
 
-// cardPattern matches the path of any agent's card below the gateway.
-var cardPattern = regexp.QuoteMeta(agent.MeshPrefix) + "([a-z0-9-]+)(?:" +
-	regexp.QuoteMeta(agent.CardPath) + "|" + regexp.QuoteMeta(agent.LegacyCardPath) + ")"
-
-// cards routes all cards below the gateway.
-func (r routes) cards() *routev3.Route {
-	return &routev3.Route{
-		Name:  "cards",
-		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_SafeRegex{SafeRegex: regex(cardPattern)}},
-		Action: &routev3.Route_Route{Route: &routev3.RouteAction{
-			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: CardsCluster},
-			RegexRewrite: &matcherv3.RegexMatchAndSubstitute{
-				Pattern: regex("^" + cardPattern + "$"), Substitution: cardsByPath + `\1`,
-			},
-		}},
-		TypedPerFilterConfig: r.unbodied,
+// cards routes to the agent's card below the gateway, under both of its names. A card has no body to inspect.
+func (r routes) cards(name agent.ID, base string) []*routev3.Route {
+	var list []*routev3.Route
+	for _, path := range []string{agent.CardPath, agent.LegacyCardPath} {
+		list = append(list, &routev3.Route{
+			Match: exactly(base + path),
+			Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+				ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: CardsCluster},
+				PrefixRewrite:    cardsByPath + string(name),
+			}},
+			TypedPerFilterConfig: r.unbodied,
+		})
 	}
+	return list
 }
 
 // exactly matches one path, as JSON-RPC is called. That only POST calls is for the governor to say.

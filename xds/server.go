@@ -2,115 +2,184 @@ package xds
 
 import (
 	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	sotwv3 "github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
-	serverv3 "github.com/envoyproxy/go-control-plane/pkg/server/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // NewServer returns the aggregated discovery service of the publisher, for both variants of the protocol. Its
 // streams end with the context.
 func NewServer(ctx context.Context, p *Publisher) discoveryv3.AggregatedDiscoveryServiceServer {
-	return serverv3.NewServer(ctx, watches{p.cache, p}, p.callbacks(), sotwv3.WithOrderedADS())
+	return &server{done: ctx.Done(), publisher: p}
 }
 
-// callbacks feed what streams say into the publisher. The server calls them before it acts on a request, so
-// that what they publish is what the request is answered with.
-func (p *Publisher) callbacks() serverv3.CallbackFuncs {
-	open := func(t transport) func(context.Context, int64, string) error {
-		return func(_ context.Context, id int64, _ string) error {
-			p.open(streamKey{t, id})
-			return nil
+type server struct {
+	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
+
+	done      <-chan struct{}
+	publisher *Publisher
+}
+
+// DeltaAggregatedResources serves one Envoy that wants differences.
+func (s *server) DeltaAggregatedResources(envoy discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+	receive := func() (request, error) {
+		r, err := envoy.Recv()
+		out := request{
+			node: r.GetNode(), typeURL: r.GetTypeUrl(), nonce: r.GetResponseNonce(), names: r.GetResourceNamesSubscribe(),
+			dropped: r.GetResourceNamesUnsubscribe(), known: r.GetInitialResourceVersions(),
+			failed: r.GetErrorDetail() != nil, failure: r.GetErrorDetail().GetMessage(),
+		}
+		return out, err
+	}
+	send := func(r *response) error {
+		out := &discoveryv3.DeltaDiscoveryResponse{
+			TypeUrl: r.typeURL, Nonce: r.nonce, SystemVersionInfo: r.version, RemovedResources: r.removed,
+			Resources: make([]*discoveryv3.Resource, len(r.items)),
+		}
+		for n, i := range r.items {
+			out.Resources[n] = &discoveryv3.Resource{Name: i.name, Version: i.version, Resource: i.packed}
+		}
+		return envoy.Send(out)
+	}
+	return s.serve(envoy.Context(), newStream(delta), receive, send)
+}
+
+// StreamAggregatedResources serves one Envoy that wants all of a type when something of it changes.
+func (s *server) StreamAggregatedResources(envoy discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer) error {
+	receive := func() (request, error) {
+		r, err := envoy.Recv()
+		out := request{
+			node: r.GetNode(), typeURL: r.GetTypeUrl(), nonce: r.GetResponseNonce(), version: r.GetVersionInfo(),
+			names: r.GetResourceNames(), failed: r.GetErrorDetail() != nil, failure: r.GetErrorDetail().GetMessage(),
+		}
+		return out, err
+	}
+	send := func(r *response) error {
+		out := &discoveryv3.DiscoveryResponse{
+			TypeUrl: r.typeURL, Nonce: r.nonce, VersionInfo: r.version, Resources: make([]*anypb.Any, len(r.items)),
+		}
+		for n, i := range r.items {
+			out.Resources[n] = i.packed
+		}
+		return envoy.Send(out)
+	}
+	return s.serve(envoy.Context(), newStream(sotw), receive, send)
+}
+
+// serve speaks with one Envoy. Only this Envoy is waited for when it does not read what it is sent.
+func (s *server) serve(ctx context.Context, envoy *stream, receive func() (request, error), send func(*response) error) error {
+	s.publisher.open(envoy)
+	defer s.publisher.close(envoy)
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			r, err := receive()
+			if err != nil {
+				ended <- err
+				return
+			}
+			s.publisher.requested(envoy, r)
+		}
+	}()
+	for {
+		select {
+		case <-envoy.wake:
+		case err := <-ended:
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.done:
+			return status.Error(codes.Unavailable, "the control plane is shutting down")
+		}
+		for r := s.publisher.take(envoy); r != nil; r = s.publisher.take(envoy) {
+			if err := send(r); err != nil {
+				return err
+			}
 		}
 	}
-	closed := func(t transport) func(int64, *corev3.Node) {
-		return func(id int64, _ *corev3.Node) { p.close(streamKey{t, id}) }
-	}
-	return serverv3.CallbackFuncs{
-		StreamOpenFunc:        open(sotw),
-		DeltaStreamOpenFunc:   open(delta),
-		StreamClosedFunc:      closed(sotw),
-		DeltaStreamClosedFunc: closed(delta),
-		StreamResponseFunc: func(_ context.Context, id int64, _ *discoveryv3.DiscoveryRequest, r *discoveryv3.DiscoveryResponse) {
-			p.sent(streamKey{sotw, id}, r.GetTypeUrl(), response{r.GetNonce(), r.GetVersionInfo()})
-		},
-		StreamDeltaResponseFunc: func(id int64, _ *discoveryv3.DeltaDiscoveryRequest, r *discoveryv3.DeltaDiscoveryResponse) {
-			p.sent(streamKey{delta, id}, r.GetTypeUrl(), response{r.GetNonce(), r.GetSystemVersionInfo()})
-		},
-		StreamRequestFunc: func(id int64, r *discoveryv3.DiscoveryRequest) error {
-			a := request{
-				node: r.GetNode(), typeURL: r.GetTypeUrl(), nonce: r.GetResponseNonce(), version: r.GetVersionInfo(),
-			}
-			if e := r.GetErrorDetail(); e != nil {
-				a.failure, a.failed = e.GetMessage(), true
-			}
-			version := p.requested(streamKey{sotw, id}, a)
-			if a.failed && version != "" {
-				// The library would at once send again what was rejected, as the client's version differs from
-				// the served one: let it wait for the next publication instead.
-				r.VersionInfo = version
-			}
-			return nil
-		},
-		StreamDeltaRequestFunc: func(id int64, r *discoveryv3.DeltaDiscoveryRequest) error {
-			a := request{
-				node: r.GetNode(), typeURL: r.GetTypeUrl(), nonce: r.GetResponseNonce(), known: r.GetInitialResourceVersions(),
-			}
-			if e := r.GetErrorDetail(); e != nil {
-				a.failure, a.failed = e.GetMessage(), true
-			}
-			p.requested(streamKey{delta, id}, a)
-			return nil
-		},
-	}
 }
 
-func (p *Publisher) open(key streamKey) {
+func (p *Publisher) open(s *stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.streams[key] = newStream()
+	p.streams[s] = struct{}{}
 	p.metrics.connected.Set(float64(len(p.streams)))
 }
 
-func (p *Publisher) close(key streamKey) {
+func (p *Publisher) close(s *stream) {
 	p.mu.Lock()
-	delete(p.streams, key)
+	defer p.mu.Unlock()
+	delete(p.streams, s)
 	p.metrics.connected.Set(float64(len(p.streams)))
 	p.notify()
-	p.mu.Unlock()
-	p.resume()
 }
 
-func (p *Publisher) sent(key streamKey, typeURL string, what response) {
+// take returns what is to be sent next, or nil. Before the first publication there is nothing.
+func (p *Publisher) take(s *stream) *response {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := p.streams[key]; s != nil {
-		s.sent[typeURL] = what
+	if p.snap == nil {
+		return nil
+	}
+	r := s.next(p.catalogue, p.generation)
+	switch {
+	case r == nil:
+		p.rest(s)
+	case s.transport == sotw:
+		s.complete(r, p.catalogue)
+	}
+	return r
+}
+
+// rest notes when a stream has all there is. The caller holds mu.
+func (p *Publisher) rest(s *stream) {
+	if s.has(p.generation) {
+		p.settled = true
+	}
+	p.notify()
+}
+
+// complete makes all there is of a response about some: a state of the world says what there is by saying nothing of
+// what there is not. Routes are named by who wants them, so that those that did not change may be left out.
+func (s *stream) complete(r *response, c *catalogue) {
+	if !s.types[r.typeURL].wildcard {
+		return
+	}
+	r.items = make([]*item, 0, len(c.items[r.typeURL]))
+	for _, name := range slices.Sorted(maps.Keys(c.items[r.typeURL])) {
+		r.items = append(r.items, c.items[r.typeURL][name])
 	}
 }
 
-// requested takes a request and returns the version it answers, if it answers the latest response.
-func (p *Publisher) requested(key streamKey, r request) string {
+// requested takes a request.
+func (p *Publisher) requested(s *stream, r request) {
+	if kinds[r.typeURL] == "" {
+		return // nothing of the type is served
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.streams[key]
-	if s == nil {
-		return ""
-	}
 	if r.node != nil {
 		s.node = r.node
 	}
-	s.reconnected(r, p.current)
-	outcome, version := s.answer(r)
-	switch outcome {
-	case acknowledged:
-		if p.current != nil && s.has(p.current) {
-			p.good = p.current.shares
-		}
-	case rejected:
-		p.reject(s, r.typeURL, version, r.failure)
+	u := s.subscribe(r, p.catalogue)
+	switch f := u.flight; {
+	case f == nil || r.nonce == "" || r.nonce != f.nonce:
+		// It answers nothing, or an earlier stream.
+	case r.failed:
+		p.reject(s, r.typeURL, r.failure)
+	default:
+		u.acknowledge()
+		p.credit(s, f)
 	}
-	p.notify()
-	return version
+	p.rest(s)
+	s.awake()
 }

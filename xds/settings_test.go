@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+
 	"ringfence.dev/ringfence/internal/agent"
 )
 
@@ -146,7 +148,7 @@ func FuzzUpstream(f *testing.F) {
 		if _, err := netip.ParseAddr(u.origin.host); err != nil && checkHostName(u.origin.host) != nil {
 			t.Errorf("%q has host %q", url, u.origin.host)
 		}
-		if _, err := checked(b.clusters.agent("weather", u.origin)); err != nil {
+		if _, err := newItem(resource.ClusterType, b.clusters.agent("weather", u.origin)); err != nil {
 			t.Errorf("%q: %v", url, err)
 		}
 		if u, err := parseInterface(agent.Interface{Binding: agent.GRPC, URL: url}); err != nil || !u.origin.grpc || u.path != "" {

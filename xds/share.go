@@ -1,43 +1,38 @@
 package xds
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
-	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"ringfence.dev/ringfence/internal/agent"
 )
 
-// share is one agent's part of a publication, built and validated once per record.
+// share is one agent's part of what is served, built and validated once per record.
 type share struct {
 	record *agent.Record
-	// problem says why the agent has no part; everything below is then unset.
+	// problem says why the agent has no part; items are then empty.
 	problem error
-
-	host *routev3.VirtualHost
-	// tree are the agent's entries in the gateway's prefix tree.
-	tree map[string]*xdsmatcherv3.Matcher_OnMatch
-	// encodedHost and encodedTree are host, and tree as fields of the encoded tree.
-	encodedHost, encodedTree []byte
-	clusters                 []versioned[*clusterv3.Cluster]
+	items   []*item
 }
 
-// versioned is a resource with the hash of its content.
-type versioned[T proto.Message] struct {
-	resource T
-	version  string
+// item is a resource as it goes out: encoded, with the hash of its content.
+type item struct {
+	typeURL, name, version string
+	packed                 *anypb.Any
+	// sum is the item's part of its type's version.
+	sum sum
 }
 
 func (b *builder) share(record *agent.Record) *share {
 	s := &share{record: record}
-	s.problem = b.fill(s)
-	if s.problem != nil {
-		return &share{record: record, problem: s.problem}
+	if s.problem = b.fill(s); s.problem != nil {
+		s.items = nil
 	}
 	return s
 }
@@ -57,31 +52,28 @@ func (b *builder) fill(s *share) error {
 	if err := b.addClusters(s, entries); err != nil {
 		return err
 	}
-	s.host = b.routes.host(name, entries)
-	key, path := b.routes.path(name, entries)
-	s.tree = map[string]*xdsmatcherv3.Matcher_OnMatch{key: path}
-	if name == b.settings.RootAgent {
-		s.tree[rootKey] = b.routes.root(name, entries)
+	for _, scope := range scopes(name) {
+		if err := s.add(resource.ScopedRouteType, scope); err != nil {
+			return fmt.Errorf("validating scope: %w", err)
+		}
 	}
-	// The routes in the tree are packed, out of validation's sight, but differ from host's only in their base.
-	if err := s.host.ValidateAll(); err != nil {
+	if err := s.add(resource.RouteType, b.routes.agent(name, entries)); err != nil {
 		return fmt.Errorf("validating routes: %w", err)
 	}
-	return s.encode()
+	if name == b.settings.RootAgent {
+		if err := s.add(resource.RouteType, b.routes.gateway(b.routes.root(name, entries))); err != nil {
+			return fmt.Errorf("validating routes of the root: %w", err)
+		}
+	}
+	return nil
 }
 
-// encode encodes the routes.
-func (s *share) encode() error {
-	host, err := marshal(s.host)
-	if err != nil {
-		return fmt.Errorf("encoding virtual host: %w", err)
+func (s *share) add(typeURL string, m named) error {
+	i, err := newItem(typeURL, m)
+	if err == nil {
+		s.items = append(s.items, i)
 	}
-	tree, err := encodeTree(s.tree)
-	if err != nil {
-		return fmt.Errorf("encoding path routes: %w", err)
-	}
-	s.encodedHost, s.encodedTree = host, tree
-	return nil
+	return err
 }
 
 // entries reads the URLs of the agent's entrances.
@@ -107,37 +99,34 @@ func (b *builder) addClusters(s *share, entries []entry) error {
 			continue
 		}
 		seen[e.origin] = true
-		cluster := b.clusters.agent(s.record.Name, e.origin)
-		v, err := checked(cluster)
-		if err != nil {
+		if err := s.add(resource.ClusterType, b.clusters.agent(s.record.Name, e.origin)); err != nil {
 			return fmt.Errorf("validating cluster of interface %d: %w", e.Index, err)
 		}
-		s.clusters = append(s.clusters, v)
 	}
 	return nil
 }
 
-// validator is what every generated Envoy message offers.
-type validator interface {
+// named is what every generated Envoy resource offers.
+type named interface {
 	proto.Message
+	GetName() string
 	ValidateAll() error
 }
 
-// checked validates a resource and gives it its version.
-func checked[T validator](resource T) (versioned[T], error) {
-	if err := resource.ValidateAll(); err != nil {
-		return versioned[T]{}, err
+// newItem validates and encodes a resource.
+func newItem(typeURL string, m named) (*item, error) {
+	if err := m.ValidateAll(); err != nil {
+		return nil, err
 	}
-	v, err := version(resource)
-	return versioned[T]{resource: resource, version: v}, err
-}
-
-// version is the version the server library gives a resource on the wire, a hash of its content. Envoy brings it
-// along when it reconnects, so the publisher must use the same.
-func version(m proto.Message) (string, error) {
-	encoded, err := cache.MarshalResource(m)
+	encoded, err := marshal(m)
 	if err != nil {
-		return "", fmt.Errorf("encoding: %w", err)
+		return nil, fmt.Errorf("encoding: %w", err)
 	}
-	return cache.HashResource(encoded), nil
+	digest := sha256.Sum256(encoded)
+	i := &item{
+		typeURL: typeURL, name: m.GetName(), version: hex.EncodeToString(digest[:16]),
+		packed: &anypb.Any{TypeUrl: typeURL, Value: encoded},
+	}
+	i.sum = sumOf(i)
+	return i, nil
 }

@@ -2,6 +2,7 @@ package xds
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,34 +43,40 @@ func (p *Publisher) Status() Status {
 		Problems:   []Problem{},
 		Rejections: append([]Rejection{}, p.rejections...),
 	}
-	if p.current != nil {
-		status.Revision = p.current.Revision
-		status.Problems = append(status.Problems, p.current.Problems...)
+	if p.snap != nil {
+		status.Revision = p.snap.Revision()
+		for _, name := range slices.Sorted(maps.Keys(p.problems)) {
+			status.Problems = append(status.Problems, Problem{Agent: name, Reason: p.problems[name]})
+		}
 		for _, t := range typeURLs {
-			status.Versions[kinds[t]] = p.current.versions[t]
+			status.Versions[kinds[t]] = p.catalogue.version(t)
 		}
 	}
-	for key, s := range p.streams {
-		node := Node{
-			ID:           s.node.GetId(),
-			Cluster:      s.node.GetCluster(),
-			Transport:    string(key.transport),
-			Acknowledged: map[string]string{},
-			Synced:       p.current != nil && s.has(p.current),
-		}
-		for t, version := range s.acked {
-			if kind, ok := kinds[t]; ok {
-				node.Acknowledged[kind] = version
-			}
-		}
-		if s.last != nil {
-			last := *s.last
-			node.Rejected = &last
-		}
-		status.Nodes = append(status.Nodes, node)
+	for s := range p.streams {
+		status.Nodes = append(status.Nodes, p.describe(s))
 	}
 	slices.SortFunc(status.Nodes, func(a, b Node) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Transport, b.Transport)) })
 	return status
+}
+
+func (p *Publisher) describe(s *stream) Node {
+	node := Node{
+		ID:           s.node.GetId(),
+		Cluster:      s.node.GetCluster(),
+		Transport:    string(s.transport),
+		Acknowledged: map[string]string{},
+		Synced:       p.snap != nil && s.has(p.generation),
+	}
+	for t, u := range s.types {
+		if u.version != "" {
+			node.Acknowledged[kinds[t]] = u.version
+		}
+	}
+	if s.last != nil {
+		last := *s.last
+		node.Rejected = &last
+	}
+	return node
 }
 
 // metrics are the publisher's own; Envoy counts its side itself.

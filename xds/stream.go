@@ -1,9 +1,11 @@
 package xds
 
 import (
-	"maps"
+	"slices"
+	"strconv"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 )
 
 // transport is the variant of the xDS protocol a stream speaks.
@@ -14,23 +16,18 @@ const (
 	sotw  transport = "sotw"
 )
 
-// streamKey identifies a stream: the two servers number theirs separately.
-type streamKey struct {
-	transport transport
-	id        int64
-}
-
-// stream is what is known of one connected Envoy. Its maps are by type URL.
+// stream is what is known of one connected Envoy. It is guarded by the publisher's mu. Nothing here waits for Envoy:
+// changes that it does not take yet are remembered by name, however often they happen.
 type stream struct {
-	node *corev3.Node
-	// sent is the latest response, acked and refused the latest versions Envoy took and did not take.
-	sent           map[string]response
-	acked, refused map[string]string
-	last           *Rejection
+	transport transport
+	node      *corev3.Node
+	// types are the subscriptions by type URL.
+	types map[string]*subscription
+	last  *Rejection
+	nonce uint64
+	// wake has an element when there may be something to send.
+	wake chan struct{}
 }
-
-// response identifies a response on its stream.
-type response struct{ nonce, version string }
 
 // request is what both variants of a discovery request say.
 type request struct {
@@ -38,6 +35,8 @@ type request struct {
 	typeURL, nonce string
 	// version is what Envoy says it has; only state-of-the-world requests say it.
 	version string
+	// names are those wanted; of a delta request, those added, and dropped are those no longer wanted.
+	names, dropped []string
 	// known are the versions by resource that Envoy brings along; only delta requests say them.
 	known map[string]string
 	// failed says that the latest response was refused, for the reason failure.
@@ -45,63 +44,133 @@ type request struct {
 	failure string
 }
 
-func newStream() *stream {
-	return &stream{sent: map[string]response{}, acked: map[string]string{}, refused: map[string]string{}}
+// response is what both variants of a discovery response say.
+type response struct {
+	typeURL, nonce, version string
+	changes
 }
 
-// subscribed reports whether the stream was ever sent the type, or has it from before.
-func (s *stream) subscribed(typeURL string) bool {
-	_, acked := s.acked[typeURL]
-	_, sent := s.sent[typeURL]
-	return acked || sent
+func newStream(t transport) *stream {
+	return &stream{transport: t, types: map[string]*subscription{}, wake: make(chan struct{}, 1)}
 }
 
-// answered reports whether Envoy took or refused the version.
-func (s *stream) answered(typeURL, version string) bool {
-	return s.acked[typeURL] == version || s.refused[typeURL] == version
+func (s *stream) awake() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
 }
 
-// has reports whether Envoy acknowledged the publication's content of every type.
-func (s *stream) has(p *publication) bool {
-	for typeURL, version := range p.versions {
-		if s.acked[typeURL] != version {
+func (s *stream) touch(typeURL, name string) {
+	if u := s.types[typeURL]; u != nil && (u.wants(name) || u.knows(name)) {
+		u.dirty[name] = true
+	}
+}
+
+// idle reports whether Envoy has answered for all there is.
+func (s *stream) idle() bool {
+	for _, typeURL := range typeURLs {
+		if u := s.types[typeURL]; u == nil || !u.idle() {
 			return false
 		}
 	}
 	return true
 }
 
-// outcome is what a request says about the response it answers.
-type outcome int
-
-const (
-	unanswered outcome = iota
-	acknowledged
-	rejected
-)
-
-// answer takes what a request says about the latest response, and returns that response's version. Requests
-// that answer an overtaken response, or only change subscriptions, say nothing.
-func (s *stream) answer(r request) (outcome, string) {
-	latest, ok := s.sent[r.typeURL]
-	switch {
-	case !ok || r.nonce == "" || r.nonce != latest.nonce:
-		return unanswered, ""
-	case r.failed:
-		s.refused[r.typeURL] = latest.version
-		return rejected, latest.version
-	case r.version != "" && r.version != latest.version, s.refused[r.typeURL] == latest.version:
-		return unanswered, ""
-	default:
-		s.acked[r.typeURL] = latest.version
-		return acknowledged, latest.version
+// has reports whether Envoy has acknowledged what was served in a generation.
+func (s *stream) has(generation uint64) bool {
+	for _, typeURL := range typeURLs {
+		if u := s.types[typeURL]; u == nil || !u.has(generation) {
+			return false
+		}
 	}
+	return true
 }
 
-// reconnected takes the versions an Envoy brings along when it connects again. Where they are the current ones
-// nothing will be sent, hence nothing acknowledged.
-func (s *stream) reconnected(r request, p *publication) {
-	if p != nil && len(r.known) > 0 && maps.Equal(r.known, p.each[r.typeURL]) {
-		s.acked[r.typeURL] = p.versions[r.typeURL]
+// acked reports whether Envoy has acknowledged all of a share.
+func (s *stream) acked(part *share) bool {
+	for _, i := range part.items {
+		if u := s.types[i.typeURL]; u == nil || !u.acked(i) {
+			return false
+		}
 	}
+	return true
+}
+
+// subscribe takes what a request says about resources.
+func (s *stream) subscribe(r request, c *catalogue) *subscription {
+	u, first := s.types[r.typeURL], false
+	if u == nil {
+		u, first = newSubscription(r.known), true
+		s.types[r.typeURL] = u
+	}
+	names := slices.DeleteFunc(slices.Clone(r.names), func(name string) bool { return name == everything })
+	all := len(names) < len(r.names) || first && len(r.names) == 0
+	switch {
+	case !all || u.wildcard:
+	case s.transport == sotw && r.version != "" && r.version == c.version(r.typeURL):
+		u.wildcard = true
+		u.recall(c.items[r.typeURL])
+	default:
+		u.wildcard = true
+		for name := range c.items[r.typeURL] {
+			u.dirty[name] = true
+		}
+	}
+	dropped := r.dropped
+	if s.transport == sotw {
+		names, dropped = u.turn(names)
+	}
+	u.want(names, r.known)
+	u.forget(dropped)
+	return u
+}
+
+// everything is the name by which all resources of a type are wanted.
+const everything = "*"
+
+// next returns the next response to send, or nil while there is none. A type waits for the answers about those before
+// it: clusters are known before scopes and routes lead to them, and scopes are gone before their routes are. Clusters
+// in turn go when no route can lead to them any more.
+func (s *stream) next(c *catalogue, generation uint64) *response {
+	for _, typeURL := range typeURLs {
+		u := s.types[typeURL]
+		if u == nil {
+			continue
+		}
+		if u.flight != nil {
+			return nil
+		}
+		if !u.initial && len(u.dirty) == 0 {
+			continue
+		}
+		found := u.take(c.items[typeURL], typeURL == resource.ClusterType && s.routing())
+		if s.transport == sotw && !u.wildcard {
+			found.removed = nil // which cannot be said
+		}
+		if found.empty() && !u.initial {
+			if len(u.dirty) == 0 && len(u.refused) == 0 {
+				u.version, u.generation = c.version(typeURL), generation
+			}
+			continue
+		}
+		s.nonce++
+		f := &flight{nonce: strconv.FormatUint(s.nonce, 10), version: c.version(typeURL), generation: generation}
+		u.sending(f, found)
+		if len(u.dirty) > 0 {
+			f.generation = 0 // more is to follow
+		}
+		return &response{typeURL, f.nonce, f.version, found}
+	}
+	return nil
+}
+
+// routing reports whether Envoy may still have routes that are served no more.
+func (s *stream) routing() bool {
+	for _, typeURL := range []string{resource.ScopedRouteType, resource.RouteType} {
+		if u := s.types[typeURL]; u != nil && !u.idle() {
+			return true
+		}
+	}
+	return false
 }

@@ -19,3 +19,7 @@ func pack(m proto.Message) *anypb.Any {
 func wrapUint32(v uint32) *wrapperspb.UInt32Value { return wrapperspb.UInt32(v) }
 
 func wrapBool(v bool) *wrapperspb.BoolValue { return wrapperspb.Bool(v) }
+
+func marshal(m proto.Message) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
