@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"ringfence.dev/ringfence/envoy"
+	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/xds"
 )
 
@@ -108,8 +111,8 @@ func stripped(dump []byte, port int) ([]byte, error) {
 	if err := json.Unmarshal(dump, &all); err != nil {
 		return nil, fmt.Errorf("reading Envoy's configuration: %w", err)
 	}
-	var bootstrap, listener, routes object
-	var clusters []object
+	var bootstrap, listener object
+	var clusters, tables []object
 	for _, c := range all.Configs {
 		if c.Bootstrap != nil {
 			bootstrap = c.Bootstrap
@@ -118,12 +121,13 @@ func stripped(dump []byte, port int) ([]byte, error) {
 			listener = d.ActiveState.Listener
 		}
 		for _, d := range c.DynamicRouteConfigs {
-			routes = d.RouteConfig
+			tables = append(tables, d.RouteConfig)
 		}
 		for _, d := range c.DynamicActiveClusters {
 			clusters = append(clusters, d.Cluster)
 		}
 	}
+	routes := merged(tables)
 	if bootstrap == nil || listener == nil || routes == nil || len(clusters) == 0 {
 		return nil, errors.New("reading Envoy's configuration: the dump lacks a bootstrap, listener, routes or clusters")
 	}
@@ -140,6 +144,47 @@ func stripped(dump []byte, port int) ([]byte, error) {
 	bootstrap["node"] = object{"id": "bare", "cluster": "bare"}
 	bootstrap["static_resources"] = object{"listeners": []object{listener}, "clusters": clusters}
 	return json.Marshal(bootstrap)
+}
+
+// merged returns one table with the routes of all, or nil without the gateway's own. What agents have on the gateway's
+// hosts is found in a tree of paths: the bare Envoy does not pay for looking up tables, and not for many agents either.
+func merged(tables []object) object {
+	at := slices.IndexFunc(tables, func(t object) bool { return t["name"] == xds.Gateway })
+	if at < 0 {
+		return nil
+	}
+	table := tables[at]
+	hosts, _ := table["virtual_hosts"].([]any)
+	gateway, _ := hosts[0].(object)
+	tree := object{"/": routeList(gateway["routes"])}
+	delete(gateway, "routes")
+	for _, other := range slices.Delete(slices.Clone(tables), at, at+1) {
+		of, _ := other["virtual_hosts"].([]any)
+		name, _ := other["name"].(string)
+		for _, host := range of {
+			host, _ := host.(object)
+			if reflect.DeepEqual(host["domains"], gateway["domains"]) {
+				tree[agent.MeshPrefix+strings.Split(name, "/")[1]] = routeList(host["routes"])
+			} else {
+				hosts = append(hosts, host)
+			}
+		}
+	}
+	gateway["matcher"] = object{"matcher_tree": object{
+		"input": object{"name": "path", "typed_config": object{
+			"@type": "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput", "header_name": ":path",
+		}},
+		"prefix_match_map": object{"map": tree},
+	}}
+	table["virtual_hosts"] = hosts
+	return table
+}
+
+// routeList is an entry of the tree.
+func routeList(routes any) object {
+	return object{"action": object{"name": "routes", "typed_config": object{
+		"@type": "type.googleapis.com/envoy.config.route.v3.RouteList", "routes": routes,
+	}}}
 }
 
 // strip makes the listener bare, with routes of its own on the given port.
@@ -165,7 +210,8 @@ func strip(listener, routes object, port int) error {
 	forget(routes, "typed_per_filter_config")
 	delete(routes, "@type")
 	delete(listener, "@type")
-	delete(manager, "rds")
+	delete(manager, "scoped_routes")
+	delete(manager, "early_header_mutation_extensions")
 	manager["route_config"] = routes
 	return nil
 }

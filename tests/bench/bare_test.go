@@ -19,18 +19,25 @@ const dump = `{"configs":[
   {"cluster":{"@type":"c","name":"ringfence-proc"}}]},
 {"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump","dynamic_listeners":[{"active_state":{"listener":{
   "@type":"l","name":"gateway","address":{"socket_address":{"address":"127.0.0.1","port_value":10000}},
-  "filter_chains":[{"filters":[{"name":"hcm","typed_config":{"@type":"h","rds":{},"normalize_path":true,"http_filters":[
+  "filter_chains":[{"filters":[{"name":"hcm","typed_config":{"@type":"h","scoped_routes":{},"early_header_mutation_extensions":[{}],"normalize_path":true,"http_filters":[
     {"name":"envoy.filters.http.ext_authz"},{"name":"envoy.filters.http.buffer"},{"name":"envoy.filters.http.ext_proc"},
     {"name":"envoy.filters.http.router","typed_config":{"@type":"r"}}]}}]}]}}}]},
-{"@type":"type.googleapis.com/envoy.admin.v3.RoutesConfigDump","dynamic_route_configs":[{"route_config":{
-  "@type":"rc","name":"gateway","virtual_hosts":[{"name":"v","typed_per_filter_config":{"x":{}},
-  "routes":[{"name":"r","typed_per_filter_config":{"x":{}}}]}]}}]}]}`
+{"@type":"type.googleapis.com/envoy.admin.v3.RoutesConfigDump","dynamic_route_configs":[
+  {"route_config":{"@type":"rc","name":"agent/a/routes","virtual_hosts":[{"name":"h","domains":["a.mesh.local"],"routes":[{"name":"ra"}]},
+    {"name":"p","domains":["*"],"typed_per_filter_config":{"x":{}},"routes":[{"name":"rp"}]}]}},
+  {"route_config":{"@type":"rc","name":"gateway","virtual_hosts":[{"name":"v","domains":["*"],"typed_per_filter_config":{"x":{}},
+    "routes":[{"name":"r","typed_per_filter_config":{"x":{}}}]}]}}]}]}`
 
 const strippedDump = `{"node":{"id":"bare","cluster":"bare"},"admin":{"address":{}},"stats_config":{"s":1},
 "static_resources":{"clusters":[{"name":"agent/a/0","lb_policy":"LEAST_REQUEST"}],"listeners":[{
   "name":"gateway","address":{"socket_address":{"address":"127.0.0.1","port_value":4711}},
   "filter_chains":[{"filters":[{"name":"hcm","typed_config":{"@type":"h","normalize_path":true,
-    "route_config":{"name":"gateway","virtual_hosts":[{"name":"v","routes":[{"name":"r"}]}]},
+    "route_config":{"name":"gateway","virtual_hosts":[{"name":"v","domains":["*"],"matcher":{"matcher_tree":{
+      "input":{"name":"path","typed_config":{"@type":"type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput","header_name":":path"}},
+      "prefix_match_map":{"map":{
+        "/":{"action":{"name":"routes","typed_config":{"@type":"type.googleapis.com/envoy.config.route.v3.RouteList","routes":[{"name":"r"}]}}},
+        "/agents/a":{"action":{"name":"routes","typed_config":{"@type":"type.googleapis.com/envoy.config.route.v3.RouteList","routes":[{"name":"rp"}]}}}}}}}},
+      {"name":"h","domains":["a.mesh.local"],"routes":[{"name":"ra"}]}]},
     "http_filters":[{"name":"envoy.filters.http.router","typed_config":{"@type":"r"}}]}}]}]}]}}`
 
 func TestStripped(t *testing.T) {
