@@ -23,8 +23,8 @@ const (
 // streamHead follows the id of a request that is answered with a stream.
 const streamHead = `","method":"` + streamMessage + `"`
 
-// serveAgent answers every request of [body]'s form with a JSON-RPC result, or with a stream of them, until its standard input closes, which
-// happens at the latest when the process that started it ends. It prints its URL first.
+// serveAgent answers every request of [body]'s form with a JSON-RPC result, or with a stream of them, until its standard
+// input closes, which happens at the latest when the process that started it ends. It prints its URL first.
 func serveAgent() error {
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

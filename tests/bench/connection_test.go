@@ -80,3 +80,13 @@ func TestContest(t *testing.T) {
 		t.Errorf("%s", line)
 	}
 }
+
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	names := []string{"a", "b", "c", "d", "e", "f"}
+	for most, want := range map[int][]string{1: {"a"}, 3: {"a", "c", "e"}, 4: {"a", "b", "d", "e"}, 6: names, 9: names} {
+		if got := spread(names, most); !slices.Equal(got, want) {
+			t.Errorf("%d of them: %v, want %v", most, got, want)
+		}
+	}
+}

@@ -210,6 +210,8 @@ func scaleFigures(list []scaled) []figure {
 			newFigure(name("control-plane-rss-most"), one.Memory.RingfenceMost, "MiB"),
 			newFigure(name("envoy-rss"), one.Memory.Envoy, "MiB"),
 			newFigure(name("envoy-rss-over-bare"), one.Memory.Envoy-one.Memory.BareEnvoy, "MiB"),
+			newFigure(name("envoy-allocated"), one.Memory.Allocated, "MiB"),
+			newFigure(name("envoy-allocated-over-bare"), one.Memory.Allocated-one.Memory.BareAllocated, "MiB"),
 		)
 	}
 	return figures

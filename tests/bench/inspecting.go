@@ -72,8 +72,11 @@ func ordinary(root string) ([]string, error) {
 	return texts, nil
 }
 
+// fewTexts is how many texts, and how many of those that press, a short run scans.
+const fewTexts = 5
+
 // inspects times scans. It runs alone, before anything else is started.
-func inspects(root string, rounds int) (inspecting, error) {
+func inspects(root string, rounds int, short bool) (inspecting, error) {
 	set, err := inspect.Load(inspect.Builtin())
 	if err != nil {
 		return inspecting{}, fmt.Errorf("inspecting: %w", err)
@@ -87,6 +90,10 @@ func inspects(root string, rounds int) (inspecting, error) {
 		return inspecting{}, fmt.Errorf("inspecting: %w", err)
 	}
 	defer memory.Close()
+	units, messages := append(pressure.Units(), pressure.Pairs()...), pressure.Messages()
+	if short {
+		texts, units, messages = texts[:min(fewTexts, len(texts))], units[:min(fewTexts, len(units))], nil
+	}
 	done := inspecting{Pressed: map[string][]float64{}, Texts: len(texts)}
 	runtime.GC()
 	clean := -1
@@ -105,11 +112,11 @@ func inspects(root string, rounds int) (inspecting, error) {
 		done.Parts = append(done.Parts, median(parts))
 		one := []a2a.Text{{Value: texts[0], Kind: a2a.KindText}}
 		done.Remembered = append(done.Remembered, timePass(func() { memory.Scan(one, response) }))
-		for _, unit := range append(pressure.Units(), pressure.Pairs()...) {
+		for _, unit := range units {
 			pressed := []a2a.Text{{Value: unit.Text(pressedBytes), Kind: a2a.KindText}}
 			done.Pressed[unit.Name] = append(done.Pressed[unit.Name], few(func() { set.Scan(pressed, response) })/1e3)
 		}
-		for _, message := range pressure.Messages() {
+		for _, message := range messages {
 			pressed := message.Texts(pressedBytes)
 			done.Pressed[message.Name] = append(done.Pressed[message.Name], few(func() { set.Scan(pressed, response) })/1e3)
 		}

@@ -19,6 +19,8 @@ type plan struct {
 	// rounds is how often sides take turns, after one that does not count where warmup says so.
 	rounds int
 	warmup bool
+	// short leaves out what takes long to prepare.
+	short bool
 	// guess is how many requests are signed before any rate is known.
 	guess int
 	// shapes are those of the governed request path.
@@ -46,7 +48,7 @@ var (
 		streamed: 2 * time.Second, connections: 32, callers: 3000, agents: []int{1, 1000, 10_000}, registrations: 100, background: 100,
 	}
 	brief = plan{
-		rounds: 1, guess: 5000, saturation: time.Second, sized: time.Second, checked: time.Second, steady: 1500 * time.Millisecond,
+		rounds: 1, short: true, guess: 5000, saturation: time.Second, sized: time.Second, checked: time.Second, steady: 1500 * time.Millisecond,
 		streamed: 300 * time.Millisecond, connections: 32, callers: 50, agents: []int{20}, registrations: 5, background: 100,
 	}
 )

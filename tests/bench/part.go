@@ -31,12 +31,12 @@ var parts = []part{
 		return err
 	}},
 	{name: "policies", alone: true, measure: func(_ context.Context, _ *bench, p plan, r *results) error {
-		judged, err := judges(p.rounds)
+		judged, err := judges(p.rounds, p.short)
 		r.Judging = &judged
 		return err
 	}},
 	{name: "inspecting", alone: true, measure: func(_ context.Context, b *bench, p plan, r *results) error {
-		inspected, err := inspects(b.at.root, p.rounds)
+		inspected, err := inspects(b.at.root, p.rounds, p.short)
 		r.Inspecting = &inspected
 		return err
 	}},

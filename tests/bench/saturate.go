@@ -58,8 +58,9 @@ func (b *bench) saturate(ctx context.Context, c contest) (runs, error) {
 	var all runs
 	for round := 1; round <= c.rounds; round++ {
 		last, err := b.saturateRound(ctx, c, round, n)
-		if errors.Is(err, errExhausted) {
-			last, err = b.saturateRound(ctx, c, round, 3*n) // the machine has become much faster meanwhile
+		for tries := 0; errors.Is(err, errExhausted) && tries < 3; tries++ {
+			n *= 3 // the machine has become much faster meanwhile
+			last, err = b.saturateRound(ctx, c, round, n)
 		}
 		if err != nil {
 			return nil, err
@@ -68,22 +69,22 @@ func (b *bench) saturate(ctx context.Context, c contest) (runs, error) {
 			fmt.Println(r)
 		}
 		all = append(all, last...)
-		n = c.after(last, spare)
+		n = c.after(all, spare)
 	}
 	return all, nil
 }
 
-// after returns how many requests are made after a round, so that they last with the given reserve.
-func (c contest) after(last runs, reserve float64) int {
-	return max(c.first/15, int(reserve*fastest(c.contenders, last)*c.duration.Seconds()))
+// after returns how many requests are made after some rounds, so that they last with the given reserve.
+func (c contest) after(seen runs, reserve float64) int {
+	return max(c.first/15, int(reserve*fastest(c.contenders, seen)*c.duration.Seconds()))
 }
 
-// fastest returns the highest rate of a contender that may not start over in its file.
-func fastest(contenders []contender, last runs) float64 {
+// fastest returns the highest rate in any round of a contender that may not start over in its file.
+func fastest(contenders []contender, seen runs) float64 {
 	most := 0.0
 	for _, c := range contenders {
 		if !c.wrap {
-			most = max(most, last.of(c.side).median(run.rate))
+			most = max(most, quantile(seen.of(c.side).values(run.rate), 1))
 		}
 	}
 	return most

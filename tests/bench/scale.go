@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
+
+	"ringfence.dev/ringfence/envoy"
 )
 
 // scaled is what was measured with a number of agents registered.
@@ -12,7 +15,7 @@ type scaled struct {
 	Agents int `json:"agents"`
 	// Registered is how long registering took that many, in seconds, from the number before on.
 	Registered float64 `json:"registeredSeconds"`
-	// Runs are the bare side and the governed one at saturation, each call to another of the agents.
+	// Runs are the bare side and the governed one at saturation, each call to another agent.
 	Runs        runs        `json:"runs"`
 	Propagation propagation `json:"propagation"`
 	// Background is what called agents while registrations were timed.
@@ -22,13 +25,17 @@ type scaled struct {
 }
 
 // memory is what is resident of processes, in MiB. Of Ringfence, which governs too, it is what there was before calls came,
-// and the most that ever was.
+// and the most that ever was. Of Envoys it is what they have allocated too: of what is resident, much was used once, to read
+// their configuration.
 type memory struct {
 	Ringfence     float64 `json:"ringfence"`
 	RingfenceRest float64 `json:"ringfenceBeforeCalls"`
 	RingfenceMost float64 `json:"ringfenceMost"`
 	Envoy         float64 `json:"envoy"`
 	BareEnvoy     float64 `json:"bareEnvoy"`
+	// Allocated is of the governed Envoy, BareAllocated of the bare one.
+	Allocated     float64 `json:"envoyAllocated"`
+	BareAllocated float64 `json:"bareEnvoyAllocated"`
 }
 
 // measureScale measures a gateway of its own with more and more agents.
@@ -80,19 +87,36 @@ func (b *bench) grow(ctx context.Context, p plan, g *gateway, names []string, co
 	if err != nil {
 		return scaled{}, nil, err
 	}
-	if done.Runs, err = b.saturate(ctx, b.toAll(p, g, plain, names)); err != nil {
+	if done.Runs, err = b.saturate(ctx, b.toMany(p, g, plain, names)); err != nil {
 		return scaled{}, nil, err
 	}
 	if done.Propagation, done.Background, err = b.propagate(ctx, p, g, fmt.Sprintf("fresh-%d", count)); err != nil {
 		return scaled{}, nil, err
 	}
-	done.Memory, err = memoryOf(g, plain)
+	done.Memory, err = memoryOf(ctx, g, plain)
 	done.Memory.RingfenceRest = rest
 	return done, names, err
 }
 
-// toAll is a contest of a gateway and its bare Envoy over messages to all agents in turn.
-func (b *bench) toAll(p plan, g *gateway, plain *bareEnvoy, names []string) contest {
+// calledAgents is how many agents are called, at most: enough to miss what is remembered of few, and few enough for the
+// connections to them not to be what costs memory.
+const calledAgents = 250
+
+// spread returns as many of the names, from everywhere among them.
+func spread(names []string, most int) []string {
+	if len(names) <= most {
+		return names
+	}
+	some := make([]string, most)
+	for i := range some {
+		some[i] = names[i*len(names)/most]
+	}
+	return some
+}
+
+// toMany is a contest of a gateway and its bare Envoy over messages to agents in turn.
+func (b *bench) toMany(p plan, g *gateway, plain *bareEnvoy, names []string) contest {
+	names = spread(names, calledAgents)
 	records := filepath.Join(b.dir, "scale.bin")
 	return contest{
 		rounds: p.rounds, warmup: p.warmup, duration: p.sized, connections: p.connections, first: p.guess,
@@ -112,7 +136,7 @@ func (b *bench) toAll(p plan, g *gateway, plain *bareEnvoy, names []string) cont
 	}
 }
 
-func memoryOf(g *gateway, plain *bareEnvoy) (memory, error) {
+func memoryOf(ctx context.Context, g *gateway, plain *bareEnvoy) (memory, error) {
 	var m memory
 	var err error
 	if m.Ringfence, m.RingfenceMost, err = residentMiB(g.process.Process.Pid); err != nil {
@@ -121,6 +145,27 @@ func memoryOf(g *gateway, plain *bareEnvoy) (memory, error) {
 	if m.Envoy, _, err = residentMiB(g.ready.EnvoyPID); err != nil {
 		return memory{}, err
 	}
-	m.BareEnvoy, _, err = residentMiB(plain.PID())
+	if m.BareEnvoy, _, err = residentMiB(plain.PID()); err != nil {
+		return memory{}, err
+	}
+	if m.Allocated, err = allocatedMiB(ctx, envoy.NewAdmin(g.ready.EnvoyAdmin)); err != nil {
+		return memory{}, err
+	}
+	m.BareAllocated, err = allocatedMiB(ctx, plain.Admin())
 	return m, err
+}
+
+// allocatedMiB returns what an Envoy says that it has allocated.
+func allocatedMiB(ctx context.Context, admin *envoy.Admin) (float64, error) {
+	answer, err := admin.Get(ctx, "/memory")
+	if err != nil {
+		return 0, err
+	}
+	var m struct {
+		Allocated uint64 `json:"allocated,string"`
+	}
+	if err := json.Unmarshal(answer, &m); err != nil {
+		return 0, fmt.Errorf("reading Envoy's memory: %w", err)
+	}
+	return float64(m.Allocated) / (1 << 20), nil
 }
