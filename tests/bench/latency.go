@@ -14,15 +14,12 @@ func measureLatency(ctx context.Context, b *bench, p plan, r *results) error {
 		short := p
 		short.rounds = 1
 		var err error
-		if managed, err = b.saturate(ctx, b.messages(short, bodySize, short.sized)); err != nil {
+		if managed, err = b.saturate(ctx, b.messages(short, requestShapes(p), bodySize, short.sized)); err != nil {
 			return err
 		}
 	}
 	r.Latency = map[side]runs{}
-	for _, t := range b.targets() {
-		if t.side == bare {
-			continue
-		}
+	for _, t := range b.targets(requestShapes(p))[1:] {
 		done, err := b.hold(ctx, p, t, halfLoad(managed, t.side))
 		if err != nil {
 			return err

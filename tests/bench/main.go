@@ -23,8 +23,9 @@ type plan struct {
 	short bool
 	// guess is how many requests are signed before any rate is known.
 	guess int
-	// shapes are those of the governed request path.
+	// shapes are the governed sides that are driven, and scaled is the one that more and more agents are registered at.
 	shapes []side
+	scaled side
 	// saturation, sized and checked are how long each side is driven per round as fast as it goes: with ordinary messages,
 	// with larger ones or to many agents, and with checks of headers alone. steady is for how long at a constant rate, and
 	// streamed for how long event streams are begun.
@@ -44,11 +45,11 @@ type plan struct {
 
 var (
 	full = plan{
-		rounds: 5, warmup: true, guess: 15_000, saturation: 4 * time.Second, sized: 2 * time.Second, checked: 3 * time.Second, steady: 5 * time.Second,
-		streamed: 2 * time.Second, connections: 32, callers: 3000, agents: []int{1, 1000, 10_000}, registrations: 100, background: 100,
+		scaled: splitAnswers, rounds: 5, warmup: true, guess: 15_000, saturation: 3 * time.Second, sized: 2 * time.Second, checked: 2 * time.Second, steady: 4 * time.Second,
+		streamed: 1500 * time.Millisecond, connections: 32, callers: 2000, agents: []int{1, 1000, 10_000}, registrations: 100, background: 100,
 	}
 	brief = plan{
-		rounds: 1, short: true, guess: 5000, saturation: time.Second, sized: time.Second, checked: time.Second, steady: 1500 * time.Millisecond,
+		scaled: splitAnswers, rounds: 1, short: true, guess: 5000, saturation: time.Second, sized: time.Second, checked: time.Second, steady: 1500 * time.Millisecond,
 		streamed: 300 * time.Millisecond, connections: 32, callers: 50, agents: []int{20}, registrations: 5, background: 100,
 	}
 )
@@ -63,7 +64,7 @@ func main() {
 	}
 	short := flag.Bool("short", false, "measure briefly, to see that the tool works, and write nothing")
 	only := flag.String("only", "", "measure one part alone: "+strings.Join(partNames(), ", "))
-	shapes := flag.String("shapes", defaultShapes, "shapes of the governed request path, with commas between them")
+	shapes := flag.String("shapes", defaultShapes, "shapes of the governed request path that are driven, with commas between them")
 	render := flag.Bool("render", false, "measure nothing: write figures, tables and chart anew from the raw results")
 	pause := flag.Duration("pause", 5*time.Millisecond, "pause between two calls to an agent whose new route is awaited")
 	root := flag.String("root", ".", "directory of the repository")
@@ -92,7 +93,7 @@ func main() {
 }
 
 // defaultShapes are those that are measured unless the caller names others.
-const defaultShapes = string(split)
+const defaultShapes = "split,fused,split-answers,fused-answers"
 
 // readShapes reads a list of shapes.
 func readShapes(list string) ([]side, error) {

@@ -13,10 +13,10 @@ import (
 // part is what is measured at once, and can be measured alone.
 type part struct {
 	name string
-	// alone parts time code of this program before anything else is started; the others need what bench starts, and all but
-	// scale the governed and the bare Envoys.
-	alone   bool
-	govern  bool
+	// alone parts time code of this program before anything else is started.
+	alone bool
+	// govern returns the shapes that have to run.
+	govern  func(plan) []side
 	measure func(context.Context, *bench, plan, *results) error
 }
 
@@ -40,13 +40,30 @@ var parts = []part{
 		r.Inspecting = &inspected
 		return err
 	}},
-	{name: "shapes", govern: true, measure: measureShapes},
-	{name: "latency", govern: true, measure: measureLatency},
-	{name: "sizes", govern: true, measure: measureSizes},
-	{name: "streams", govern: true, measure: measureStreams},
-	{name: "headers", govern: true, measure: measureHeaders},
-	{name: "cold", govern: true, measure: measureCold},
+	{name: "shapes", govern: allShapes, measure: measureShapes},
+	{name: "latency", govern: requestShapes, measure: measureLatency},
+	{name: "sizes", govern: requestShapes, measure: measureSizes},
+	{name: "streams", govern: allShapes, measure: measureStreams},
+	{name: "headers", govern: requestShapes, measure: measureHeaders},
+	{name: "cold", govern: requestShapes, measure: measureCold},
 	{name: "scale", measure: measureScale},
+}
+
+// allShapes returns those that are driven.
+func allShapes(p plan) []side { return p.shapes }
+
+// requestShapes returns those in which requests alone are judged, or all that are driven if there are none.
+func requestShapes(p plan) []side {
+	var list []side
+	for _, s := range p.shapes {
+		if s == split || s == fused {
+			list = append(list, s)
+		}
+	}
+	if list == nil {
+		return p.shapes
+	}
+	return list
 }
 
 func partNames() []string {
@@ -85,8 +102,8 @@ func measure(ctx context.Context, at places, p plan, chosen []part) (results, er
 			}
 			b = started
 		}
-		if one.govern {
-			if err := b.govern(ctx, p.shapes); err != nil {
+		if one.govern != nil {
+			if err := b.govern(ctx, one.govern(p)); err != nil {
 				return results{}, err
 			}
 		}

@@ -13,9 +13,11 @@ type side string
 const (
 	bare side = "bare"
 	// split and fused are the shapes of the governed request path: the decision on headers apart from that on the body, or
-	// both at once.
-	split side = "split"
-	fused side = "fused"
+	// both at once. Answers are not judged. splitAnswers and fusedAnswers are those with answers judged too.
+	split        side = "split"
+	fused        side = "fused"
+	splitAnswers side = "split-answers"
+	fusedAnswers side = "fused-answers"
 )
 
 // Names of the processes whose CPU time is told apart.

@@ -175,12 +175,12 @@ func inTime(signed time.Time) error {
 	return nil
 }
 
-// messages is a contest of all targets over signed messages with bodies of size bytes. The bare side may start over in the
+// messages is a contest of the bare side and the shapes over signed messages with bodies of size bytes. The bare side may start over in the
 // file, which the governed ones read from its beginning: nobody checked the signatures before.
-func (b *bench) messages(p plan, size int, duration time.Duration) contest {
+func (b *bench) messages(p plan, shapes []side, size int, duration time.Duration) contest {
 	c := contest{rounds: p.rounds, warmup: p.warmup, duration: duration, connections: p.connections, first: min(p.guess, guessBytes/size)}
 	records := filepath.Join(b.dir, "requests.bin")
-	for _, t := range b.targets() {
+	for _, t := range b.targets(shapes) {
 		c.contenders = append(c.contenders, contender{target: t, records: records, wrap: t.side == bare})
 	}
 	c.prepare = func(n int) error {
@@ -201,16 +201,16 @@ var sizes = []struct {
 
 // measureShapes drives every side with ordinary messages.
 func measureShapes(ctx context.Context, b *bench, p plan, r *results) (err error) {
-	r.Shapes, err = b.saturate(ctx, b.messages(p, bodySize, p.saturation))
+	r.Shapes, err = b.saturate(ctx, b.messages(p, allShapes(p), bodySize, p.saturation))
 	return err
 }
 
-// measureSizes drives every side with larger messages.
+// measureSizes drives the sides with larger messages.
 func measureSizes(ctx context.Context, b *bench, p plan, r *results) error {
 	r.Sizes = map[string]runs{}
 	for _, size := range sizes {
 		fmt.Printf("bodies of %s:\n", size.name)
-		done, err := b.saturate(ctx, b.messages(p, size.bytes, p.sized))
+		done, err := b.saturate(ctx, b.messages(p, requestShapes(p), size.bytes, p.sized))
 		if err != nil {
 			return fmt.Errorf("bodies of %s: %w", size.name, err)
 		}

@@ -40,7 +40,7 @@ type memory struct {
 
 // measureScale measures a gateway of its own with more and more agents.
 func measureScale(ctx context.Context, b *bench, p plan, r *results) error {
-	shape := p.shapes[0]
+	shape := p.scaled
 	g, err := b.startGateway(ctx, shape, "scale")
 	if err != nil {
 		return err

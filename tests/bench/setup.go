@@ -7,11 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"ringfence.dev/ringfence/envoy"
 )
 
-// bench is everything that runs: one agent, a governed Envoy with its Ringfence for each shape, and the same Envoy bare.
+// bench is everything that runs: one agent, a governed Envoy with its Ringfence for each side, and the same Envoy bare.
 type bench struct {
 	at        places
 	dir       string
@@ -55,27 +56,42 @@ func startBench(ctx context.Context, at places) (_ *bench, err error) {
 	return b, err
 }
 
-// govern starts a gateway for each shape and the bare Envoy, which gets the configuration that the first of them has by then.
+// govern sees to it that there is a gateway for each shape, and the bare Envoy, which gets the configuration that the first of
+// them has by then.
 func (b *bench) govern(ctx context.Context, shapes []side) error {
-	if b.bare != nil {
-		return nil
-	}
 	for _, shape := range shapes {
+		if slices.ContainsFunc(b.gateways, func(g *gateway) bool { return g.shape == shape }) {
+			continue
+		}
 		g, err := b.startGateway(ctx, shape, string(shape))
 		if err != nil {
 			return fmt.Errorf("starting a gateway, %s: %w", shape, err)
 		}
 		b.gateways = append(b.gateways, g)
 	}
+	if b.bare != nil {
+		return nil
+	}
 	var err error
 	b.bare, err = startBare(ctx, b.envoyPath, filepath.Join(b.dir, "bare"), b.gateways[0].ready.EnvoyAdmin)
 	return err
 }
 
-// targets returns the bare Envoy and the gateways.
-func (b *bench) targets() []target {
-	list := []target{b.bare.target(b.agent.Process.Pid)}
+// governed returns the gateways of the shapes.
+func (b *bench) governed(shapes []side) []*gateway {
+	var list []*gateway
 	for _, g := range b.gateways {
+		if slices.Contains(shapes, g.shape) {
+			list = append(list, g)
+		}
+	}
+	return list
+}
+
+// targets returns the bare Envoy and the gateways of the shapes.
+func (b *bench) targets(shapes []side) []target {
+	list := []target{b.bare.target(b.agent.Process.Pid)}
+	for _, g := range b.governed(shapes) {
 		list = append(list, g.target(b.agent.Process.Pid))
 	}
 	return list

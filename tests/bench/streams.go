@@ -69,7 +69,7 @@ func measureStreams(ctx context.Context, b *bench, p plan, r *results) error {
 			}
 			messages[i] = signed.appendHTTP(nil, b.host())
 		}
-		for _, t := range b.targets() {
+		for _, t := range b.targets(allShapes(p)) {
 			done, err := streamOnce(ctx, t, messages)
 			if err != nil {
 				return fmt.Errorf("streams, round %d: %w", round, err)
