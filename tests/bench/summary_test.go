@@ -192,6 +192,9 @@ func TestResultsSurviveSaving(t *testing.T) {
 	if _, err := os.Stat(stale); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a result of an earlier measurement stays: %v", err)
 	}
+	if _, err := os.Stat(filepath.Join(dir, "reading.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a file of what was not measured: %v", err)
+	}
 }
 
 // TestReplace holds that a part that is measured alone takes its own place and no other.
