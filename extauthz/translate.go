@@ -77,7 +77,7 @@ func entire(check *envoywire.Check) bool {
 }
 
 // nexts are how a call goes on, as Envoy is told: of NextJudge nothing is said, since nothing said means no less.
-var nexts = [...]string{governance.NextAnswer: "answer", governance.NextPass: "pass"}
+var nexts = [...]string{governance.NextAnswer: envoywire.NextAnswer, governance.NextPass: envoywire.NextPass}
 
 // verdict returns what Envoy is told. Only an allow lets the request go on; a denial is whole: status, fields, body.
 func verdict(x *governance.Exchange) envoywire.Verdict {

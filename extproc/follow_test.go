@@ -1,6 +1,8 @@
 package extproc_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,14 +24,20 @@ import (
 // decided returns the metadata that the header phase leaves for a request which it decided as a whole.
 func decided(t *testing.T, governor *governance.Governor, m *meshtest.Mesh, c meshtest.Call) *corev3.Metadata {
 	t.Helper()
+	return left(t, governor, m, c, func(r *governance.Request) { r.Body, r.Complete, r.Told = []byte(c.Body), true, true })
+}
+
+// left returns the metadata that the header phase leaves for a request to which Envoy adds something.
+func left(t *testing.T, governor *governance.Governor, m *meshtest.Mesh, c meshtest.Call, add func(*governance.Request)) *corev3.Metadata {
+	t.Helper()
 	r, err := m.Request(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	request := governance.Request{
 		Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI(), Form: governance.PathForm,
-		Body: []byte(c.Body), Complete: true, Told: true,
 	}
+	add(&request)
 	for name, values := range r.Header {
 		request.Header = append(request.Header, identity.Field{Name: strings.ToLower(name), Value: values[0]})
 	}
@@ -197,6 +205,71 @@ func testDecidedCallsAreReplaced(t *testing.T, coding envoywire.Coding) {
 			}
 			if got := strings.Join(said, ", "); got != c.want {
 				t.Errorf("Envoy is told %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestAnswersAreLeftToAnotherFilter holds that the stream which brought a request ends with the verdict on it where Envoy
+// tells how calls go on, and that the answer is judged where something governs it.
+func TestAnswersAreLeftToAnotherFilter(t *testing.T) {
+	t.Parallel()
+	both(t, testAnswersAreLeftToAnotherFilter)
+}
+
+func testAnswersAreLeftToAnotherFilter(t *testing.T, coding envoywire.Coding) {
+	t.Helper()
+	const answer = `{"jsonrpc":"2.0","id":"r1","result":{}}`
+	for name, c := range map[string]struct {
+		method string
+		judged bool
+		next   string
+		rest   string
+	}{
+		"judged": {"SendMessage", true, "answer", `fields, "{\"jsonrpc\":\"2.0\",\"id\":\"r1\",\"result\":{}}" true, over`},
+		"unread": {"SendMessage", false, "", "broken"},
+		"stream": {"SendStreamingMessage", false, "answer", `fields, "{\"jsonrpc\":\"2.0\",\"id\":\"r1\",\"result\":{}}" true, over`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := meshtest.New()
+			governor, _ := governed.GovernorWith(m, func(config *governance.Config) {
+				if !c.judged {
+					config.Policy.AnswerContent = governance.ContentOff
+				}
+			})
+			call := meshtest.Call{From: "caller", To: "/agents/ledger", Body: meshtest.Invoke(c.method, "pay")}
+			metadata := left(t, governor, m, call, func(r *governance.Request) { r.Told = true })
+			service := serve(t, governor, coding)
+			stream, err := service.Process(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, message := range []*extprocv3.ProcessingRequest{headers(call, metadata, filterv3.ProcessingMode_BUFFERED, false), body(call.Body, true)} {
+				if err := stream.Send(message); err != nil {
+					t.Fatal(err)
+				}
+				reply, err := stream.Recv()
+				if err != nil || reply.GetModeOverride() != nil {
+					t.Fatalf("%v, %v", reply, err)
+				}
+				said := reply.GetDynamicMetadata().GetFields()[envoyhttp.MetadataNamespace].GetStructValue().GetFields()["next"].GetStringValue()
+				if want := map[bool]string{true: c.next}[reply.GetRequestBody() != nil]; said != want {
+					t.Errorf("Envoy is told %q, want %q", said, want)
+				}
+			}
+			if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+				t.Errorf("the stream goes on with %v", err)
+			}
+			next, err := service.Process(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := conversing{t, next}
+			s.say(with(metadata, answerHeaders("application/json", false)), 0)
+			s.say(answerBody(answer, true), 0)
+			if got := s.rest(); got != c.rest {
+				t.Errorf("of the answer, Envoy is told %s, want %s", got, c.rest)
 			}
 		})
 	}

@@ -5,6 +5,8 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 
+	"google.golang.org/protobuf/types/known/structpb"
+
 	"ringfence.dev/ringfence/internal/envoyhttp"
 	"ringfence.dev/ringfence/internal/envoywire"
 )
@@ -70,6 +72,13 @@ func written(r *envoywire.Reply) *extprocv3.ProcessingResponse {
 	response := &extprocv3.ProcessingResponse{}
 	if r.Ask {
 		response.ModeOverride = answerMode()
+	}
+	if r.Next != "" {
+		response.DynamicMetadata = &structpb.Struct{Fields: map[string]*structpb.Value{
+			envoywire.MetadataNamespace: structpb.NewStructValue(&structpb.Struct{Fields: map[string]*structpb.Value{
+				envoywire.NextKey: structpb.NewStringValue(r.Next),
+			}}),
+		}}
 	}
 	headers := func() *extprocv3.HeadersResponse { return &extprocv3.HeadersResponse{Response: change(r)} }
 	trailers := func() *extprocv3.TrailersResponse { return &extprocv3.TrailersResponse{HeaderMutation: fields(r)} }

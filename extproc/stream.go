@@ -33,18 +33,18 @@ type exchange struct {
 
 	due atomic.Pointer[judge]
 
-	mu      sync.Mutex
-	current *governance.Exchange
-	entered bool // in open
-	decided bool // the request is
-	handed  bool // and has still to be replaced
-	verb    string
-	watch   governance.Watch
-	answer  *answer
-	awaited bool  // the exchange goes on without the stream
-	mesh    bool  // the answer is Envoy's own
-	over    bool  // the last answer was sent
-	failed  error // of sending that
+	mu       sync.Mutex
+	current  *governance.Exchange
+	entered  bool // in open
+	decided  bool // the request is
+	handed   bool // and has still to be replaced
+	verb     string
+	watch    governance.Watch
+	answer   *answer
+	released bool  // the exchange goes on without the stream
+	mesh     bool  // the answer is Envoy's own
+	over     bool  // the last answer was sent
+	failed   error // of sending that
 }
 
 // take answers one message of the stream and reports whether that was the last answer. Of a stream that was cut off
@@ -149,7 +149,7 @@ func (e *exchange) end() {
 	if e.entered {
 		e.open.Leave(e.current, e)
 	}
-	if e.current != nil && !e.awaited {
+	if e.current != nil && !e.released {
 		e.governor.Leave(e.current)
 	}
 }
@@ -172,15 +172,24 @@ func (e *exchange) headers(ctx context.Context, message *envoywire.Message) (rep
 			return cut, true, err
 		}
 		if e.handed = true; message.End {
-			return e.replace(proceedAndAsk())
+			return e.replace(proceed(envoywire.RequestHeaders))
 		}
 	case message.End:
-		return e.close(ctx, nil, proceedAndAsk(), governance.ReplacesAll)
+		return e.close(ctx, nil, e.proceedHeaders(), governance.ReplacesAll)
 	}
 	if message.RequestMode != envoywire.BodyBuffered {
 		return nil, false, errBodyMode
 	}
-	return one(proceedAndAsk()), false, nil
+	return one(e.proceedHeaders()), false, nil
+}
+
+// proceedHeaders lets the header pass. The answer is asked for on the same stream where no other filter sees to it: what the
+// operation is, and so whether anything governs its answer, nobody knows before the body.
+func (e *exchange) proceedHeaders() envoywire.Reply {
+	if e.current.Request.Told {
+		return proceed(envoywire.RequestHeaders)
+	}
+	return proceedAndAsk()
 }
 
 // close decides the request and answers the message that completed it.
@@ -195,7 +204,7 @@ func (e *exchange) close(ctx context.Context, body []byte, reply envoywire.Reply
 	if e.current.Sent != nil && e.current.Verdict.Decision == governance.Allow {
 		return e.replace(reply)
 	}
-	return one(verdict(e.current, reply)), e.goOn(), nil
+	return e.goOn(reply)
 }
 
 // replace answers the message that completed a request with what goes on in its place.
@@ -208,22 +217,27 @@ func (e *exchange) replace(reply envoywire.Reply) (replies, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	return one(reply), e.goOn(), nil
+	return e.goOn(reply)
 }
 
-// goOn reports whether the stream has nothing more to see of a call whose request is decided.
-func (e *exchange) goOn() (last bool) {
-	if e.watch = e.governor.Watch(e.current); e.watch == governance.WatchEnd {
-		e.awaited = true
-		e.governor.Await(e.current)
+// goOn answers the message that completed a request with its verdict. Where Envoy tells how calls go on, the stream ends with
+// that, and another filter brings the answer if it is to be judged: a stream that ended with the answer asked for would
+// lose what Envoy had sent of it by then.
+func (e *exchange) goOn(reply envoywire.Reply) (answers replies, last bool, err error) {
+	if e.watch = e.governor.Watch(e.current); e.current.Verdict.Decision != governance.Allow || !e.current.Request.Told {
+		return one(verdict(e.current, reply)), e.watch != governance.WatchAnswer, nil
 	}
-	return e.watch != governance.WatchAnswer
+	e.released, e.watch = true, governance.WatchNothing
+	if e.governor.GoOn(e.current) == governance.NextAnswer {
+		reply.Next = envoywire.NextAnswer
+	}
+	return one(reply), true, nil
 }
 
-// follow takes up an exchange that ext_authz decided as a whole, and returns the denial if it is not allowed any more.
+// follow takes up an exchange that was decided without this stream, and returns the denial if it is not allowed any more.
 func (e *exchange) follow(ctx context.Context, left string, next governance.Next) (cut replies, err error) {
 	passage, err := governance.ParsePassage(left)
-	if err != nil || !passage.Final || passage.Next != next {
+	if err != nil || !passage.Told {
 		return nil, errOrder
 	}
 	x := e.governor.Follow(passage.ID)
@@ -232,6 +246,9 @@ func (e *exchange) follow(ctx context.Context, left string, next governance.Next
 	}
 	e.open.Enter(x, e)
 	e.current, e.entered, e.decided, e.watch = x, true, true, governance.WatchAnswer
+	if x.Next != next {
+		return nil, errOrder
+	}
 	if v := e.governor.Review(ctx, x); v.Decision != governance.Allow {
 		e.governor.Cut(x, v)
 		return one(denial(x)), nil

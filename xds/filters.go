@@ -22,16 +22,12 @@ import (
 // for the limit, and would stall a request whose body filled the connection's buffer while ext_authz or the
 // header message of ext_proc was being answered: it stops reading then, and ext_proc waits for the body's end.
 func filters(s Settings) []*hcmv3.HttpFilter {
-	judging := []*hcmv3.HttpFilter{filter(procFilter, proc(s))}
-	if s.Shape == Fused {
-		judging = fused(s)
-	}
 	return slices.Concat(
 		[]*hcmv3.HttpFilter{
 			filter(authzFilter, authz(s)),
 			filter(bufferFilter, &bufferv3.Buffer{MaxRequestBytes: wrapUint32(s.MaxBody)}),
 		},
-		judging,
+		judging(s),
 		[]*hcmv3.HttpFilter{filter(routerFilter, &routerv3.Router{SuppressEnvoyHeaders: true})},
 	)
 }

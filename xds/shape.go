@@ -39,10 +39,10 @@ const FusedBody = 32 << 10
 // does not fit is refused as too large, though the governor would take it.
 const fusedBuffer = 2 * FusedBody
 
-// answersFilter is the second ext_proc filter of the fused shape, which sees answers alone.
+// answersFilter is the second ext_proc filter, which sees answers alone.
 const answersFilter = "ringfence.answers"
 
-// What the governor says in its answer to ext_authz about how a call goes on (extauthz.NextKey), and what routes say about
+// What the governor says about how a call goes on (envoywire.NextKey), in its answer to either filter, and what routes say about
 // Envoy (extauthz.BodyExtension, extauthz.BelowExtension, extauthz.CallsExtension).
 const (
 	nextKey        = "next"
@@ -85,11 +85,16 @@ func (s Settings) buffer() uint32 {
 	return connectionBuffer
 }
 
-// fused returns the two ext_proc filters of the fused shape, each of which is skipped for what it has nothing to do with. A
-// call of which the governor said nothing goes through the first.
-func fused(s Settings) []*hcmv3.HttpFilter {
-	answers := proc(s)
-	answers.AllowModeOverride = false
+// judging returns the ext_proc filters. Where Envoy does not tell how calls go on, one sees requests and answers. Else one
+// sees requests, and another the answers that the governor wants to see. In the fused shape the first is skipped too, for
+// what ext_authz has decided; a call of which the governor said nothing goes through it.
+func judging(s Settings) []*hcmv3.HttpFilter {
+	requests, answers := proc(s), proc(s)
+	if !s.CallsTold {
+		return []*hcmv3.HttpFilter{filter(procFilter, requests)}
+	}
+	requests.AllowModeOverride, answers.AllowModeOverride = false, false
+	requests.MetadataOptions.ReceivingNamespaces = &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{authzFilter}}
 	answers.ProcessingMode = &extprocv3.ProcessingMode{
 		RequestHeaderMode:   extprocv3.ProcessingMode_SKIP,
 		RequestTrailerMode:  extprocv3.ProcessingMode_SKIP,
@@ -98,17 +103,18 @@ func fused(s Settings) []*hcmv3.HttpFilter {
 		ResponseTrailerMode: extprocv3.ProcessingMode_SEND,
 	}
 	pass, answer := nextIs(nextPass), nextIs(nextAnswer)
-	return []*hcmv3.HttpFilter{
-		skipped(procFilter, proc(s), &xdsmatcherv3.Matcher_MatcherList_Predicate{
+	first := filter(procFilter, requests)
+	if s.Shape == Fused {
+		first = skipped(procFilter, requests, &xdsmatcherv3.Matcher_MatcherList_Predicate{
 			MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_OrMatcher{OrMatcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_PredicateList{
 				Predicate: []*xdsmatcherv3.Matcher_MatcherList_Predicate{pass, answer},
 			}},
-		}),
-		// Denials of the filters before it are answers too, and about nothing that the governor waits for.
-		skipped(answersFilter, answers, &xdsmatcherv3.Matcher_MatcherList_Predicate{
-			MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: answer},
-		}),
+		})
 	}
+	// Denials of the filters before it are answers too, and about nothing that the governor waits for.
+	return []*hcmv3.HttpFilter{first, skipped(answersFilter, answers, &xdsmatcherv3.Matcher_MatcherList_Predicate{
+		MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: answer},
+	})}
 }
 
 // skipped returns a filter that leaves alone what the predicate is true of.

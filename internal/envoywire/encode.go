@@ -51,7 +51,7 @@ func (r *Reply) Frame() *Frame {
 
 // Plain reports whether the reply lets a part pass as it is, and asks for the agent's answer at most.
 func (r *Reply) Plain() bool {
-	return r.Part != NoPart && r.Part != ResponseBody && r.Part <= ResponseTrailers && !r.changes()
+	return r.Part != NoPart && r.Part != ResponseBody && r.Part <= ResponseTrailers && r.Next == "" && !r.changes()
 }
 
 // changes reports whether the reply does more than to let a part pass as it is.
@@ -61,12 +61,20 @@ func (r *Reply) changes() bool {
 
 func (r *Reply) write() *Frame {
 	n := size(r.Set) + len(r.Body) + len(r.Details) + 8*perField
+	if r.Next != "" {
+		n += len(MetadataNamespace) + len(NextKey) + len(r.Next) + 8*perField
+	}
 	for _, name := range r.Remove {
 		n += len(name) + perField
 	}
 	w := newWriter(n)
 	if r.Ask {
 		w.mode()
+	}
+	if r.Next != "" {
+		metadata := w.end()
+		w.namespace(MetadataNamespace, NextKey, r.Next)
+		w.begin(8, metadata)
 	}
 	end := w.end()
 	switch r.Part {

@@ -13,6 +13,10 @@ const (
 	PassageKey        = "ringfence"
 	// NextKey is the member that tells Envoy how a call goes on.
 	NextKey = "next"
+	// NextAnswer and NextPass are what may stand there: that the answer is to be judged, and that nothing more is. Without
+	// either, all is.
+	NextAnswer = "answer"
+	NextPass   = "pass"
 	// AttributesKey is that of the attributes for which ext_proc asks, and SourceAttribute the one that says where an
 	// answer comes from: FromAgent, or what made Envoy answer by itself.
 	AttributesKey   = "envoy.filters.http.ext_proc"

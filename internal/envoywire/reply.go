@@ -8,6 +8,8 @@ type Reply struct {
 	Part Part
 	// Ask wants the agent's answer too, by a mode override that goes with a reply to RequestHeaders.
 	Ask bool
+	// Next tells Envoy how the call goes on, as in Verdict, unless it is empty.
+	Next string
 	// Replace has Envoy take Body for that of a request which had none: CONTINUE_AND_REPLACE.
 	Replace bool
 	// Set are fields that take the place of those of the same name; Remove names fields that go.

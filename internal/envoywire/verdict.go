@@ -61,6 +61,18 @@ func (w *writer) member(key, text string) {
 	w.begin(1, entry)
 }
 
+// namespace writes an entry of a google.protobuf.Struct that is a Struct itself, with one member.
+func (w *writer) namespace(name, key, text string) {
+	entry := w.end()
+	value := w.end()
+	structure := w.end()
+	w.member(key, text)
+	w.begin(5, structure)
+	w.begin(2, value)
+	w.text(1, name)
+	w.begin(1, entry)
+}
+
 func (v *Verdict) denied() *Frame {
 	w := newWriter(size(v.Header) + len(v.Body) + 6*perField)
 	denied := w.end()

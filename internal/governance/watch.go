@@ -20,18 +20,18 @@ const (
 	WatchNothing
 )
 
-// Watch says what has to be seen of a call whose request was decided. Where the end of a call matters and nobody tells of it,
-// its answer is watched, which ends with it; so it is where room for calls under way is scarce or shared, as a proxy tells
-// of ends a little later, and the next call would be refused in the meantime.
+// Watch says what has to be seen of a call whose request was decided. Where nobody tells how calls go on, every answer is
+// watched; so it is where room for calls under way is scarce or shared, as a proxy tells of ends a little later, and the
+// next call would be refused in the meantime.
 func (g *Governor) Watch(x *Exchange) Watch {
 	switch {
 	case x.denied() || !x.known() || x.Operation.Method == a2a.GetAgentCard:
 		return WatchNothing
-	case g.judgesAnswer(x):
+	case !x.Request.Told || g.judgesAnswer(x):
 		return WatchAnswer
 	case !x.inside && len(x.drawn) == 0 && x.serving == nil:
 		return WatchNothing
-	case !x.Request.Told || x.scarce || len(x.drawn) > 0:
+	case x.scarce || len(x.drawn) > 0:
 		return WatchAnswer
 	}
 	return WatchEnd
@@ -59,29 +59,38 @@ const (
 	NextPass
 )
 
-// goOn says how the call of an exchange goes on that was decided as a whole, and ends the exchange where nothing of that
-// matters.
+// goOn says how the call of an exchange goes on that Open decided.
 func (g *Governor) goOn(x *Exchange) {
-	x.Next = NextPass
-	if x.denied() || !x.carried {
-		g.Leave(x)
-		return
-	}
-	watch := g.Watch(x)
 	switch {
+	case x.denied() || !x.carried:
+		x.Next = NextPass
+		g.Leave(x)
 	case x.Sent != nil:
 		x.Next = NextJudge
-	case watch == WatchAnswer:
-		x.Next = NextAnswer
-	case watch == WatchNothing:
-		g.Leave(x)
-		return
+		g.keep(x)
+	default:
+		g.GoOn(x)
 	}
-	g.Await(x)
 }
 
-// Await keeps an exchange until Follow or Ended takes it up, whichever comes first. The proxy has to be told afterwards.
-func (g *Governor) Await(x *Exchange) {
+// GoOn says how the call of an exchange goes on whose request is allowed, where the proxy tells of that. The exchange is kept
+// until Follow or Ended takes it up, whichever comes first; the proxy has to be told afterwards. Where nothing that follows
+// matters, the exchange is over.
+func (g *Governor) GoOn(x *Exchange) Next {
+	switch x.Next = NextPass; g.Watch(x) {
+	case WatchAnswer:
+		x.Next = NextAnswer
+		g.keep(x)
+	case WatchEnd:
+		g.keep(x)
+	default:
+		g.Leave(x)
+	}
+	return x.Next
+}
+
+// keep holds on to an exchange, and to nothing of it that does not matter any more.
+func (g *Governor) keep(x *Exchange) {
 	if x.Request.Body = nil; x.Next == NextPass {
 		x.Request.Header, x.Operation, x.Mesh = nil, a2a.Operation{Method: x.Operation.Method}, Mesh{}
 		x.question = policy.Call{}

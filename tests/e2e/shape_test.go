@@ -209,6 +209,9 @@ func (c *caller) sends(client *http.Client, url, body string, change func(*http.
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
+	if response.StatusCode != http.StatusOK {
+		answer = fmt.Append(answer, " with status ", response.StatusCode, " ", response.Header)
+	}
 	return string(answer), err
 }
 
