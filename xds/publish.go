@@ -1,6 +1,7 @@
 package xds
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -108,26 +109,36 @@ func (p *Publisher) Publish(snap *registry.Snapshot) {
 	p.published(generation)
 }
 
-// differences calls yield for each agent whose record is another value, and with nil where there is none any more.
+// differences calls yield for each agent whose record is another value, and with nil where there is none any more. Both
+// are sorted by name. Records that are the same are not looked into: that would cost most where nothing changed.
 func differences(before, after []*agent.Record) func(yield func(agent.ID, *agent.Record) bool) {
 	return func(yield func(agent.ID, *agent.Record) bool) {
 		for len(before) > 0 || len(after) > 0 {
+			var gone, come *agent.Record
 			switch {
-			case len(after) == 0 || len(before) > 0 && before[0].Name < after[0].Name:
-				if !yield(before[0].Name, nil) {
-					return
-				}
-				before = before[1:]
-			case len(before) == 0 || before[0].Name > after[0].Name:
-				if !yield(after[0].Name, after[0]) {
-					return
-				}
-				after = after[1:]
-			default:
-				if before[0] != after[0] && !yield(after[0].Name, after[0]) {
-					return
-				}
+			case len(after) == 0:
+				gone = before[0]
+			case len(before) == 0:
+				come = after[0]
+			case before[0] == after[0]:
 				before, after = before[1:], after[1:]
+				continue
+			case before[0].Name < after[0].Name:
+				gone = before[0]
+			case before[0].Name > after[0].Name:
+				come = after[0]
+			default:
+				gone, come = before[0], after[0]
+			}
+			name := cmp.Or(come, gone).Name
+			if gone != nil {
+				before = before[1:]
+			}
+			if come != nil {
+				after = after[1:]
+			}
+			if !yield(name, come) {
+				return
 			}
 		}
 	}
