@@ -65,7 +65,7 @@ func Build(s Settings, snap *registry.Snapshot) (Resources, error) {
 func (r *Resources) decode(c *catalogue) error {
 	for typeURL, items := range c.items {
 		for _, i := range items {
-			m, err := i.packed.UnmarshalNew()
+			m, err := i.packed().UnmarshalNew()
 			if err != nil {
 				return fmt.Errorf("decoding %s %s: %w", kinds[typeURL], i.name, err)
 			}
@@ -104,7 +104,9 @@ type builder struct {
 	settings Settings
 	clusters clusters
 	routes   routes
-	base     []*item
+	// tables is what all route tables have, encoded.
+	tables []byte
+	base   []*item
 }
 
 func newBuilder(s Settings) (*builder, error) {
@@ -135,14 +137,23 @@ func newBuilder(s Settings) (*builder, error) {
 		{resource.ClusterType, b.clusters.cards(cards)},
 		{resource.ListenerType, listener(s)},
 		{resource.ScopedRouteType, gatewayScope()},
-		{resource.RouteType, b.routes.gateway(nil)},
 	} {
-		i, err := newItem(r.typeURL, r.m)
+		i, err := newItem(r.typeURL, r.m, nil)
 		if err != nil {
 			return nil, fmt.Errorf("validating %s %s: %w", kinds[r.typeURL], r.m.GetName(), err)
 		}
 		b.base = append(b.base, i)
 	}
+	everywhere := &routev3.RouteConfiguration{}
+	b.routes.complete(everywhere)
+	if b.tables, err = marshal(everywhere); err != nil {
+		return nil, fmt.Errorf("encoding what route tables share: %w", err)
+	}
+	var own share
+	if err := own.addTable(b, b.routes.gateway(nil)); err != nil {
+		return nil, fmt.Errorf("validating the gateway's routes: %w", err)
+	}
+	b.base = append(b.base, own.items...)
 	return b, nil
 }
 

@@ -35,9 +35,9 @@ func (c *catalogue) set(i *item) bool {
 		return false
 	}
 	if was != nil {
-		c.sums[i.typeURL] = c.sums[i.typeURL].minus(was.sum)
+		c.sums[i.typeURL] = c.sums[i.typeURL].minus(sumOf(was))
 	}
-	c.sums[i.typeURL] = c.sums[i.typeURL].plus(i.sum)
+	c.sums[i.typeURL] = c.sums[i.typeURL].plus(sumOf(i))
 	c.items[i.typeURL][i.name] = i
 	return true
 }
@@ -54,7 +54,7 @@ func (c *catalogue) remove(typeURL, name string) bool {
 	if was == nil {
 		return false
 	}
-	c.sums[typeURL] = c.sums[typeURL].minus(was.sum)
+	c.sums[typeURL] = c.sums[typeURL].minus(sumOf(was))
 	delete(c.items[typeURL], name)
 	return true
 }

@@ -43,7 +43,7 @@ func (s *server) DeltaAggregatedResources(envoy discoveryv3.AggregatedDiscoveryS
 			Resources: make([]*discoveryv3.Resource, len(r.items)),
 		}
 		for n, i := range r.items {
-			out.Resources[n] = &discoveryv3.Resource{Name: i.name, Version: i.version, Resource: i.packed}
+			out.Resources[n] = &discoveryv3.Resource{Name: i.name, Version: i.version, Resource: i.packed()}
 		}
 		return envoy.Send(out)
 	}
@@ -65,7 +65,7 @@ func (s *server) StreamAggregatedResources(envoy discoveryv3.AggregatedDiscovery
 			TypeUrl: r.typeURL, Nonce: r.nonce, VersionInfo: r.version, Resources: make([]*anypb.Any, len(r.items)),
 		}
 		for n, i := range r.items {
-			out.Resources[n] = i.packed
+			out.Resources[n] = i.packed()
 		}
 		return envoy.Send(out)
 	}

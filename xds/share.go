@@ -2,10 +2,11 @@ package xds
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
+	"encoding/base64"
 	"fmt"
 	"slices"
 
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -21,12 +22,16 @@ type share struct {
 	items   []*item
 }
 
-// item is a resource as it goes out: encoded, with the hash of its content.
+// item is a resource as it goes out: encoded, with a hash of its content. What is the same in many resources is encoded
+// once, and shared by their items.
 type item struct {
 	typeURL, name, version string
-	packed                 *anypb.Any
-	// sum is the item's part of its type's version.
-	sum sum
+	own, shared            []byte
+}
+
+// packed returns the resource. Parts of an encoded message that follow each other are one message.
+func (i *item) packed() *anypb.Any {
+	return &anypb.Any{TypeUrl: i.typeURL, Value: slices.Concat(i.own, i.shared)}
 }
 
 func (b *builder) share(record *agent.Record) *share {
@@ -57,19 +62,32 @@ func (b *builder) fill(s *share) error {
 			return fmt.Errorf("validating scope: %w", err)
 		}
 	}
-	if err := s.add(resource.RouteType, b.routes.agent(name, entries)); err != nil {
+	if err := s.addTable(b, b.routes.agent(name, entries)); err != nil {
 		return fmt.Errorf("validating routes: %w", err)
 	}
 	if name == b.settings.RootAgent {
-		if err := s.add(resource.RouteType, b.routes.gateway(b.routes.root(name, entries))); err != nil {
+		if err := s.addTable(b, b.routes.gateway(b.routes.root(name, entries))); err != nil {
 			return fmt.Errorf("validating routes of the root: %w", err)
 		}
 	}
 	return nil
 }
 
+// addTable adds a table of routes.
+func (s *share) addTable(b *builder, table *routev3.RouteConfiguration) error {
+	b.routes.complete(table)
+	if err := table.ValidateAll(); err != nil {
+		return err
+	}
+	i, err := newItem(resource.RouteType, &routev3.RouteConfiguration{Name: table.GetName(), VirtualHosts: table.GetVirtualHosts()}, b.tables)
+	if err == nil {
+		s.items = append(s.items, i)
+	}
+	return err
+}
+
 func (s *share) add(typeURL string, m named) error {
-	i, err := newItem(typeURL, m)
+	i, err := newItem(typeURL, m, nil)
 	if err == nil {
 		s.items = append(s.items, i)
 	}
@@ -113,20 +131,18 @@ type named interface {
 	ValidateAll() error
 }
 
-// newItem validates and encodes a resource.
-func newItem(typeURL string, m named) (*item, error) {
+// newItem validates and encodes a resource, whose content goes on with what is shared.
+func newItem(typeURL string, m named, shared []byte) (*item, error) {
 	if err := m.ValidateAll(); err != nil {
 		return nil, err
 	}
-	encoded, err := marshal(m)
+	own, err := marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encoding: %w", err)
 	}
-	digest := sha256.Sum256(encoded)
-	i := &item{
-		typeURL: typeURL, name: m.GetName(), version: hex.EncodeToString(digest[:16]),
-		packed: &anypb.Any{TypeUrl: typeURL, Value: encoded},
-	}
-	i.sum = sumOf(i)
-	return i, nil
+	digest := sha256.New()
+	digest.Write(own)
+	digest.Write(shared)
+	version := base64.RawURLEncoding.EncodeToString(digest.Sum(nil)[:12])
+	return &item{typeURL: typeURL, name: m.GetName(), version: version, own: own, shared: shared}, nil
 }

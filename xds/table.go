@@ -10,7 +10,7 @@ import (
 // gateway returns the table of all that leads to no agent, and of the agent at the gateway's root, whose routes may be
 // none.
 func (r routes) gateway(root []*routev3.Route) *routev3.RouteConfiguration {
-	return r.table(Gateway, &routev3.VirtualHost{
+	return table(Gateway, &routev3.VirtualHost{
 		Name:        Gateway,
 		Domains:     r.public,
 		Routes:      append([]*routev3.Route{r.keys()}, root...),
@@ -20,21 +20,21 @@ func (r routes) gateway(root []*routev3.Route) *routev3.RouteConfiguration {
 
 // agent returns the table of one agent: its own host, and its paths below the gateway.
 func (r routes) agent(name agent.ID, entries []entry) *routev3.RouteConfiguration {
-	return r.table(tableName(name), r.host(name, entries), r.path(name, entries))
+	return table(tableName(name), r.host(name, entries), r.path(name, entries))
 }
 
-// table completes a table by what is the same in all of them. Its form of naming the callee is that of agents' own
-// hosts, and of no use to a gateway's host, which says its own or has no callee.
-func (r routes) table(name string, hosts ...*routev3.VirtualHost) *routev3.RouteConfiguration {
-	return &routev3.RouteConfiguration{
-		Name:                    name,
-		VirtualHosts:            hosts,
-		TypedPerFilterConfig:    r.byHost,
-		RequestHeadersToRemove:  untrusted,
-		ResponseHeadersToRemove: overreaching,
-		RequestHeadersToAdd:     []*corev3.HeaderValueOption{overwrite("accept-encoding", "identity")},
-		// The port a client puts into Host is part of what it signed, so Envoy leaves it there and only looks
-		// past it here.
-		IgnorePortInHostMatching: true,
-	}
+// table returns a table without what all of them have.
+func table(name string, hosts ...*routev3.VirtualHost) *routev3.RouteConfiguration {
+	return &routev3.RouteConfiguration{Name: name, VirtualHosts: hosts}
+}
+
+// complete sets what all tables have. Their form of naming the callee is that of agents' own hosts, and of no use to a
+// gateway's host, which says its own or has no callee.
+func (r routes) complete(table *routev3.RouteConfiguration) {
+	table.TypedPerFilterConfig = r.byHost
+	table.RequestHeadersToRemove = untrusted
+	table.ResponseHeadersToRemove = overreaching
+	table.RequestHeadersToAdd = []*corev3.HeaderValueOption{overwrite("accept-encoding", "identity")}
+	// The port a client puts into Host is part of what it signed, so Envoy leaves it there and only looks past it here.
+	table.IgnorePortInHostMatching = true
 }
