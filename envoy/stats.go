@@ -31,6 +31,9 @@ func statsConfig() *metricsv3.StatsConfig {
 				// Envoy makes every virtual host's statistics anew with every change of the route table. Nobody reads
 				// them: the agents' clusters count the same requests.
 				{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "vhost."}},
+				// What became of each agent's route table is known to the control plane. The statistics would cost a
+				// registration as much as the table does.
+				{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "http.gateway.rds.agent/"}},
 				{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: &matcherv3.RegexMatcher{Regex: pattern}}},
 			},
 		}},
