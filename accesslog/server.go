@@ -80,8 +80,8 @@ func (s *Server) tell(e *envoywire.Ended) {
 	if e.Source == envoywire.FromAgent {
 		answered = e.Status
 	}
-	if id := governance.PassageID(e.Passage); id != "" {
-		s.governor.Ended(id, answered)
+	if passage, err := governance.ParsePassage(e.Passage); err == nil && passage.Kept {
+		s.governor.Ended(passage.ID, answered)
 	}
 }
 

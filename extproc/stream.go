@@ -104,7 +104,11 @@ func (e *exchange) next(ctx context.Context, message *envoywire.Message) (answer
 		return e.close(ctx, nil, proceed(envoywire.RequestTrailers), governance.ReplacesNothing)
 	case envoywire.ResponseHeaders:
 		if e.current == nil {
-			if cut, err := e.follow(ctx, message.Passage, governance.NextAnswer); cut != nil || err != nil {
+			passage, err := governance.ParsePassage(message.Passage)
+			if err != nil {
+				return nil, false, errOrder
+			}
+			if cut, err := e.follow(ctx, passage, governance.NextAnswer); cut != nil || err != nil {
 				return cut, true, err
 			}
 		}
@@ -155,29 +159,19 @@ func (e *exchange) end() {
 }
 
 func (e *exchange) headers(ctx context.Context, message *envoywire.Message) (replies, bool, error) {
-	e.verb = message.Pseudo.Method
-	e.current = e.begin(ctx, message.Passage, governance.Request{
-		Method:    message.Pseudo.Method,
-		Scheme:    message.Pseudo.Scheme,
-		Authority: message.Pseudo.Authority,
-		Path:      message.Pseudo.Path,
-		Header:    message.Header,
-	})
+	if cut, err := e.begin(ctx, message); cut != nil || err != nil {
+		return cut, true, err
+	}
 	switch {
-	case e.current.Final && e.current.Next == governance.NextPass:
+	case e.current == nil: // as nothing of the call is left to judge
+		return one(proceed(envoywire.RequestHeaders)), true, nil
+	case e.handed && message.End:
+		return e.replace(proceed(envoywire.RequestHeaders))
+	case e.current.Final && !e.handed:
 		return one(verdict(e.current, proceed(envoywire.RequestHeaders))), true, nil
-	case e.current.Final:
-		e.current = nil
-		if cut, err := e.follow(ctx, message.Passage, governance.NextJudge); cut != nil || err != nil {
-			return cut, true, err
-		}
-		if e.handed = true; message.End {
-			return e.replace(proceed(envoywire.RequestHeaders))
-		}
 	case message.End:
 		return e.close(ctx, nil, e.proceedHeaders(), governance.ReplacesAll)
-	}
-	if message.RequestMode != envoywire.BodyBuffered {
+	case message.RequestMode != envoywire.BodyBuffered:
 		return nil, false, errBodyMode
 	}
 	return one(e.proceedHeaders()), false, nil
@@ -234,21 +228,21 @@ func (e *exchange) goOn(reply envoywire.Reply) (answers replies, last bool, err 
 	return one(reply), true, nil
 }
 
-// follow takes up an exchange that was decided without this stream, and returns the denial if it is not allowed any more.
-func (e *exchange) follow(ctx context.Context, left string, next governance.Next) (cut replies, err error) {
-	passage, err := governance.ParsePassage(left)
-	if err != nil || !passage.Told {
-		return nil, errOrder
-	}
+// follow takes up an exchange that was kept, and returns the denial if it was decided and is not allowed any more.
+func (e *exchange) follow(ctx context.Context, passage governance.Passage, next governance.Next) (cut replies, err error) {
 	x := e.governor.Follow(passage.ID)
 	if x == nil {
 		return nil, errLost
 	}
-	e.open.Enter(x, e)
-	e.current, e.entered, e.decided, e.watch = x, true, true, governance.WatchAnswer
-	if x.Next != next {
+	e.current = x
+	if !passage.Kept || x.Next != next {
 		return nil, errOrder
 	}
+	if !x.Final {
+		return nil, nil // it is judged with its body
+	}
+	e.open.Enter(x, e)
+	e.entered, e.decided, e.handed, e.watch = true, true, next == governance.NextJudge, governance.WatchAnswer
 	if v := e.governor.Review(ctx, x); v.Decision != governance.Allow {
 		e.governor.Cut(x, v)
 		return one(denial(x)), nil
@@ -256,12 +250,28 @@ func (e *exchange) follow(ctx context.Context, left string, next governance.Next
 	return nil, nil
 }
 
-// begin takes up the exchange where ext_authz left it. Envoy skips ext_authz for requests without a route: what it left
-// nothing for has no callee, and the header phase, judged here, denies it.
-func (e *exchange) begin(ctx context.Context, left string, request governance.Request) *governance.Exchange {
-	passage, err := governance.ParsePassage(left)
-	if err != nil {
-		return e.governor.Open(ctx, request)
+// begin takes up the exchange where ext_authz left it, if anything of it is left. Envoy skips ext_authz for requests without
+// a route: what it left nothing for has no callee, and the header phase, judged here, denies it.
+func (e *exchange) begin(ctx context.Context, message *envoywire.Message) (cut replies, err error) {
+	e.verb = message.Pseudo.Method
+	passage, err := governance.ParsePassage(message.Passage)
+	switch {
+	case err == nil && passage.Kept && passage.Final && passage.Next == governance.NextPass:
+		return nil, nil
+	case err == nil && passage.Kept:
+		return e.follow(ctx, passage, governance.NextJudge)
 	}
-	return e.governor.Resume(passage, request)
+	request := governance.Request{
+		Method:    message.Pseudo.Method,
+		Scheme:    message.Pseudo.Scheme,
+		Authority: message.Pseudo.Authority,
+		Path:      message.Pseudo.Path,
+		Header:    message.Header,
+	}
+	if err != nil {
+		e.current = e.governor.Open(ctx, request)
+	} else {
+		e.current = e.governor.Resume(passage, request)
+	}
+	return nil, nil
 }

@@ -57,6 +57,7 @@ func envoysOwn() *matcherv3.ListStringMatcher {
 		{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: "x-request-id"}},
 		{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "x-forwarded-"}},
 		{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "x-envoy-"}},
+		{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: "ringfence-scope-"}},
 	}}
 }
 

@@ -94,6 +94,7 @@ func judging(s Settings) []*hcmv3.HttpFilter {
 		return []*hcmv3.HttpFilter{filter(procFilter, requests)}
 	}
 	requests.AllowModeOverride, answers.AllowModeOverride = false, false
+	requests.ForwardRules = &extprocv3.HeaderForwardingRules{AllowedHeaders: telling()}
 	requests.MetadataOptions.ReceivingNamespaces = &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{authzFilter}}
 	answers.ProcessingMode = &extprocv3.ProcessingMode{
 		RequestHeaderMode:   extprocv3.ProcessingMode_SKIP,
@@ -115,6 +116,16 @@ func judging(s Settings) []*hcmv3.HttpFilter {
 	return []*hcmv3.HttpFilter{first, skipped(answersFilter, answers, &xdsmatcherv3.Matcher_MatcherList_Predicate{
 		MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_NotMatcher{NotMatcher: answer},
 	})}
+}
+
+// telling are the fields of a request that say what it is for and how to refuse it: the governor has seen the others, and of
+// a request that ext_authz was skipped for, as it has no route, they are all that matters.
+func telling() *matcherv3.ListStringMatcher {
+	list := &matcherv3.ListStringMatcher{Patterns: []*matcherv3.StringMatcher{{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: ":"}}}}
+	for _, name := range []string{"content-type", "accept", "a2a-version"} {
+		list.Patterns = append(list.Patterns, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: name}})
+	}
+	return list
 }
 
 // skipped returns a filter that leaves alone what the predicate is true of.

@@ -94,9 +94,13 @@ func (g *Governor) Open(ctx context.Context, r Request) *Exchange {
 		x.TimeLimit = g.timeLimit(x)
 		x.Final = true
 	}
-	if x.Final = x.Final || x.denied(); x.Final {
+	switch x.Final = x.Final || x.denied(); {
+	case x.Final:
 		g.finish(x, "")
 		g.goOn(x)
+	case r.Told:
+		x.carried = true
+		g.awaited.put(x)
 	}
 	return x
 }
@@ -112,11 +116,11 @@ func (g *Governor) decide(ctx context.Context, x *Exchange) {
 	x.heard = x.denied() // what is denied never reaches the callee
 }
 
-// Resume continues the exchange that Open allowed so far, in the body phase. A final exchange stays allowed: a
+// Resume continues the exchange that Open allowed so far and that is not kept, in the body phase. A final exchange stays allowed: a
 // denied one leaves no passage. Resume trusts the passage: adapters take it only from where the proxy alone can
 // write.
 func (g *Governor) Resume(p Passage, r Request) *Exchange {
-	r.Form, r.Told = p.Form, p.Told
+	r.Form = p.Form
 	x := &Exchange{
 		ID:      p.ID,
 		Time:    p.Time,

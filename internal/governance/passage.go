@@ -16,7 +16,14 @@ import (
 
 // Passage is what the header phase hands to the body phase, through the proxy and out of reach of clients.
 type Passage struct {
-	ID     string
+	ID string
+	// Final reports that the header phase decided everything, and Next how the call goes on then.
+	Final bool
+	Next  Next
+	// Kept reports that the exchange waits to be followed (Governor.Follow), as the proxy tells how its call goes on. Then the
+	// passage says nothing more.
+	Kept bool
+
 	Time   time.Time
 	Callee agent.ID
 	// Form is how the route named the callee.
@@ -28,11 +35,6 @@ type Passage struct {
 	Caller   identity.Caller
 	// Once reports that the caller's proof is good for this one request alone.
 	Once bool
-	// Final reports that the header phase decided everything, and Next how the call goes on then.
-	Final bool
-	Next  Next
-	// Told is that of the request.
-	Told bool
 }
 
 // Passage returns what the body phase needs of an exchange that is allowed so far. That of a denied one is empty:
@@ -41,7 +43,10 @@ func (x *Exchange) Passage() Passage {
 	if x.denied() {
 		return Passage{}
 	}
-	p := Passage{ID: x.ID, Time: x.Time, Form: x.Request.Form, Entrance: x.Entrance.Index, Binding: x.Binding, Below: x.Below, Caller: x.Caller, Once: x.Once, Final: x.Final, Next: x.Next, Told: x.Request.Told}
+	if x.Request.Told {
+		return Passage{ID: x.ID, Final: x.Final, Next: x.Next, Kept: true}
+	}
+	p := Passage{ID: x.ID, Time: x.Time, Form: x.Request.Form, Entrance: x.Entrance.Index, Binding: x.Binding, Below: x.Below, Caller: x.Caller, Once: x.Once, Final: x.Final, Next: x.Next}
 	if x.Callee != nil {
 		p.Callee = x.Callee.Name
 	}
@@ -49,13 +54,16 @@ func (x *Exchange) Passage() Passage {
 }
 
 // passageVersion changes whenever a field changes its meaning or place.
-const passageVersion = "5"
+const (
+	passageVersion = "6"
+	keptVersion    = "6-kept"
+)
 
 // nexts are how a call goes on that is decided, as a passage says it.
 var nexts = [...]string{NextJudge: "judge", NextAnswer: "answer", NextPass: "pass"}
 
 // passageFields is how many fields String writes.
-const passageFields = 18
+const passageFields = 17
 
 // String returns the passage as one line per field, in a fixed order: one value is much cheaper for a proxy to
 // carry than a map of them. The zero passage is the empty string.
@@ -63,15 +71,15 @@ func (p Passage) String() string {
 	if p.ID == "" {
 		return ""
 	}
-	final, once, told := "", "", ""
+	final, once := "", ""
 	if p.Final {
 		final = nexts[p.Next]
 	}
+	if p.Kept {
+		return keptVersion + "\n" + p.ID + "\n" + final
+	}
 	if p.Once {
 		once = "once"
-	}
-	if p.Told {
-		told = "told"
 	}
 	var room [passageRoom]byte
 	text := append(room[:0], passageVersion...)
@@ -91,7 +99,6 @@ func (p Passage) String() string {
 	text = appendField(text, once)
 	text = appendField(text, p.Caller.Subject)
 	text = base64.RawURLEncoding.AppendEncode(append(text, '\n'), []byte(p.Caller.Key))
-	text = appendField(text, told)
 	return string(text)
 }
 
@@ -109,6 +116,9 @@ var ErrNoPassage = errors.New("the header phase left no passage")
 // ParsePassage reads what String wrote. A field with a line break in it, which no field of a request can have,
 // makes the passage unreadable.
 func ParsePassage(text string) (Passage, error) {
+	if rest, kept := strings.CutPrefix(text, keptVersion+"\n"); kept {
+		return parseKept(rest)
+	}
 	fields, ok := splitPassage(text)
 	if !ok || fields[0] != passageVersion || fields[1] == "" || fields[3] == "" {
 		return Passage{}, ErrNoPassage
@@ -138,9 +148,9 @@ func ParsePassage(text string) (Passage, error) {
 	if err != nil {
 		return Passage{}, ErrNoPassage
 	}
-	next := slices.Index(nexts[:], fields[11])
-	if next < 0 && fields[11] != "" {
-		return Passage{}, ErrNoPassage
+	next, final, err := parseNext(fields[11])
+	if err != nil {
+		return Passage{}, err
 	}
 	return Passage{
 		ID:       fields[1],
@@ -160,20 +170,29 @@ func ParsePassage(text string) (Passage, error) {
 			Key:           string(key),
 		},
 		Once:  fields[14] == "once",
-		Final: next >= 0,
-		Next:  Next(max(next, 0)),
-		Told:  fields[17] == "told",
+		Final: final,
+		Next:  next,
 	}, nil
 }
 
-// PassageID returns the id in what String wrote, without reading the rest; empty when there is none.
-func PassageID(text string) string {
-	version, rest, _ := strings.Cut(text, "\n")
-	if version != passageVersion {
-		return ""
+func parseKept(text string) (Passage, error) {
+	id, word, _ := strings.Cut(text, "\n")
+	next, final, err := parseNext(word)
+	if err != nil || id == "" {
+		return Passage{}, ErrNoPassage
 	}
-	id, _, _ := strings.Cut(rest, "\n")
-	return id
+	return Passage{ID: id, Final: final, Next: next, Kept: true}, nil
+}
+
+func parseNext(word string) (next Next, final bool, err error) {
+	if word == "" {
+		return NextJudge, false, nil
+	}
+	i := slices.Index(nexts[:], word)
+	if i < 0 {
+		return NextJudge, false, ErrNoPassage
+	}
+	return Next(i), true, nil
 }
 
 // splitPassage returns the fields of a passage, if there are as many as String writes.

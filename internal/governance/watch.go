@@ -106,6 +106,7 @@ func (g *Governor) Follow(id string) *Exchange {
 	x := g.awaited.take(id)
 	if x != nil && x.Callee != nil {
 		g.renew(x, x.Callee.Name)
+		x.Entrance = entranceAt(x.Callee, x.Entrance.Index)
 	}
 	return x
 }

@@ -84,7 +84,7 @@ func TestHowCallsGoOn(t *testing.T) {
 				t.Errorf("the exchange is %+v, goes on with %d, and %d wait", x.Verdict, x.Next, g.Awaited())
 			}
 			p, err := governance.ParsePassage(x.Passage().String())
-			if x.Verdict.Decision == governance.Allow && (err != nil || !p.Final || p.Next != c.want || p.Told == c.untold) {
+			if x.Verdict.Decision == governance.Allow && (err != nil || !p.Final || p.Next != c.want || p.Kept == c.untold) {
 				t.Errorf("the passage says %+v, %v", p, err)
 			}
 		})
@@ -140,7 +140,11 @@ func TestWatchAfterTheBody(t *testing.T) {
 		body := r.Body
 		r.Body, r.Complete, r.Told = nil, false, told
 		x := g.Open(t.Context(), r)
-		x = g.Resume(x.Passage(), governance.Request{Method: r.Method, Path: r.Path, Authority: r.Authority, Header: r.Header})
+		if p := x.Passage(); told {
+			x = g.Follow(p.ID)
+		} else {
+			x = g.Resume(p, governance.Request{Method: r.Method, Path: r.Path, Authority: r.Authority, Header: r.Header})
+		}
 		g.Close(t.Context(), x, body)
 		want := governance.WatchAnswer
 		if told {
