@@ -70,8 +70,3 @@ func (d *digest) flush() {
 	_, _ = d.hash.Write(d.buffer[:d.used]) // a hash takes all it is given
 	d.used = 0
 }
-
-// halves gives the memory both halves of a name: by one it finds an entry, by the other it knows it.
-func halves(sum []byte) (uint64, uint64) {
-	return binary.LittleEndian.Uint64(sum), binary.LittleEndian.Uint64(sum[8:])
-}

@@ -50,9 +50,6 @@ func newScanner(tb testing.TB, inspector Inspector) *Scanner {
 	return s
 }
 
-// settle waits until what was set can be read.
-func (s *Scanner) settle() { s.memory.cache.Wait() }
-
 func TestWhatIsRememberedIsWhatAScanFinds(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
@@ -68,7 +65,6 @@ func TestWhatIsRememberedIsWhatAScanFinds(t *testing.T) {
 		}
 		opts := inspect.Options{Direction: inspect.Direction(r.IntN(3)), Prior: strings.Repeat("a", r.IntN(3))}
 		got := s.Scan(texts, opts)
-		s.settle()
 		if diff := cmp.Diff((&teller{rules: "one"}).Scan(texts, opts), got); diff != "" {
 			t.Fatalf("%v %v (-scan +memory):\n%s", texts, opts, diff)
 		}
@@ -153,7 +149,6 @@ func TestUndecidedScansAreNotRemembered(t *testing.T) {
 	s := newScanner(t, inspector)
 	for range 3 {
 		s.Scan([]a2a.Text{{Value: "a"}}, inspect.Options{})
-		s.settle()
 	}
 	if n := inspector.asked.Load(); n != 3 {
 		t.Errorf("asked %d times, want 3", n)
@@ -167,7 +162,6 @@ func TestCallersCannotChangeWhatIsRemembered(t *testing.T) {
 	want := (&teller{rules: "r"}).Scan(texts, inspect.Options{})
 	for range 3 {
 		got := s.Scan(texts, inspect.Options{})
-		s.settle()
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("findings (-want +got):\n%s", diff)
 		}
@@ -182,7 +176,6 @@ func TestSetsOfRulesShareAMemoryButNotResults(t *testing.T) {
 	texts := []a2a.Text{{Value: "a"}}
 	for _, inspector := range []*teller{first, second, again} {
 		got := s.With(inspector).Scan(texts, inspect.Options{})
-		s.settle()
 		if diff := cmp.Diff((&teller{rules: inspector.rules}).Scan(texts, inspect.Options{}), got); diff != "" {
 			t.Errorf("rules %s (-want +got):\n%s", inspector.rules, diff)
 		}
@@ -225,26 +218,12 @@ func TestScansGoOnWhileTheMemoryIsClosed(t *testing.T) {
 	group.Wait()
 }
 
-// settled returns a scanner that remembers the texts.
-func settled(tb testing.TB, texts []a2a.Text) *Scanner {
-	tb.Helper()
-	inspector := &teller{clean: true}
-	s := newScanner(tb, inspector)
-	for range 8 {
-		if s.Scan(texts, inspect.Options{}); inspector.asked.Load() > 8 {
-			tb.Fatal("the memory takes nothing")
-		}
-		s.settle()
-	}
-	return s
-}
-
 func TestRememberedCleanTextsAllocateNothing(t *testing.T) {
 	if raceDetector {
 		t.Skip("allocations differ under the race detector")
 	}
 	texts := []a2a.Text{{Value: strings.Repeat("some words ", 180)}, {Value: "and more"}}
-	s := settled(t, texts)
+	s := newScanner(t, &teller{clean: true})
 	if n := testing.AllocsPerRun(500, func() { s.Scan(texts, inspect.Options{Direction: inspect.DirectionUnknown}) }); n >= 1 {
 		t.Errorf("%v allocations", n)
 	}
@@ -252,7 +231,7 @@ func TestRememberedCleanTextsAllocateNothing(t *testing.T) {
 
 func BenchmarkRemembered2k(b *testing.B) {
 	texts := []a2a.Text{{Value: strings.Repeat("some words ", 187)[:2048]}}
-	s := settled(b, texts)
+	s := newScanner(b, &teller{clean: true})
 	b.ReportAllocs()
 	for b.Loop() {
 		s.Scan(texts, inspect.Options{})
