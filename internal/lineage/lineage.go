@@ -25,8 +25,8 @@ const (
 	maxServed = 4096
 	// maxHolders bounds the agents of the lump that are looked at as they stand later.
 	maxHolders = 256
-	// sweepAfter is how many calls an agent may have begun before those that are over are looked for.
-	sweepAfter = 256
+	// maxSpare is how many calls an agent may have begun for what it served to be of use to another one.
+	maxSpare = 256
 )
 
 // Served is a call that an agent serves.
@@ -52,21 +52,23 @@ type Ledger struct {
 type shard struct {
 	mu     sync.Mutex
 	agents map[agent.ID]*serving
+	spare  *serving // of an agent that serves nothing, for the next one that does; may be nil
 	_      [64]byte // keeps neighbours off one cache line
 }
 
 // Call is one call that is served. Its fields are those of the ledger's shard.
 type Call struct {
 	served Served
-	number int // in the order in which the callee's calls began
 	callee agent.ID
 	ledger *Ledger
 	told   *told // what other processes know of it; nil when they need not
 	ended  bool
 	broken bool // ended without an answer that tells what goes on
 	lumped bool
+	apart  bool            // it is told apart: it stands in the chains of what its callee serves
 	until  time.Time       // once ended: when it no longer counts, whatever becomes of its tasks
 	tasks  map[string]bool // tasks that go on when the answer has ended
+	links  [chains]link
 }
 
 // NewLedger returns an empty ledger of a mesh of one process. Linger is how long a task that goes on after the answer
@@ -109,29 +111,14 @@ func (l *Ledger) begin(c *Call, now time.Time) *Call {
 	s := l.shard(callee)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.agents == nil {
-		s.agents = map[agent.ID]*serving{}
-	}
-	of := s.agents[callee]
-	if of == nil {
-		of = &serving{calls: calls{}, traces: map[string]calls{}}
-		s.agents[callee] = of
-	}
-	if of.begun++; of.begun%sweepAfter == 0 || len(of.calls) >= maxServed {
-		of.sweep(now)
-	}
-	if len(of.calls) >= maxServed {
+	of := s.serving(callee)
+	of.sweep(now)
+	of.begun++
+	if of.count >= maxServed {
 		of.pool(c)
 		return c
 	}
-	c.number = of.begun
-	of.calls.add(c)
-	if trace := c.served.Trace; trace != "" {
-		if of.traces[trace] == nil {
-			of.traces[trace] = calls{}
-		}
-		of.traces[trace].add(c)
-	}
+	of.add(c)
 	return c
 }
 
@@ -176,10 +163,7 @@ func (c *Call) ends(running []string, broken bool, now time.Time) bool {
 			of.lumped = now.Add(c.ledger.linger)
 		}
 	case goesOn:
-		c.until, c.tasks = now.Add(c.ledger.linger), make(map[string]bool, len(running))
-		for _, id := range running {
-			c.tasks[id] = true
-		}
+		of.goesOn(c, running, now.Add(c.ledger.linger))
 	default:
 		of.drop(c)
 	}
@@ -206,14 +190,7 @@ func (l *Ledger) finished(callee agent.ID, task string, now time.Time) (over []*
 	if of == nil {
 		return nil
 	}
-	for c := range of.calls {
-		if delete(c.tasks, task); c.ended && !c.broken && len(c.tasks) == 0 {
-			of.drop(c)
-			if c.told != nil {
-				over = append(over, c.told)
-			}
-		}
-	}
+	over = of.finished(task)
 	of.settle(s, callee, now)
 	return over
 }
@@ -237,12 +214,14 @@ func (l *Ledger) Traced(name agent.ID, trace string, now time.Time, besides *Cal
 	if trace == "" {
 		return nil
 	}
-	of, release := l.of(name)
-	traced := of.traces[trace].at(now, besides)
+	s := l.shard(name)
+	s.mu.Lock()
+	of := s.serves(name)
+	traced := of.traces[trace].at(byTrace, now, besides)
 	if of.lumps(now) {
 		traced = append(traced, of.lump)
 	}
-	release()
+	s.mu.Unlock()
 	if l.shared != nil {
 		traced = append(traced, l.shared.others.traced(name, trace, now)...)
 	}
@@ -251,12 +230,14 @@ func (l *Ledger) Traced(name agent.ID, trace string, now time.Time, besides *Cal
 
 // All returns the calls that the agent serves at the moment now, the given one excepted, in the order of Traced.
 func (l *Ledger) All(name agent.ID, now time.Time, besides *Call) []Served {
-	of, release := l.of(name)
-	all := of.calls.at(now, besides)
+	s := l.shard(name)
+	s.mu.Lock()
+	of := s.serves(name)
+	all := of.calls.at(byCallee, now, besides)
 	if of.lumps(now) {
 		all = append(all, of.lump)
 	}
-	release()
+	s.mu.Unlock()
 	if l.shared != nil {
 		all = append(all, l.shared.others.all(name, now)...)
 	}
@@ -265,18 +246,10 @@ func (l *Ledger) All(name agent.ID, now time.Time, besides *Call) []Served {
 
 // Any reports whether All returns any.
 func (l *Ledger) Any(name agent.ID, now time.Time, besides *Call) bool {
-	of, release := l.of(name)
-	found := of.lumps(now) || of.calls.any(now, besides)
-	release()
-	return found || l.shared != nil && l.shared.others.any(name, now)
-}
-
-// of returns what the agent serves, for reading until it is released.
-func (l *Ledger) of(name agent.ID) (of *serving, release func()) {
 	s := l.shard(name)
 	s.mu.Lock()
-	if of = s.agents[name]; of == nil {
-		of = idle
-	}
-	return of, s.mu.Unlock
+	of := s.serves(name)
+	found := of.lumps(now) || of.calls.any(now, besides)
+	s.mu.Unlock()
+	return found || l.shared != nil && l.shared.others.any(name, now)
 }

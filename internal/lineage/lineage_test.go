@@ -169,6 +169,23 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
+// What one agent served is of use to the next, so that an agent that serves now and then costs as little as one that does
+// all the time.
+func TestServingTakesOneCall(t *testing.T) {
+	l := NewLedger(time.Minute)
+	s := served("a", trace, agent.User)
+	l.Begin("b", s, noon).End(nil, noon)
+	one := func() {
+		c := l.Begin("b", s, noon)
+		l.Traced("b", trace, noon, c)
+		l.Any("b", noon, c)
+		c.End(nil, noon)
+	}
+	if n := testing.AllocsPerRun(500, one); n > 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestTraceID(t *testing.T) {
 	t.Parallel()
 	const parent = "b7ad6b7169203331"
@@ -205,11 +222,23 @@ func FuzzTraceID(f *testing.F) {
 func BenchmarkServe(b *testing.B) {
 	l := NewLedger(time.Minute)
 	s := served("a", trace, agent.User)
+	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			l.Begin("b", s, noon).End(nil, noon)
 		}
 	})
+}
+
+// A caller that breaks off all it begins has its callee serve as many calls as are told apart; one ends for each that begins.
+func BenchmarkServeAmongMany(b *testing.B) {
+	l, now := NewLedger(time.Minute), noon
+	s := served("a", trace, agent.User)
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Minute / maxServed)
+		l.Begin("b", s, now).Break(now)
+	}
 }
 
 func BenchmarkTracedAmongMany(b *testing.B) {

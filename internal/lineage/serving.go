@@ -1,7 +1,6 @@
 package lineage
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -11,9 +10,12 @@ import (
 
 // serving is what one agent serves in this process.
 type serving struct {
-	calls  calls
-	traces map[string]calls // those that carried a trace, by it
-	begun  int
+	// calls are those that are told apart, count how many these are, and begun how many there were since the agent served
+	// nothing.
+	calls        chain
+	count, begun int
+	traces       map[string]chain // those of the calls that carried a trace, by it
+	ending       chain            // those that have ended and go on, by when they no longer count
 	// lump takes the place of the calls beyond maxServed; it counts until lumped, and while any of them is open.
 	lump     Served
 	lumped   time.Time
@@ -22,6 +24,68 @@ type serving struct {
 
 // idle is what an agent serves that serves nothing.
 var idle = &serving{}
+
+// serves returns what the agent serves, for reading. The shard is held.
+func (s *shard) serves(name agent.ID) *serving {
+	if of := s.agents[name]; of != nil {
+		return of
+	}
+	return idle
+}
+
+// serving returns what the agent serves, to add to it. The shard is held.
+func (s *shard) serving(name agent.ID) *serving {
+	of := s.agents[name]
+	if of != nil {
+		return of
+	}
+	if of, s.spare = s.spare, nil; of == nil {
+		of = &serving{traces: map[string]chain{}}
+	}
+	if s.agents == nil {
+		s.agents = map[agent.ID]*serving{}
+	}
+	s.agents[name] = of
+	return of
+}
+
+// add notes a call that is told apart.
+func (s *serving) add(c *Call) {
+	c.apart = true
+	s.count++
+	s.calls.add(byCallee, c)
+	if trace := c.served.Trace; trace != "" {
+		with := s.traces[trace]
+		with.add(byTrace, c)
+		s.traces[trace] = with
+	}
+}
+
+// goesOn notes that a call that is told apart has ended, but for the tasks or what nobody sees.
+func (s *serving) goesOn(c *Call, tasks []string, until time.Time) {
+	if c.until = until; len(tasks) > 0 {
+		c.tasks = make(map[string]bool, len(tasks))
+	}
+	for _, id := range tasks {
+		c.tasks[id] = true
+	}
+	s.ending.insert(c)
+}
+
+// finished drops the calls that are over with the task, and returns what others know of them.
+func (s *serving) finished(task string) (over []*told) {
+	for c := s.ending.first; c != nil; {
+		next := c.links[byEnd].next
+		if delete(c.tasks, task); !c.broken && len(c.tasks) == 0 {
+			s.drop(c)
+			if c.told != nil {
+				over = append(over, c.told)
+			}
+		}
+		c = next
+	}
+	return over
+}
 
 // pool puts a call with the lump: its trace is not told apart any more, so that the lump counts for every trace.
 func (s *serving) pool(c *Call) {
@@ -52,63 +116,46 @@ func (s Served) join(other Served) Served {
 // lumps reports whether the lump counts at the moment now.
 func (s *serving) lumps(now time.Time) bool { return s.lumpOpen > 0 || now.Before(s.lumped) }
 
-// drop forgets a call that is told apart.
+// drop forgets a call that is told apart; any other call stays what it is.
 func (s *serving) drop(c *Call) {
-	delete(s.calls, c)
-	if delete(s.traces[c.served.Trace], c); len(s.traces[c.served.Trace]) == 0 {
-		delete(s.traces, c.served.Trace)
+	if !c.apart {
+		return
+	}
+	c.apart = false
+	s.count--
+	s.calls.remove(byCallee, c)
+	if trace := c.served.Trace; trace != "" {
+		with := s.traces[trace]
+		if with.remove(byTrace, c); with.first == nil {
+			delete(s.traces, trace)
+		} else {
+			s.traces[trace] = with
+		}
+	}
+	if !c.until.IsZero() {
+		s.ending.remove(byEnd, c)
 	}
 }
 
-// sweep drops the calls whose time is over.
+// sweep drops the calls whose time is over. It looks at no other but one.
 func (s *serving) sweep(now time.Time) {
-	for c := range s.calls {
-		if c.over(now) {
-			s.drop(c)
-		}
+	for c := s.ending.first; c != nil && c.over(now); c = s.ending.first {
+		s.drop(c)
 	}
 }
 
 // settle forgets an agent that serves nothing. The shard is held.
 func (s *serving) settle(in *shard, callee agent.ID, now time.Time) {
-	if s.lumpOpen == 0 && now.After(s.lumped) {
-		s.lumped = time.Time{}
-		if len(s.calls) == 0 {
-			delete(in.agents, callee)
-		}
+	if s.lumpOpen > 0 || !now.After(s.lumped) {
+		return
 	}
-}
-
-// calls are calls that are told apart.
-type calls map[*Call]struct{}
-
-func (c calls) add(call *Call) { c[call] = struct{}{} }
-
-// at returns those of the calls that count at the moment now, one excepted, in the order in which they began.
-func (c calls) at(now time.Time, besides *Call) []Served {
-	var counting []*Call
-	for call := range c {
-		if call != besides && !call.over(now) {
-			counting = append(counting, call)
-		}
+	s.lumped = time.Time{}
+	if s.count > 0 {
+		return
 	}
-	if counting == nil {
-		return nil
+	delete(in.agents, callee)
+	if s.begun <= maxSpare {
+		s.begun, s.lump = 0, Served{}
+		in.spare = s
 	}
-	slices.SortFunc(counting, func(a, b *Call) int { return cmp.Compare(a.number, b.number) })
-	served := make([]Served, len(counting))
-	for i, call := range counting {
-		served[i] = call.served
-	}
-	return served
-}
-
-// any reports whether one of the calls counts at the moment now, one excepted.
-func (c calls) any(now time.Time, besides *Call) bool {
-	for call := range c {
-		if call != besides && !call.over(now) {
-			return true
-		}
-	}
-	return false
 }
