@@ -176,6 +176,8 @@ func TestCleanTextsAllocateNothing(t *testing.T) {
 	for name, text := range map[string]string{
 		"ascii":    strings.Repeat(plainParagraph, 5),
 		"accented": strings.Repeat("Crème brûlée – the menu’s “best” dessert. ", 40),
+		// Each of the runs is tried as a code that it is not.
+		"numbers": "Order 000000004711 of 4f9d0e8a7b6c5d4e3f2a1b0c9d8e7f6a waits behind QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=4Z. " + plainParagraph,
 	} {
 		in := []a2a.Text{{Value: text}, {Value: text}}
 		s.Scan(in, Options{Direction: Request})

@@ -30,18 +30,19 @@ var codes = func() (t struct{ base64, base32 [256]uint8 }) {
 const invalid = 0xFF
 
 // decodeRun appends what the run spells in hex, base32 or base64, if that is text, and returns the view's name. Line
-// breaks in the run are passed over.
+// breaks in the run are passed over. Without a name dst is as long as it was, and keeps the room that was made.
 func decodeRun(dst, run []byte) ([]byte, string) {
 	n := len(dst)
-	if out, ok := decodeHex(dst, run); ok && readable(out[n:]) {
+	out, ok := decodeHex(dst, run)
+	if ok && readable(out[n:]) {
 		return out, ViewHex
 	}
 	if len(run) >= minBase32 {
-		if out, ok := decodeBits(dst, run, &codes.base32, 5); ok && readable(out[n:]) {
+		if out, ok = decodeBits(out[:n], run, &codes.base32, 5); ok && readable(out[n:]) {
 			return out, ViewBase32
 		}
 	}
-	if out, ok := decodeBits(dst, run, &codes.base64, 6); ok {
+	if out, ok = decodeBits(out[:n], run, &codes.base64, 6); ok {
 		if wide, ok := narrowed(out, n); ok {
 			out = wide
 		}
@@ -49,7 +50,7 @@ func decodeRun(dst, run []byte) ([]byte, string) {
 			return out, ViewBase64
 		}
 	}
-	return dst, ""
+	return out[:n], ""
 }
 
 // minBase32 is the shortest run of base32: seven bytes of text.
