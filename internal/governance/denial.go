@@ -62,7 +62,7 @@ func (x *Exchange) denial() a2a.Denial {
 
 // asks has the exchange be about a case, whose state the caller sees below the URL if there is one.
 func (x *Exchange) asks(a approval.Approval, statusURL string) {
-	x.Approval = a
+	x.Approval = Asked{ID: a.ID, Expires: a.Expires}
 	if statusURL != "" {
 		x.statusURL = statusURL + a.ID
 	}

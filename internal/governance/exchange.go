@@ -8,7 +8,6 @@ import (
 
 	"ringfence.dev/ringfence/internal/a2a"
 	"ringfence.dev/ringfence/internal/agent"
-	"ringfence.dev/ringfence/internal/approval"
 	"ringfence.dev/ringfence/internal/audit"
 	"ringfence.dev/ringfence/internal/authority"
 	"ringfence.dev/ringfence/internal/budget"
@@ -59,6 +58,12 @@ type Request struct {
 	Told bool
 }
 
+// Asked is what the caller of a case is told of it: its id, empty where nobody was asked, and until when it waits.
+type Asked struct {
+	ID      string
+	Expires time.Time
+}
+
 // Exchange is one request on its way to a verdict. Stages read what earlier stages filled in.
 type Exchange struct {
 	// ID names the decision in the denial, the record and the logs.
@@ -103,9 +108,9 @@ type Exchange struct {
 	shadowed []policy.Refusal
 	drawn    []budget.Draw
 	counted  bool // in the limits that policies set
-	// Approval is what became of asking people, once they were asked; granted reports that they let the call through, or that
+	// Approval is the case that people were asked about, once they were; granted reports that they let the call through, or that
 	// a message goes on which waited for them in vain, and statusURL is where the caller can see how its case stands.
-	Approval  approval.Approval
+	Approval  Asked
 	granted   bool
 	statusURL string
 
