@@ -2,6 +2,7 @@ package governance
 
 import (
 	"context"
+	"strings"
 
 	"ringfence.dev/ringfence/internal/agent"
 	"ringfence.dev/ringfence/internal/limit"
@@ -28,7 +29,7 @@ func (s servingStage) Judge(ctx context.Context, x *Exchange) Verdict {
 		holders = []agent.ID{x.Caller.Agent}
 	}
 	parent, _ := x.Request.Header.Get("traceparent")
-	served := lineage.Served{Trace: lineage.TraceID(parent), Holders: holders, Authority: x.Authority}
+	served := lineage.Served{Trace: strings.Clone(lineage.TraceID(parent)), Holders: holders, Authority: x.Authority}
 	var err error
 	if x.serving, err = s.lineage.Serve(ctx, x.Callee.Name, served, s.limits.Of(x.Authority.Ring).Time, x.Moment); err != nil {
 		v := deny(Unavailable, GatewaySide, "lineage-undecided", "what the agents serve could not be told to the whole mesh; try again later")
