@@ -16,6 +16,9 @@ import (
 
 // plan is how much is measured.
 type plan struct {
+	// settle is how long all that runs is left alone first. For 20 s after its start, Ringfence looks every proof up on disk,
+	// as it may have seen it before.
+	settle time.Duration
 	// rounds is how often sides take turns, after one that does not count where warmup says so.
 	rounds int
 	warmup bool
@@ -45,7 +48,7 @@ type plan struct {
 
 var (
 	full = plan{
-		scaled: splitAnswers, rounds: 5, warmup: true, guess: 15_000, saturation: 3 * time.Second, sized: 2 * time.Second, checked: 2 * time.Second, steady: 4 * time.Second,
+		settle: 25 * time.Second, scaled: splitAnswers, rounds: 5, warmup: true, guess: 15_000, saturation: 3 * time.Second, sized: 2 * time.Second, checked: 2 * time.Second, steady: 4 * time.Second,
 		streamed: 1500 * time.Millisecond, connections: 32, callers: 2000, agents: []int{1, 1000, 10_000}, registrations: 100, background: 100,
 	}
 	brief = plan{

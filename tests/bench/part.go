@@ -103,7 +103,7 @@ func measure(ctx context.Context, at places, p plan, chosen []part) (results, er
 			b = started
 		}
 		if one.govern != nil {
-			if err := b.govern(ctx, one.govern(p)); err != nil {
+			if err := b.govern(ctx, one.govern(p), p.settle); err != nil {
 				return results{}, err
 			}
 		}

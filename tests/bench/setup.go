@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"ringfence.dev/ringfence/envoy"
 )
@@ -58,7 +59,7 @@ func startBench(ctx context.Context, at places) (_ *bench, err error) {
 
 // govern sees to it that there is a gateway for each shape, and the bare Envoy, which gets the configuration that the first of
 // them has by then.
-func (b *bench) govern(ctx context.Context, shapes []side) error {
+func (b *bench) govern(ctx context.Context, shapes []side, settle time.Duration) error {
 	for _, shape := range shapes {
 		if slices.ContainsFunc(b.gateways, func(g *gateway) bool { return g.shape == shape }) {
 			continue
@@ -73,8 +74,15 @@ func (b *bench) govern(ctx context.Context, shapes []side) error {
 		return nil
 	}
 	var err error
-	b.bare, err = startBare(ctx, b.envoyPath, filepath.Join(b.dir, "bare"), b.gateways[0].ready.EnvoyAdmin)
-	return err
+	if b.bare, err = startBare(ctx, b.envoyPath, filepath.Join(b.dir, "bare"), b.gateways[0].ready.EnvoyAdmin); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(settle):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // governed returns the gateways of the shapes.
