@@ -8,7 +8,7 @@ VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 LDFLAGS     := -s -w -X main.version=$(VERSION)
 FUZZTIME    ?= 10s
 
-.PHONY: help build demo up test race fuzz golden fmt lint check detect bench clean
+.PHONY: fused help build demo up test race fuzz golden fmt lint check detect bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: ## run all tests, the end-to-end ones on a real Envoy included
 
 race: ## run all tests under the race detector
 	go test -race ./...
+
+fused: ## run the end-to-end tests of what may pass once more, with Envoys that ask once (envoy.shape: fused)
+	RINGFENCE_E2E_SHAPE=fused go test -count=1 ./tests/e2e -run 'TestMatrix|TestDataPath|TestContentOf|TestContentIn|TestPolicyRules|TestLimitsOfRingThree|TestApprovalTasks|TestHost|TestKill'
 
 fuzz: ## fuzz every parser for FUZZTIME each
 	scripts/fuzz $(FUZZTIME)
