@@ -213,7 +213,7 @@ func (m *benched) answered(x *governance.Exchange, answer []byte) bool {
 }
 
 func BenchmarkGoverned(b *testing.B) {
-	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+	defer debug.SetGCPercent(debug.SetGCPercent(mostPercent))
 	for _, mode := range []string{"enforce", "off"} {
 		m := newBenched(b, mode)
 		b.Run("content="+mode+"/split", func(b *testing.B) {

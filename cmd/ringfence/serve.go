@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,9 +31,6 @@ const (
 	// withEnvoy starts an Envoy and keeps it running.
 	withEnvoy
 )
-
-// gcPercent is the garbage collector's target where $GOGC sets none.
-const gcPercent = 400
 
 // Bounds of start and stop, beside what envoy.drain adds to the stop.
 const (
@@ -126,10 +122,7 @@ func runMesh(ctx context.Context, c config.Config, m mode, readyFile string) err
 			return err
 		}
 	}
-	if os.Getenv("GOGC") == "" {
-		// Requests leave much garbage and the live heap is small: collecting a quarter as often costs little memory.
-		debug.SetGCPercent(gcPercent)
-	}
+	boundGarbage()
 	app := fx.New(
 		modules(c, m, readyFile, path),
 		fx.StartTimeout(startBound),
