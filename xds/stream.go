@@ -67,16 +67,6 @@ func (s *stream) touch(typeURL, name string) {
 	}
 }
 
-// idle reports whether Envoy has answered for all there is.
-func (s *stream) idle() bool {
-	for _, typeURL := range typeURLs {
-		if u := s.types[typeURL]; u == nil || !u.idle() {
-			return false
-		}
-	}
-	return true
-}
-
 // has reports whether Envoy has acknowledged what was served in a generation.
 func (s *stream) has(generation uint64) bool {
 	for _, typeURL := range typeURLs {
