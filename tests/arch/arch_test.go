@@ -83,6 +83,7 @@ var allowed = map[string][]string{
 		"internal/policy", "internal/registry", "internal/task", "internal/token", "internal/trust",
 	},
 	"trustbridge": {"internal/agent", "internal/delegation", "internal/identity"},
+	"accesslog":   {"internal/envoyhttp", "internal/envoywire", "internal/governance"},
 	"extauthz":    {"internal/envoyhttp", "internal/envoywire", "internal/governance", "internal/identity"},
 	"extproc":     {"internal/envoyhttp", "internal/envoywire", "internal/governance"},
 	"xds":         {"internal/agent", "internal/config", "internal/registry"},
