@@ -14,11 +14,15 @@ import (
 // falls behind by the queue's length, values are dropped and counted.
 type Journal[T any] struct {
 	config  JournalConfig
-	queue   chan T
 	out     *bufio.Writer // nil writes nothing
+	wake    chan struct{} // has one while the queue may have values that the writer does not know of
 	done    chan struct{}
 	closing sync.Once
 	writer  sync.WaitGroup
+
+	mu    sync.Mutex
+	queue queue[T]
+
 	// unflushed counts the values in out's buffer, of which value is the latest and text how it is written; they belong to
 	// whoever writes.
 	unflushed uint64
@@ -45,7 +49,9 @@ type JournalConfig struct {
 
 // NewJournal starts a journal. Close it to flush.
 func NewJournal[T any](c JournalConfig) *Journal[T] {
-	j := &Journal[T]{config: c, queue: make(chan T, max(c.Queue, 1)), done: make(chan struct{})}
+	j := &Journal[T]{
+		config: c, queue: queue[T]{bound: max(c.Queue, 1)}, wake: make(chan struct{}, 1), done: make(chan struct{}),
+	}
 	if c.Out != nil {
 		j.out = bufio.NewWriterSize(c.Out, 1<<16)
 	}
@@ -55,10 +61,17 @@ func NewJournal[T any](c JournalConfig) *Journal[T] {
 
 // Write takes a value.
 func (j *Journal[T]) Write(v T) {
-	select {
-	case j.queue <- v:
-	default:
+	j.mu.Lock()
+	taken, first := j.queue.push(v), j.queue.length == 1
+	j.mu.Unlock()
+	switch {
+	case !taken:
 		j.dropped.Add(1)
+	case first:
+		select {
+		case j.wake <- struct{}{}:
+		default: // the writer has yet to see the last one
+		}
 	}
 }
 
@@ -69,28 +82,38 @@ func (j *Journal[T]) Lost() (dropped, failed uint64) { return j.dropped.Load(), 
 func (j *Journal[T]) Close() error {
 	j.closing.Do(func() { close(j.done) })
 	j.writer.Wait()
-	for {
-		select {
-		case v := <-j.queue:
-			j.line(v)
-		default:
-			return nil
-		}
-	}
+	j.drain()
+	return nil
 }
 
 func (j *Journal[T]) write() {
 	for {
 		select {
-		case v := <-j.queue:
-			j.line(v)
+		case <-j.wake:
 		case <-j.done:
 			return
 		}
-		if len(j.queue) == 0 && !j.rest() {
+		if j.drain() && !j.rest() {
 			return
 		}
 	}
+}
+
+// drain writes what waits, and reports whether anything did.
+func (j *Journal[T]) drain() (any bool) {
+	for v, last, ok := j.next(); ok; v, last, ok = j.next() {
+		j.line(v, last)
+		any = true
+	}
+	return any
+}
+
+// next takes the value that has waited longest, and says whether no other does.
+func (j *Journal[T]) next() (v T, last, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	v, ok = j.queue.pop()
+	return v, j.queue.length == 0, ok
 }
 
 // rest lets values gather, and reports whether the journal is still open.
@@ -130,8 +153,8 @@ func (j *Journal[T]) encode(v T) (err error) {
 	return err
 }
 
-// line writes one value. A burst reaches Out at once, a single value as soon as it is there.
-func (j *Journal[T]) line(v T) {
+// line writes one value. A burst reaches Out at once, with the last of it.
+func (j *Journal[T]) line(v T, last bool) {
 	if j.out == nil {
 		return
 	}
@@ -141,7 +164,7 @@ func (j *Journal[T]) line(v T) {
 		j.text = append(j.text, '\n')
 		_, err = j.out.Write(j.text)
 	}
-	if err == nil && len(j.queue) == 0 {
+	if err == nil && last {
 		err = j.out.Flush()
 		if err == nil {
 			j.unflushed = 0

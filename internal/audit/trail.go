@@ -45,8 +45,9 @@ func NewTrail(c TrailConfig) *Trail {
 	return t
 }
 
-// Record takes a finished exchange.
+// Record takes a finished exchange, and what the record points to. Nothing of the request outlives it here.
 func (t *Trail) Record(r Record) {
+	r.detach()
 	r.Time = r.Time.UTC()
 	r.Micros = r.Took.Microseconds()
 	t.remember(r)
