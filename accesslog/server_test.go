@@ -1,18 +1,13 @@
 package accesslog_test
 
 import (
-	"context"
 	"log/slog"
-	"net"
-	"strings"
 	"testing"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	datav3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 	logv3 "github.com/envoyproxy/go-control-plane/envoy/service/accesslog/v3"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -20,9 +15,9 @@ import (
 	"ringfence.dev/ringfence/internal/envoyhttp"
 	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
-	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/meshtest/governed"
+	"ringfence.dev/ringfence/internal/meshtest/served"
 )
 
 // entry is what Envoy logs of a call that ext_authz left a passage for.
@@ -100,17 +95,11 @@ func testCallsThatAreOver(t *testing.T, coding envoywire.Coding) {
 func underway(t *testing.T, m *meshtest.Mesh, governor *governance.Governor) string {
 	t.Helper()
 	body := meshtest.Send("pay")
-	r, err := m.Request(meshtest.Call{From: "caller", To: "/agents/ledger", Body: body})
+	request, err := governed.Request(m, meshtest.Call{From: "caller", To: "/agents/ledger", Body: body})
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := governance.Request{
-		Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI(), Form: governance.PathForm,
-		Body: []byte(body), Complete: true, Told: true,
-	}
-	for name, values := range r.Header {
-		request.Header = append(request.Header, identity.Field{Name: strings.ToLower(name), Value: values[0]})
-	}
+	request.Body, request.Complete, request.Told = []byte(body), true, true
 	x := governor.Open(t.Context(), request)
 	if x.Next != governance.NextPass || governor.Awaited() != 1 {
 		t.Fatalf("the call goes on with %d: %+v", x.Next, x.Verdict)
@@ -120,16 +109,7 @@ func underway(t *testing.T, m *meshtest.Mesh, governor *governance.Governor) str
 
 func client(t *testing.T, governor *governance.Governor, coding envoywire.Coding) logv3.AccessLogServiceClient {
 	t.Helper()
-	listener := bufconn.Listen(1 << 20)
 	server := grpc.NewServer(grpc.ForceServerCodecV2(envoywire.Codec()))
 	accesslog.Register(server, accesslog.New(governor, slog.New(slog.DiscardHandler)), coding)
-	go server.Serve(listener) //nolint:errcheck // Stop ends it
-	t.Cleanup(server.Stop)
-	conn, err := grpc.NewClient("passthrough:///mesh", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return logv3.NewAccessLogServiceClient(conn)
+	return logv3.NewAccessLogServiceClient(served.Connect(t, server))
 }

@@ -1,10 +1,8 @@
 package extauthz_test
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,9 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"ringfence.dev/ringfence/extauthz"
@@ -26,6 +22,7 @@ import (
 	"ringfence.dev/ringfence/internal/governance"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/meshtest/governed"
+	"ringfence.dev/ringfence/internal/meshtest/served"
 )
 
 // check returns the call as Envoy puts it to ext_authz, with header_map or with the older headers map.
@@ -71,18 +68,9 @@ func serve(t *testing.T, governor *governance.Governor, coding envoywire.Coding)
 
 func connect(t *testing.T, governor *governance.Governor, coding envoywire.Coding) *grpc.ClientConn {
 	t.Helper()
-	listener := bufconn.Listen(1 << 20)
 	server := grpc.NewServer(grpc.ForceServerCodecV2(envoywire.Codec()))
 	extauthz.Register(server, extauthz.New(governor, slog.New(slog.DiscardHandler)), coding)
-	go server.Serve(listener) //nolint:errcheck // Stop ends it
-	t.Cleanup(server.Stop)
-	conn, err := grpc.NewClient("passthrough:///mesh", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return conn
+	return served.Connect(t, server)
 }
 
 func TestCheck(t *testing.T) {

@@ -245,7 +245,7 @@ func TestRepliesAreWrittenAlike(t *testing.T) {
 	t.Parallel()
 	for part := envoywire.NoPart; part <= envoywire.ResponseTrailers; part++ {
 		for _, r := range []envoywire.Reply{
-			{Part: envoywire.RequestBody, Next: envoywire.NextAnswer},
+			{Next: envoywire.NextAnswer},
 			{},
 			{Ask: true},
 			{End: true},

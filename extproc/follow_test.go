@@ -15,7 +15,6 @@ import (
 	"ringfence.dev/ringfence/internal/envoyhttp"
 	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
-	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/inspect"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/meshtest/governed"
@@ -30,17 +29,11 @@ func decided(t *testing.T, governor *governance.Governor, m *meshtest.Mesh, c me
 // left returns the metadata that the header phase leaves for a request to which Envoy adds something.
 func left(t *testing.T, governor *governance.Governor, m *meshtest.Mesh, c meshtest.Call, add func(*governance.Request)) *corev3.Metadata {
 	t.Helper()
-	r, err := m.Request(c)
+	request, err := governed.Request(m, c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := governance.Request{
-		Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI(), Form: governance.PathForm,
-	}
 	add(&request)
-	for name, values := range r.Header {
-		request.Header = append(request.Header, identity.Field{Name: strings.ToLower(name), Value: values[0]})
-	}
 	x := governor.Open(t.Context(), request)
 	return &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{
 		envoyhttp.MetadataNamespace: envoyhttp.Passage(x.Passage().String()),

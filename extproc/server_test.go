@@ -1,9 +1,7 @@
 package extproc_test
 
 import (
-	"context"
 	"log/slog"
-	"net"
 	"strings"
 	"testing"
 
@@ -11,18 +9,14 @@ import (
 	filterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	"ringfence.dev/ringfence/extproc"
-	"ringfence.dev/ringfence/internal/envoyhttp"
 	"ringfence.dev/ringfence/internal/envoywire"
 	"ringfence.dev/ringfence/internal/governance"
-	"ringfence.dev/ringfence/internal/identity"
 	"ringfence.dev/ringfence/internal/meshtest"
 	"ringfence.dev/ringfence/internal/meshtest/governed"
+	"ringfence.dev/ringfence/internal/meshtest/served"
 )
 
 // both runs a test with both ways in which the service reads and writes; they must not differ.
@@ -45,35 +39,15 @@ func serve(t *testing.T, governor *governance.Governor, coding envoywire.Coding)
 // serveOpen is serve with the exchanges under way in the hands of the test.
 func serveOpen(t *testing.T, governor *governance.Governor, open *governance.Open, coding envoywire.Coding) extprocv3.ExternalProcessorClient {
 	t.Helper()
-	listener := bufconn.Listen(1 << 20)
 	server := grpc.NewServer(grpc.ForceServerCodecV2(envoywire.Codec()))
 	extproc.Register(server, extproc.New(governor, open, slog.New(slog.DiscardHandler)), coding)
-	go server.Serve(listener) //nolint:errcheck // Stop ends it
-	t.Cleanup(server.Stop)
-	conn, err := grpc.NewClient("passthrough:///mesh", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	return extprocv3.NewExternalProcessorClient(conn)
+	return extprocv3.NewExternalProcessorClient(served.Connect(t, server))
 }
 
 // passage returns the metadata that the header phase leaves for a request.
 func passage(t *testing.T, governor *governance.Governor, m *meshtest.Mesh, c meshtest.Call) *corev3.Metadata {
 	t.Helper()
-	r, err := m.Request(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request := governance.Request{Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI(), Form: governance.PathForm}
-	for name, values := range r.Header {
-		request.Header = append(request.Header, identity.Field{Name: strings.ToLower(name), Value: values[0]})
-	}
-	x := governor.Open(context.Background(), request)
-	return &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{
-		envoyhttp.MetadataNamespace: envoyhttp.Passage(x.Passage().String()),
-	}}
+	return left(t, governor, m, c, func(*governance.Request) {})
 }
 
 func headers(c meshtest.Call, metadata *corev3.Metadata, mode filterv3.ProcessingMode_BodySendMode, end bool) *extprocv3.ProcessingRequest {

@@ -218,7 +218,8 @@ func (e *exchange) replace(reply envoywire.Reply) (replies, bool, error) {
 // that, and another filter brings the answer if it is to be judged: a stream that ended with the answer asked for would
 // lose what Envoy had sent of it by then.
 func (e *exchange) goOn(reply envoywire.Reply) (answers replies, last bool, err error) {
-	if e.watch = e.governor.Watch(e.current); e.current.Verdict.Decision != governance.Allow || !e.current.Request.Told {
+	if e.current.Verdict.Decision != governance.Allow || !e.current.Request.Told {
+		e.watch = e.governor.Watch(e.current)
 		return one(verdict(e.current, reply)), e.watch != governance.WatchAnswer, nil
 	}
 	e.released, e.watch = true, governance.WatchNothing

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -17,10 +16,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/test/bufconn"
 
 	"ringfence.dev/ringfence/internal/agent"
+	"ringfence.dev/ringfence/internal/meshtest/served"
 	"ringfence.dev/ringfence/internal/registry"
 	"ringfence.dev/ringfence/xds"
 )
@@ -41,18 +39,9 @@ func newPlane(t *testing.T) *plane {
 	if p.Publisher, err = xds.NewPublisher(settings(), slog.New(slog.DiscardHandler), p.clock.clock(), p.registry); err != nil {
 		t.Fatal(err)
 	}
-	listener := bufconn.Listen(1 << 20)
 	server := grpc.NewServer()
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(server, xds.NewServer(context.Background(), p.Publisher))
-	go server.Serve(listener)
-	t.Cleanup(server.Stop)
-	connection, err := grpc.NewClient("passthrough:///plane", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { connection.Close() })
-	p.client = discoveryv3.NewAggregatedDiscoveryServiceClient(connection)
+	p.client = discoveryv3.NewAggregatedDiscoveryServiceClient(served.Connect(t, server))
 	return p
 }
 

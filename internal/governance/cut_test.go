@@ -100,13 +100,9 @@ func underway(t *testing.T, method string) (*governance.Governor, *governance.Ex
 	m := meshtest.New()
 	g, records := governed.Governor(m)
 	body := meshtest.Invoke(method, "pay")
-	r, err := m.Request(meshtest.Call{From: "caller", To: "/agents/ledger", Body: body})
+	request, err := governed.Request(m, meshtest.Call{From: "caller", To: "/agents/ledger", Body: body})
 	if err != nil {
 		t.Fatal(err)
-	}
-	request := governance.Request{Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI(), Form: governance.PathForm}
-	for name, values := range r.Header {
-		request.Header = append(request.Header, identity.Field{Name: strings.ToLower(name), Value: values[0]})
 	}
 	x := g.Open(context.Background(), request)
 	if x.Final {

@@ -3,7 +3,6 @@ package governance_test
 import (
 	"context"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,17 +20,11 @@ func unread(c *governance.Config) { c.Policy.AnswerContent = governance.ContentO
 // whole returns a call as a proxy sees it that sends bodies too, and tells how calls go on.
 func whole(t *testing.T, m *meshtest.Mesh, call meshtest.Call) governance.Request {
 	t.Helper()
-	r, err := m.Request(call)
+	request, err := governed.Request(m, call)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := governance.Request{
-		Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI(), Form: governance.PathForm,
-		Body: []byte(call.Body), Complete: true, Told: true,
-	}
-	for name, values := range r.Header {
-		request.Header = append(request.Header, identity.Field{Name: strings.ToLower(name), Value: values[0]})
-	}
+	request.Body, request.Complete, request.Told = []byte(call.Body), true, true
 	return request
 }
 

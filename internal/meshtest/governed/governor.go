@@ -2,6 +2,7 @@
 package governed
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -78,4 +79,19 @@ func GovernorWith(m *meshtest.Mesh, change func(*governance.Config)) (*governanc
 	}
 	change(&c)
 	return governance.New(c), records
+}
+
+// Request returns a call as a proxy sees it before its body, on a route that finds the callee by its path.
+func Request(m *meshtest.Mesh, c meshtest.Call) (governance.Request, error) {
+	r, err := m.Request(c)
+	if err != nil {
+		return governance.Request{}, err
+	}
+	request := governance.Request{Method: r.Method, Scheme: "http", Authority: r.Host, Path: r.URL.RequestURI(), Form: governance.PathForm}
+	for name, values := range r.Header {
+		for _, value := range values {
+			request.Header = append(request.Header, identity.Field{Name: strings.ToLower(name), Value: value})
+		}
+	}
+	return request, nil
 }
