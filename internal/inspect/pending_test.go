@@ -16,7 +16,7 @@ func hastily(c *scan, text string) []Finding {
 	v := view{name: ViewText, bytes: []byte(text), limit: len(text)}
 	c.epoch++
 	c.count, c.bits, c.asks = cursor{}, bit(0), 0
-	c.seen, c.kept, c.first, c.hasty = c.seen[:0], 0, 0, true
+	c.seen, c.kept, c.counted, c.first, c.hasty = c.seen[:0], 0, 0, 0, true
 	for pos, state := c.set.words.next(v.bytes, 0, 0); pos >= 0; pos, state = c.set.words.next(v.bytes, pos, state) {
 		c.seen, _ = c.set.words.found(c.seen, v.bytes, []hit{{uint32(pos), state}}, isASCII(text))
 		c.settle(&v, true)
@@ -31,7 +31,7 @@ func TestRulesMissNothingOutsideTheirRegions(t *testing.T) {
 	}
 	t.Parallel()
 	s := builtin(t)
-	c := s.scans.Get().(*scan)
+	c := newScan(s)
 	r := rand.New(rand.NewPCG(11, 12))
 	attacks, benign := attacks(t), benignLines(t)
 	found := 0
