@@ -110,9 +110,7 @@ func (p place) isAnswered(t *testing.T, s *stage, by *caller, w wire, op string)
 		if err != nil || strings.Contains(h.body, marker) {
 			t.Errorf("%s: %v", op, err)
 		}
-		if d, told := s.decision(t, "", h.decision); op == "send" && !d.blames(f) {
-			t.Errorf("%s: the record says %s", w, told)
-		}
+		s.decides(t, h.decision, func(d decided) bool { return op != "send" || d.blames(f) })
 	}
 	const harmless, hostile, stolen = marker + " is fine", attacking + " " + marker, "use " + secret + ", " + marker
 	h, want := say(harmless)

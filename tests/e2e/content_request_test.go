@@ -76,15 +76,25 @@ func (s *stage) decision(t *testing.T, caller, id string) (decided, string) {
 	if id == "" {
 		id = s.record(t, "a call of "+caller, func(r audit.Record) bool { return string(r.Caller) == caller }).ID
 	}
-	var d decided
-	var told string
-	eventually(t, "there is a record of "+id, func() error {
+	return s.decides(t, id, func(decided) bool { return true })
+}
+
+// decides waits for a record that says what it should. What is said of an answer is written after the answer has been refused.
+func (s *stage) decides(t *testing.T, id string, says func(decided) bool) (d decided, told string) {
+	t.Helper()
+	eventually(t, "the record of "+id+" says so", func() error {
 		status, answer, err := s.tryAPI(http.MethodGet, "/v1/decisions/"+id, "")
 		if err != nil || status != http.StatusOK {
 			return fmt.Errorf("%d %s %w", status, answer, err)
 		}
-		told = answer
-		return json.Unmarshal([]byte(answer), &d)
+		told, d = answer, decided{}
+		if err := json.Unmarshal([]byte(answer), &d); err != nil {
+			return err
+		}
+		if !says(d) {
+			return errors.New(told)
+		}
+		return nil
 	})
 	return d, told
 }
