@@ -7,8 +7,8 @@ import (
 	"ringfence.dev/ringfence/internal/envoywire"
 )
 
-// Module puts the authorization service on the gRPC server.
+// Module puts the authorization service on the gRPC servers.
 var Module = fx.Module("extauthz",
 	fx.Provide(New),
-	fx.Invoke(func(g *grpc.Server, s *Server, coding envoywire.Coding) { Register(g, s, coding) }),
+	fx.Invoke(func(g grpc.ServiceRegistrar, s *Server, coding envoywire.Coding) { Register(g, s, coding) }),
 )

@@ -8,8 +8,8 @@ import (
 	"ringfence.dev/ringfence/internal/governance"
 )
 
-// Module puts the processing service on the gRPC server, and provides the exchanges under way.
+// Module puts the processing service on the gRPC servers, and provides the exchanges under way.
 var Module = fx.Module("extproc",
 	fx.Provide(New, func() *governance.Open { return &governance.Open{} }),
-	fx.Invoke(func(g *grpc.Server, s *Server, coding envoywire.Coding) { Register(g, s, coding) }),
+	fx.Invoke(func(g grpc.ServiceRegistrar, s *Server, coding envoywire.Coding) { Register(g, s, coding) }),
 )

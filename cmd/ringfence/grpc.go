@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"ringfence.dev/ringfence/internal/config"
+	"ringfence.dev/ringfence/internal/envoyrpc"
 	"ringfence.dev/ringfence/internal/envoywire"
 )
 
@@ -26,47 +28,73 @@ const frame = 1 << 20
 // streamWorkers keep their grown stacks between requests. Each xDS stream holds one for good.
 const streamWorkers = 64
 
-// newGRPCServer returns the server of ext_authz, ext_proc and xDS, and the coding of the first two. It admits keepalive
-// pings as often as the generated Envoy configuration sends them, and any number of streams: each open request of Envoy is
-// one.
-func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger *slog.Logger, stop fx.Shutdowner) (*grpc.Server, envoywire.Coding) {
-	server := grpc.NewServer(
-		grpc.ForceServerCodecV2(envoywire.Codec()),
-		grpc.MaxRecvMsgSize(c.Limits.Body+frame),
-		grpc.NumStreamWorkers(streamWorkers),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-		grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
-			defer recovered(logger, info.FullMethod, &err)
-			return handle(ctx, request)
-		}),
-		grpc.ChainStreamInterceptor(func(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
-			defer recovered(logger, info.FullMethod, &err)
-			return handle(service, stream)
-		}),
-	)
+// services takes what decides, for all servers that Envoys ask.
+type services []grpc.ServiceRegistrar
+
+// RegisterService puts a service on all of them.
+func (all services) RegisterService(d *grpc.ServiceDesc, service any) {
+	for _, one := range all {
+		one.RegisterService(d, service)
+	}
+}
+
+// newGRPCServer returns the server of ext_authz, ext_proc and xDS, where the first two are to be registered, and their coding.
+// The Envoy of `up` asks on a socket of its own, where a server waits that does no more than Envoy needs.
+func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger *slog.Logger, stop fx.Shutdowner) (*grpc.Server, grpc.ServiceRegistrar, envoywire.Coding) {
+	unary := func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
+		defer recovered(logger, info.FullMethod, &err)
+		return handle(ctx, request)
+	}
+	stream := func(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
+		defer recovered(logger, info.FullMethod, &err)
+		return handle(service, stream)
+	}
+	server := newGoServer(c, unary, stream)
+	lean := envoyrpc.New(envoyrpc.Options{
+		Codec: envoywire.Codec(), Largest: c.Limits.Body + frame, Workers: streamWorkers, Unary: unary, Stream: stream, Logger: logger,
+	})
 	checks := health.NewServer()
 	healthv1.RegisterHealthServer(server, checks)
+	serve := func(listener net.Listener, by func(net.Listener) error) {
+		if listener == nil {
+			return
+		}
+		go func() {
+			if err := by(listener); err != nil {
+				logger.Error("gRPC server failed", slog.Any("error", err))
+				shutdown(stop, logger)
+			}
+		}()
+	}
 	lifecycle.Append(fx.Hook{
 		OnStart: func(context.Context) error {
-			for _, listener := range []net.Listener{l.grpc, l.socket} {
-				if listener == nil {
-					continue
-				}
-				go func() {
-					if err := server.Serve(listener); err != nil {
-						logger.Error("gRPC server failed", slog.Any("error", err))
-						shutdown(stop, logger)
-					}
-				}()
+			serve(l.grpc, server.Serve)
+			if c.Envoy.RPC == "lean" {
+				serve(l.socket, lean.Serve)
+			} else {
+				serve(l.socket, server.Serve)
 			}
 			return nil
 		},
 		OnStop: func(ctx context.Context) error {
 			checks.Shutdown()
-			return stopGRPC(ctx, server)
+			return errors.Join(lean.Stop(ctx), stopGRPC(ctx, server))
 		},
 	})
-	return server, envoywire.Coding(c.Envoy.Codec)
+	return server, services{server, lean}, envoywire.Coding(c.Envoy.Codec)
+}
+
+// newGoServer returns a server that admits keepalive pings as often as the generated Envoy configuration sends them, and any
+// number of streams: each open request of Envoy is one.
+func newGoServer(c config.Config, unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInterceptor) *grpc.Server {
+	return grpc.NewServer(
+		grpc.ForceServerCodecV2(envoywire.Codec()),
+		grpc.MaxRecvMsgSize(c.Limits.Body+frame),
+		grpc.NumStreamWorkers(streamWorkers),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
+		grpc.UnaryInterceptor(unary),
+		grpc.StreamInterceptor(stream),
+	)
 }
 
 // recovered turns a panic into an error, which Envoy, told to fail closed, takes for a deny.

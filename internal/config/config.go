@@ -198,6 +198,8 @@ type Envoy struct {
 	Drain time.Duration `yaml:"drain"`
 	// Codec is raw, which reads what Envoy sends by code of Ringfence's own, or generated, which takes several times as long.
 	Codec string `yaml:"codec"`
+	// RPC is lean, which serves the Envoy that up starts by code of Ringfence's own, or grpc-go, which serves all others in any case.
+	RPC string `yaml:"rpc"`
 	// Shape is how Envoy asks about a request: split, first about its headers and then about its body, fused, about both at once, or auto, which takes fused under `up` where content.answers and tasks.mode are off and split elsewhere.
 	Shape string `yaml:"shape"`
 }

@@ -61,7 +61,7 @@ func Default() Config {
 			Nonces:   1 << 20,
 			Share:    "auto",
 		},
-		Envoy: Envoy{LogLevel: "warning", Drain: 10 * time.Second, Shape: "auto", Codec: "raw"},
+		Envoy: Envoy{LogLevel: "warning", Drain: 10 * time.Second, Shape: "auto", Codec: "raw", RPC: "lean"},
 		Log:   Log{Level: "info", Format: "text"},
 		Audit: Audit{Recent: 10000},
 	}

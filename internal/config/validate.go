@@ -168,6 +168,7 @@ func (e Envoy) validate(v *validation) {
 	v.check(slices.Contains(levels, e.LogLevel), "envoy.logLevel", "must be one of "+strings.Join(levels, ", "))
 	v.check(e.Drain >= 0 && e.Drain <= time.Hour, "envoy.drain", "must be 0s to 1h")
 	v.check(e.Codec == "raw" || e.Codec == "generated", "envoy.codec", "must be raw or generated")
+	v.check(e.RPC == "lean" || e.RPC == "grpc-go", "envoy.rpc", "must be lean or grpc-go")
 	v.check(slices.Contains([]string{"auto", "split", "fused"}, e.Shape), "envoy.shape", "must be auto, split or fused")
 }
 

@@ -76,6 +76,7 @@ var allowed = map[string][]string{
 	},
 	"internal/held":      {"internal/a2a", "internal/agent", "internal/store"},
 	"internal/envoywire": {"internal/identity"},
+	"internal/envoyrpc":  {},
 	"internal/envoyhttp": {"internal/envoywire", "internal/identity"},
 	"internal/governance": {
 		"internal/a2a", "internal/agent", "internal/approval", "internal/audit", "internal/authority", "internal/budget", "internal/callback",

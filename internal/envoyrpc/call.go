@@ -1,0 +1,232 @@
+package envoyrpc
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// call is one call from its header to its status. It is its own context and its own grpc.ServerStream.
+type call struct {
+	connection *connection
+	method     *method
+	id         uint32
+	assembly
+	// started is that a worker has it; the reader's alone, like the assembly.
+	started bool
+
+	deadline time.Time // zero: none
+
+	mu       sync.Mutex
+	arrived  sync.Cond
+	messages [][]byte
+	budget   int   // how many bytes the client may still send
+	consumed int   // how many of those it has sent were taken and not given back
+	closed   bool  // the client sends nothing more
+	err      error // why the call is over for its handler
+	standard context.Context
+	cancel   context.CancelFunc
+
+	// Of outgoing.
+	sending
+}
+
+// assembly puts messages together that come in pieces.
+type assembly struct {
+	prefix  [prefixSize]byte
+	have    int    // of the prefix
+	message []byte // has its whole length
+	filled  int
+}
+
+// prefixSize is the size of what stands in front of a message: whether it is compressed, and its length.
+const prefixSize = 5
+
+var (
+	errCompressed = status.Error(codes.Unimplemented, "messages must not be compressed")
+	errSize       = status.Error(codes.ResourceExhausted, "the message is too large")
+	errPartial    = status.Error(codes.Internal, "the call ended within a message")
+	errNumber     = status.Error(codes.Internal, "the call needs exactly one message")
+)
+
+// add takes octets of the call and gives each message that is whole to taken.
+func (a *assembly) add(data []byte, largest int, taken func([]byte)) error {
+	for {
+		if a.message == nil {
+			n := copy(a.prefix[a.have:], data)
+			if a.have, data = a.have+n, data[n:]; a.have < prefixSize {
+				return nil
+			}
+			length := binary.BigEndian.Uint32(a.prefix[1:])
+			switch {
+			case a.prefix[0] != 0:
+				return errCompressed
+			case uint64(length) > uint64(largest):
+				return errSize
+			}
+			a.message, a.filled = make([]byte, length), 0
+		}
+		n := copy(a.message[a.filled:], data)
+		if a.filled, data = a.filled+n, data[n:]; a.filled < len(a.message) {
+			return nil
+		}
+		taken(a.message)
+		a.message, a.have = nil, 0
+	}
+}
+
+// partial reports whether a message has begun that is not whole.
+func (a *assembly) partial() bool { return a.have > 0 }
+
+// push gives the call a message of the client.
+func (c *call) push(message []byte) {
+	c.mu.Lock()
+	c.messages = append(c.messages, message)
+	c.mu.Unlock()
+	c.arrived.Signal()
+}
+
+// close says that the client sends nothing more.
+func (c *call) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.arrived.Signal()
+}
+
+// fail ends the call for whoever serves it.
+func (c *call) fail(err error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+	}
+	if c.cancel != nil {
+		c.cancel()
+	}
+	c.mu.Unlock()
+	c.arrived.Broadcast()
+}
+
+// spend takes so many bytes, some of which are only padding, from what the client may send, and reports whether there were so many.
+func (c *call) spend(size, padding int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.budget -= size
+	c.consumed += padding
+	return c.budget >= 0
+}
+
+// heard reports whether the client sends nothing more.
+func (c *call) heard() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
+// take waits for the next message. It returns io.EOF where none follows, and how much more the client may send.
+func (c *call) take() (message []byte, credit int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.messages) == 0 && !c.closed && c.err == nil {
+		c.arrived.Wait()
+	}
+	switch {
+	case len(c.messages) > 0:
+		if message, c.messages = c.messages[0], c.messages[1:]; len(c.messages) == 0 {
+			c.messages = nil
+		}
+		if c.consumed += len(message) + prefixSize; !c.closed && c.consumed > c.connection.window()/2 {
+			credit, c.consumed = c.consumed, 0
+			c.budget += credit
+		}
+		return message, credit, nil
+	case c.closed:
+		return nil, 0, io.EOF
+	default:
+		return nil, 0, c.err
+	}
+}
+
+// RecvMsg reads the next message into m. It returns io.EOF where none follows.
+func (c *call) RecvMsg(m any) error {
+	message, credit, err := c.take()
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			err = status.FromContextError(err).Err()
+		}
+		return err
+	}
+	if credit > 0 {
+		c.connection.replenish(c, credit)
+	}
+	if err := c.connection.server.Codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(message)}, m); err != nil {
+		return status.Errorf(codes.Internal, "reading the message: %v", err)
+	}
+	return nil
+}
+
+// SendMsg writes a message.
+func (c *call) SendMsg(m any) error {
+	data, err := c.connection.server.Codec.Marshal(m)
+	if err != nil {
+		return status.Errorf(codes.Internal, "writing the message: %v", err)
+	}
+	defer data.Free()
+	return c.connection.out.message(c, data)
+}
+
+// SetHeader, SendHeader and SetTrailer are of no use to the services that are served.
+func (*call) SetHeader(metadata.MD) error  { return errMetadata }
+func (*call) SendHeader(metadata.MD) error { return errMetadata }
+func (*call) SetTrailer(metadata.MD)       {}
+
+var errMetadata = status.Error(codes.Unimplemented, "there is no metadata on this server")
+
+// Context is the call itself.
+func (c *call) Context() context.Context { return c }
+
+// serve calls the handler and answers with what it returns.
+func (c *call) serve() {
+	if !c.deadline.IsZero() && c.method.stream != nil {
+		defer context.AfterFunc(c, func() { c.fail(context.DeadlineExceeded) })()
+	}
+	answer, err := c.handle()
+	c.fail(context.Canceled)
+	c.connection.finish(c, answer, err)
+}
+
+// handle returns the answer to a unary call, or of a stream only its error. A handler that panics has not answered.
+func (c *call) handle() (answer mem.BufferSlice, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			answer, err = nil, status.Error(codes.Internal, fmt.Sprintf("panic: %T", r))
+		}
+	}()
+	s := c.connection.server
+	if c.method.stream != nil {
+		if s.Stream != nil {
+			return nil, s.Stream(c.method.service, c, &c.method.info, c.method.stream.Handler)
+		}
+		return nil, c.method.stream.Handler(c.method.service, c)
+	}
+	reply, err := c.method.unary.Handler(c.method.service, c, c.RecvMsg, s.Unary)
+	if err != nil {
+		return nil, err
+	}
+	if answer, err = s.Codec.Marshal(reply); err != nil {
+		return nil, status.Errorf(codes.Internal, "writing the answer: %v", err)
+	}
+	return answer, nil
+}
+
+var _ grpc.ServerStream = (*call)(nil)

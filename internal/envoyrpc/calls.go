@@ -1,0 +1,197 @@
+package envoyrpc
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+)
+
+// admits reports whether another call is taken.
+func (c *connection) admits() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.draining && c.running < mostCalls && len(c.calls) < mostCalls
+}
+
+// enter begins the call whose header was read.
+func (c *connection) enter(id uint32) *call {
+	one := &call{connection: c, id: id, budget: c.window(), method: c.server.methods[c.head.path]}
+	one.arrived.L = &one.mu
+	if c.head.timeout > 0 {
+		one.deadline = time.Now().Add(c.head.timeout)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out.mu.Lock()
+	one.window = c.out.initial
+	c.out.mu.Unlock()
+	c.calls[id] = one
+	return one
+}
+
+func (c *connection) find(id uint32) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[id]
+}
+
+// forget takes a call from those that may hear of the client.
+func (c *connection) forget(id uint32) *call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	one := c.calls[id]
+	delete(c.calls, id)
+	return one
+}
+
+// start has a call be served.
+func (c *connection) start(one *call) {
+	if one.started {
+		return
+	}
+	one.started = true
+	c.mu.Lock()
+	c.running++
+	c.mu.Unlock()
+	c.server.start(one)
+}
+
+// finish answers a call that was served.
+func (c *connection) finish(one *call, answer mem.BufferSlice, err error) {
+	c.forget(one.id)
+	if err == nil && one.method.unary != nil {
+		c.out.answer(one, answer)
+	} else {
+		c.out.end(one, ending(err), !one.heard())
+	}
+	answer.Free()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running--; c.running == 0 {
+		c.quiet.Broadcast()
+	}
+	c.part()
+}
+
+// refuse ends a call that cannot be served, or not on.
+func (c *connection) refuse(one *call, err error) {
+	c.forget(one.id)
+	one.fail(context.Canceled)
+	c.out.end(one, ending(err), true)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.part()
+}
+
+// given is that the client has given up a call.
+func (c *connection) given(id uint32) error {
+	if id > c.last {
+		return http2.ConnectionError(http2.ErrCodeProtocol)
+	}
+	if one := c.forget(id); one != nil {
+		c.out.leave(one)
+		one.fail(context.Canceled)
+	}
+	return nil
+}
+
+// reset ends a call whose client broke the protocol.
+func (c *connection) reset(id uint32, code http2.ErrCode) error {
+	if one := c.forget(id); one != nil {
+		c.out.leave(one)
+		one.fail(context.Canceled)
+	}
+	return c.out.control(func(f *http2.Framer) error { return f.WriteRSTStream(id, code) })
+}
+
+// replenish lets the client send so much more of a call.
+func (c *connection) replenish(one *call, credit int) {
+	// Where it fails the connection ends.
+	_ = c.out.control(func(f *http2.Framer) error { return f.WriteWindowUpdate(one.id, uint32(credit)) })
+}
+
+// drain takes no further call and closes the connection when those under way are over.
+func (c *connection) drain() {
+	_ = c.out.control(func(f *http2.Framer) error { return f.WriteGoAway(maxWindow, http2.ErrCodeNo, nil) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.draining = true
+	c.part()
+}
+
+// part closes the connection where it is drained.
+func (c *connection) part() {
+	if c.draining && len(c.calls) == 0 && c.running == 0 {
+		c.out.close()
+	}
+}
+
+// settings takes what the client has set (RFC 9113 section 6.5).
+func (c *connection) settings(f *http2.SettingsFrame) error {
+	if f.IsAck() {
+		return nil
+	}
+	if err := f.ForeachSetting(c.set); err != nil {
+		return err
+	}
+	return c.out.control(func(w *http2.Framer) error { return w.WriteSettingsAck() })
+}
+
+func (c *connection) set(s http2.Setting) error {
+	if err := s.Valid(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	switch s.ID {
+	case http2.SettingInitialWindowSize:
+		more := int(s.Val) - c.out.initial
+		c.out.initial = int(s.Val)
+		for _, one := range c.calls {
+			if one.window += more; one.window > maxWindow {
+				return http2.ConnectionError(http2.ErrCodeFlowControl)
+			}
+		}
+		c.out.room.Broadcast()
+	case http2.SettingMaxFrameSize:
+		c.out.frame = int(s.Val)
+	}
+	return nil
+}
+
+// opened is that the client takes more.
+func (c *connection) opened(f *http2.WindowUpdateFrame) error {
+	more, one := int(f.Increment), (*call)(nil)
+	if f.StreamID > c.last {
+		return http2.ConnectionError(http2.ErrCodeProtocol)
+	}
+	if f.StreamID != 0 {
+		if one = c.find(f.StreamID); one == nil {
+			return nil
+		}
+	}
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	c.out.room.Broadcast()
+	if one == nil {
+		if c.out.window += more; c.out.window > maxWindow {
+			return http2.ConnectionError(http2.ErrCodeFlowControl)
+		}
+	} else if one.window += more; one.window > maxWindow {
+		return http2.StreamError{StreamID: f.StreamID, Code: http2.ErrCodeFlowControl}
+	}
+	return nil
+}
+
+// ending is failure for calls that may have succeeded.
+func ending(err error) *status.Status {
+	if err == nil {
+		return nil
+	}
+	return failure(err)
+}

@@ -1,0 +1,86 @@
+package envoyrpc
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// mostHeader is how many bytes the header of a call may have, counted as HTTP/2 does (RFC 9113 section 6.5.2).
+const mostHeader = 64 << 10
+
+// head is what is read of the header of a call.
+type head struct {
+	verb, path, content, encoding string
+	timeout                       time.Duration // 0: none
+	size                          int
+	wrong                         error
+}
+
+var (
+	errLarge   = errors.New("the header is too large")
+	errTimeout = errors.New("grpc-timeout is malformed")
+)
+
+// take takes a field of the header.
+func (h *head) take(f hpack.HeaderField) {
+	if h.size += int(f.Size()); h.size > mostHeader {
+		h.wrong = errLarge
+		return
+	}
+	switch f.Name {
+	case ":method":
+		h.verb = f.Value
+	case ":path":
+		h.path = f.Value
+	case "content-type":
+		h.content = f.Value
+	case "grpc-encoding":
+		h.encoding = f.Value
+	case "grpc-timeout":
+		timeout, ok := parseTimeout(f.Value)
+		if h.timeout = timeout; !ok {
+			h.wrong = errTimeout
+		}
+	}
+}
+
+// refusal returns why there can be no such call, or nil.
+func (h *head) refusal() *status.Status {
+	switch {
+	case h.wrong != nil:
+		return status.New(codes.Internal, h.wrong.Error())
+	case h.verb != "POST" || h.content != grpcContent && !strings.HasPrefix(h.content, grpcContent+"+") && !strings.HasPrefix(h.content, grpcContent+";"):
+		return status.New(codes.Internal, "the request is no gRPC call")
+	case h.encoding != "" && h.encoding != "identity":
+		return status.New(codes.Unimplemented, "messages must not be compressed")
+	}
+	return nil
+}
+
+const grpcContent = "application/grpc"
+
+// parseTimeout reads a grpc-timeout: at most 8 digits and a unit.
+func parseTimeout(text string) (time.Duration, bool) {
+	if len(text) < 2 || len(text) > 9 {
+		return 0, false
+	}
+	n := time.Duration(0)
+	for _, c := range []byte(text[:len(text)-1]) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + time.Duration(c-'0')
+	}
+	unit, ok := map[byte]time.Duration{
+		'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+	}[text[len(text)-1]]
+	// 8 digits of hours would not fit; no call waits for as long.
+	return max(1, min(n, maxTimeout/max(unit, 1))) * unit, ok
+}
+
+const maxTimeout = 1000 * time.Hour
