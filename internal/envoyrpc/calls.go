@@ -59,9 +59,8 @@ func (c *connection) start(one *call) {
 	c.server.start(one)
 }
 
-// finish answers a call that was served.
+// finish answers a call that was served. Until then the call hears of the client, whose windows the answer may wait for.
 func (c *connection) finish(one *call, answer mem.BufferSlice, err error) {
-	c.forget(one.id)
 	if err == nil && one.method.unary != nil {
 		c.out.answer(one, answer)
 	} else {
@@ -70,6 +69,7 @@ func (c *connection) finish(one *call, answer mem.BufferSlice, err error) {
 	answer.Free()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.calls, one.id)
 	if c.running--; c.running == 0 {
 		c.quiet.Broadcast()
 	}

@@ -1,0 +1,240 @@
+package envoyrpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// texts is a codec whose messages are strings. It writes each in two pieces.
+type texts struct{}
+
+func (texts) Name() string { return "proto" }
+
+func (texts) Marshal(v any) (mem.BufferSlice, error) {
+	text, ok := v.(*string)
+	if !ok || text == nil {
+		return nil, errors.New("no text")
+	}
+	half := len(*text) / 2
+	return mem.BufferSlice{mem.SliceBuffer((*text)[:half]), mem.SliceBuffer((*text)[half:])}, nil
+}
+
+func (texts) Unmarshal(data mem.BufferSlice, v any) error {
+	*v.(*string) = string(data.Materialize())
+	if strings.HasPrefix(*v.(*string), "unreadable") {
+		return errors.New("it is unreadable")
+	}
+	return nil
+}
+
+// hollow is an error that says of itself that it is none.
+type hollow struct{}
+
+func (hollow) Error() string              { return "hollow" }
+func (hollow) GRPCStatus() *status.Status { return status.New(codes.OK, "") }
+
+// unaries are what the methods of one answer do.
+var unaries = map[string]func(context.Context, string) (*string, error){
+	"Echo":  func(_ context.Context, text string) (*string, error) { return &text, nil },
+	"Large": func(_ context.Context, text string) (*string, error) { return repeated(text), nil },
+	"Fail": func(_ context.Context, text string) (*string, error) {
+		code, message, _ := strings.Cut(text, " ")
+		n, _ := strconv.Atoi(code)
+		return nil, status.Error(codes.Code(n), message)
+	},
+	"Plain":   func(_ context.Context, text string) (*string, error) { return nil, errors.New(text) },
+	"Wrapped": func(context.Context, string) (*string, error) { return nil, fmt.Errorf("reading: %w", io.EOF) },
+	"Ended":   func(context.Context, string) (*string, error) { return nil, context.DeadlineExceeded },
+	"Hollow":  func(context.Context, string) (*string, error) { return nil, hollow{} },
+	"Nothing": func(context.Context, string) (*string, error) { return nil, nil },
+	"Panic":   func(context.Context, string) (*string, error) { panic("no") },
+	"Wait": func(ctx context.Context, _ string) (*string, error) {
+		<-ctx.Done()
+		return nil, status.FromContextError(ctx.Err()).Err()
+	},
+}
+
+func repeated(text string) *string {
+	n, _ := strconv.Atoi(text)
+	text = strings.Repeat("x", n)
+	return &text
+}
+
+// streams are what the methods of many messages do.
+var streams = map[string]func(grpc.ServerStream) error{
+	"Chat": func(s grpc.ServerStream) error {
+		for {
+			text := ""
+			if err := s.RecvMsg(&text); err != nil {
+				return ended(err)
+			}
+			if err := s.SendMsg(&text); err != nil {
+				return err
+			}
+		}
+	},
+	"Collect": func(s grpc.ServerStream) error {
+		all := ""
+		for {
+			text := ""
+			err := s.RecvMsg(&text)
+			if errors.Is(err, io.EOF) {
+				return s.SendMsg(&all)
+			}
+			if err != nil {
+				return err
+			}
+			all += text + "|"
+		}
+	},
+	"Early": func(s grpc.ServerStream) error {
+		text := ""
+		if err := s.RecvMsg(&text); err != nil {
+			return err
+		}
+		return status.Error(codes.PermissionDenied, text)
+	},
+	"Enough": func(s grpc.ServerStream) error {
+		text := ""
+		return s.RecvMsg(&text)
+	},
+	"Large": func(s grpc.ServerStream) error {
+		text := ""
+		if err := s.RecvMsg(&text); err != nil {
+			return err
+		}
+		return s.SendMsg(repeated(text))
+	},
+	"Panic": func(grpc.ServerStream) error { panic("no") },
+	"Wait": func(s grpc.ServerStream) error {
+		<-s.Context().Done()
+		return s.Context().Err()
+	},
+}
+
+func ended(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// deed is a service; begun hears of each of its calls when it begins and over when it has ended.
+type deed struct {
+	begun func(path string, ctx context.Context)
+	over  func(path string, err error)
+}
+
+func (d *deed) description() *grpc.ServiceDesc {
+	s := &grpc.ServiceDesc{ServiceName: "deed.Unary", HandlerType: (*any)(nil)}
+	for name, does := range unaries {
+		s.Methods = append(s.Methods, grpc.MethodDesc{MethodName: name, Handler: func(_ any, ctx context.Context, read func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+			text := ""
+			if err := read(&text); err != nil {
+				return nil, err
+			}
+			d.begun(name, ctx)
+			answer, err := does(ctx, text)
+			d.over(name, err)
+			return answer, err
+		}})
+	}
+	return s
+}
+
+func (d *deed) streamDescription() *grpc.ServiceDesc {
+	s := &grpc.ServiceDesc{ServiceName: "deed.Stream", HandlerType: (*any)(nil)}
+	for name, does := range streams {
+		s.Streams = append(s.Streams, grpc.StreamDesc{StreamName: name, ServerStreams: true, ClientStreams: true, Handler: func(_ any, stream grpc.ServerStream) error {
+			d.begun(name, stream.Context())
+			err := does(stream)
+			d.over(name, err)
+			return err
+		}})
+	}
+	return s
+}
+
+func (d *deed) register(r grpc.ServiceRegistrar) {
+	if d.begun == nil {
+		d.begun = func(string, context.Context) {}
+	}
+	if d.over == nil {
+		d.over = func(string, error) {}
+	}
+	r.RegisterService(d.description(), nil)
+	r.RegisterService(d.streamDescription(), nil)
+}
+
+// largest is the size of the largest message that servers of tests take.
+const largest = 200 << 10
+
+func newServer(d *deed) *Server {
+	s := New(Options{Codec: texts{}, Largest: largest, Workers: 2, Logger: slog.New(slog.DiscardHandler)})
+	d.register(s)
+	return s
+}
+
+// listener is a net.Listener of connections within the process.
+type listener struct {
+	conns chan net.Conn
+	once  sync.Once
+	done  chan struct{}
+}
+
+func newListener() *listener { return &listener{conns: make(chan net.Conn), done: make(chan struct{})} }
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.conns:
+		return conn, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *listener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *listener) Addr() net.Addr { return &net.UnixAddr{Name: "test", Net: "unix"} }
+
+func (l *listener) dial() net.Conn {
+	near, far := net.Pipe()
+	l.conns <- far
+	return near
+}
+
+// served is a server in a bubble of testing/synctest that has a listener.
+func served(t *testing.T, d *deed) (*Server, *listener) {
+	t.Helper()
+	s, l := newServer(d), newListener()
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(l) }()
+	t.Cleanup(func() {
+		ended, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = s.Stop(ended) // What is left is cut.
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	})
+	return s, l
+}
