@@ -22,8 +22,8 @@ type call struct {
 	method     *method
 	id         uint32
 	assembly
-	// started is that a worker has it; the reader's alone, like the assembly.
-	started bool
+	// started is that a worker has it, and ended that the client sends nothing more; the reader's alone, like the assembly.
+	started, ended bool
 
 	deadline time.Time // zero: none
 

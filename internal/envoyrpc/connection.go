@@ -232,6 +232,8 @@ func (c *connection) trailers(id uint32, end bool) error {
 	switch one := c.find(id); {
 	case one == nil:
 		return nil // It is over here, which the client did not know yet.
+	case one.ended:
+		return c.reset(id, http2.ErrCodeStreamClosed)
 	case !end:
 		return c.reset(id, http2.ErrCodeProtocol)
 	default:
@@ -260,6 +262,9 @@ func (c *connection) data(f *http2.DataFrame) error {
 	if one == nil {
 		return nil
 	}
+	if one.ended {
+		return c.reset(one.id, http2.ErrCodeStreamClosed)
+	}
 	if !one.spend(size, size-len(f.Data())) {
 		return c.reset(one.id, http2.ErrCodeFlowControl)
 	}
@@ -283,6 +288,7 @@ func (c *connection) message(one *call, message []byte) {
 
 // closed has the call go on without further messages. A call of one message is served only when it is known to be whole.
 func (c *connection) closed(one *call) {
+	one.ended = true
 	switch {
 	case one.partial():
 		c.refuse(one, errPartial)
