@@ -145,7 +145,8 @@ func (c *call) take() (message []byte, credit int, err error) {
 		if message, c.messages = c.messages[0], c.messages[1:]; len(c.messages) == 0 {
 			c.messages = nil
 		}
-		if c.consumed += len(message) + prefixSize; !c.closed && c.consumed > c.connection.window()/2 {
+		// What is not given back is less than the slack, so that a message of the largest size always fits.
+		if c.consumed += len(message) + prefixSize; !c.closed && c.consumed > slack/2 {
 			credit, c.consumed = c.consumed, 0
 			c.budget += credit
 		}

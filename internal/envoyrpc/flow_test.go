@@ -1,11 +1,15 @@
 package envoyrpc
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"golang.org/x/net/http2"
 )
+
+// initialWindow is what a client may send of a call at first.
+const initialWindow = largest + prefixSize + slack
 
 func TestAnswerLargerThanWindow(t *testing.T) {
 	t.Parallel()
@@ -29,6 +33,40 @@ func TestAnswerLargerThanWindow(t *testing.T) {
 				}
 				if p.received() != 100 || last != succeeds(1) {
 					t.Errorf("after %d octets: %s", p.received(), last)
+				}
+			})
+		})
+	}
+}
+
+func TestMessagesThatFillTheWindow(t *testing.T) {
+	t.Parallel()
+	for name, padding := range map[string]int{"plain": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_, l := served(t, &deed{})
+				p := greeted(t, l, http2.Setting{ID: http2.SettingInitialWindowSize, Val: maxWindow})
+				p.do(p.framer.WriteWindowUpdate(0, maxWindow-defaultWindow))
+				p.call(1, "/deed.Stream/Chat")
+				budget := initialWindow
+				for _, size := range []int{largest / 2, largest, 1, 70 << 10, largest} {
+					for octets := message(strings.Repeat("x", size)); len(octets) > 0; {
+						n, filler := min(len(octets), 1000), []byte(nil)
+						if budget -= n; padding > 0 {
+							budget -= padding + 1
+							filler = make([]byte, padding)
+						}
+						if budget < 0 {
+							t.Fatalf("there is no window for a message of %d octets", size)
+						}
+						p.do(p.framer.WriteDataPadded(1, false, []byte(octets[:n]), filler))
+						octets = octets[n:]
+						budget += p.opened(1)
+					}
+				}
+				if got, want := p.received(), largest/2+largest+1+70<<10+largest+5*prefixSize; got != want {
+					t.Errorf("%d octets came back, not %d", got, want)
 				}
 			})
 		})

@@ -129,6 +129,17 @@ func (p *peer) received() int {
 	return p.octets
 }
 
+// opened is by how much the window of a call was opened since it was asked last what was heard.
+func (p *peer) opened(id uint32) (sum int) {
+	for _, note := range p.heard() {
+		more := 0
+		if _, err := fmt.Sscanf(note, fmt.Sprintf("WINDOW_UPDATE %d +%%d", id), &more); err == nil {
+			sum += more
+		}
+	}
+	return sum
+}
+
 // deafen has the peer read nothing from the next frame on; listens has it read again.
 func (p *peer) deafen() {
 	p.mu.Lock()
