@@ -117,13 +117,16 @@ func (c *call) fail(err error) {
 	c.arrived.Broadcast()
 }
 
-// spend takes so many bytes, some of which are only padding, from what the client may send, and reports whether there were so many.
+// spend takes so many bytes from what the client may send, and reports whether there were so many. Of those that are only
+// padding it does not keep account, since the client gets them back at once.
 func (c *call) spend(size, padding int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.budget -= size
-	c.consumed += padding
-	return c.budget >= 0
+	if c.budget < size {
+		return false
+	}
+	c.budget -= size - padding
+	return true
 }
 
 // heard reports whether the client sends nothing more.

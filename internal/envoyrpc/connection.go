@@ -265,8 +265,12 @@ func (c *connection) data(f *http2.DataFrame) error {
 	if one.ended {
 		return c.reset(one.id, http2.ErrCodeStreamClosed)
 	}
-	if !one.spend(size, size-len(f.Data())) {
+	padding := size - len(f.Data())
+	if !one.spend(size, padding) {
 		return c.reset(one.id, http2.ErrCodeFlowControl)
+	}
+	if padding > 0 && !f.StreamEnded() {
+		c.replenish(one, padding)
 	}
 	if err := one.add(f.Data(), c.server.Largest, func(message []byte) { c.message(one, message) }); err != nil {
 		c.refuse(one, err)
