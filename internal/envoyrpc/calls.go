@@ -91,20 +91,29 @@ func (c *connection) given(id uint32) error {
 	if id > c.last {
 		return http2.ConnectionError(http2.ErrCodeProtocol)
 	}
-	if one := c.forget(id); one != nil {
-		c.out.leave(one)
-		one.fail(context.Canceled)
-	}
+	c.drop(id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.part()
 	return nil
 }
 
 // reset ends a call whose client broke the protocol.
 func (c *connection) reset(id uint32, code http2.ErrCode) error {
+	c.drop(id)
+	err := c.out.control(func(f *http2.Framer) error { return f.WriteRSTStream(id, code) })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.part()
+	return err
+}
+
+// drop ends a call of which nothing more is said.
+func (c *connection) drop(id uint32) {
 	if one := c.forget(id); one != nil {
 		c.out.leave(one)
 		one.fail(context.Canceled)
 	}
-	return c.out.control(func(f *http2.Framer) error { return f.WriteRSTStream(id, code) })
 }
 
 // replenish lets the client send so much more of a call.
