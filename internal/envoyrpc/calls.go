@@ -80,7 +80,7 @@ func (c *connection) finish(one *call, answer mem.BufferSlice, err error) {
 func (c *connection) refuse(one *call, err error) {
 	c.forget(one.id)
 	one.fail(context.Canceled)
-	c.out.end(one, ending(err), true)
+	c.out.end(one, ending(err), !one.ended)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.part()

@@ -182,6 +182,7 @@ func (c *connection) headers(f *http2.HeadersFrame) error {
 		return c.reset(id, http2.ErrCodeRefusedStream)
 	}
 	one := c.enter(id)
+	one.ended = end
 	if refusal := c.head.refusal(); refusal != nil {
 		c.refuse(one, refusal.Err())
 		return nil
@@ -273,6 +274,7 @@ func (c *connection) data(f *http2.DataFrame) error {
 		c.replenish(one, padding)
 	}
 	if err := one.add(f.Data(), c.server.Largest, func(message []byte) { c.message(one, message) }); err != nil {
+		one.ended = f.StreamEnded()
 		c.refuse(one, err)
 		return nil
 	}

@@ -194,7 +194,19 @@ func (p *peer) fragment(path string, fields ...string) []byte {
 // call begins a call.
 func (p *peer) call(id uint32, path string, fields ...string) {
 	p.t.Helper()
-	p.do(p.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.fragment(path, fields...), EndHeaders: true}))
+	p.header(id, p.fragment(path, fields...), defaultFrame, false)
+}
+
+// header sends a header in pieces of the size.
+func (p *peer) header(id uint32, fragment []byte, size int, end bool) {
+	p.t.Helper()
+	n := min(len(fragment), size)
+	p.do(p.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: fragment[:n], EndHeaders: n == len(fragment), EndStream: end}))
+	for n < len(fragment) {
+		m := min(len(fragment), n+size)
+		p.do(p.framer.WriteContinuation(id, m == len(fragment), fragment[n:m]))
+		n = m
+	}
 }
 
 // tell sends a message of a call, ask its last.

@@ -72,7 +72,7 @@ func TestStop(t *testing.T) {
 			name:   "a-call-that-has-not-said-anything-is-refused",
 			before: func(p *peer) { p.call(1, "/deed.Unary/Echo") },
 			after:  func(p *peer) { p.data(1, true, "") },
-			want:   []string{away, refuses(1, 13, errNumberText), resets(1, "NO_ERROR"), "closed"},
+			want:   []string{away, refuses(1, 13, errNumberText), "closed"},
 		},
 		{
 			name:   "a-call-that-does-not-end-is-cut",
