@@ -53,7 +53,7 @@ type assembly struct {
 const prefixSize = 5
 
 var (
-	errCompressed = status.Error(codes.Unimplemented, "messages must not be compressed")
+	errCompressed = status.Error(codes.Internal, "a compressed message of a call without compression")
 	errSize       = status.Error(codes.ResourceExhausted, "the message is too large")
 	errPartial    = status.Error(codes.Internal, "the call ended within a message")
 	errNumber     = status.Error(codes.Internal, "the call needs exactly one message")
