@@ -133,3 +133,62 @@ func TestRefusals(t *testing.T) {
 		{name: "large-header", say: ask(echo, message("a"), "one", strings.Repeat("a", 60<<10), "two", strings.Repeat("\xff", 5<<10)), want: open(internal, "the header is too large")},
 	})
 }
+
+func TestBrokenConnections(t *testing.T) {
+	frame := func(kind http2.FrameType, flags http2.Flags, id uint32, payload string) func(*peer) {
+		return func(p *peer) { p.do(p.framer.WriteRawFrame(kind, flags, id, []byte(payload))) }
+	}
+	called := func(then func(*peer)) func(*peer) {
+		return func(p *peer) {
+			p.call(3, "/deed.Stream/Wait")
+			p.tell(3, "a")
+			then(p)
+		}
+	}
+	endless := func(size int) func(*peer) {
+		return func(p *peer) {
+			p.do(p.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.fragment("/deed.Unary/Echo")}))
+			for range 10_000 {
+				if p.framer.WriteContinuation(1, false, make([]byte, size)) != nil {
+					return
+				}
+			}
+		}
+	}
+	const protocol, flow, compression, size = "PROTOCOL_ERROR", "FLOW_CONTROL_ERROR", "COMPRESSION_ERROR", "FRAME_SIZE_ERROR"
+	checkAll(t, []exchange{
+		{name: "header-of-an-even-call", say: func(p *peer) { p.call(2, "/deed.Unary/Echo") }, want: broken("0", protocol)},
+		{name: "header-of-no-call", say: frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 0, "\x82"), want: broken("0", protocol)},
+		{name: "header-that-cannot-be-read", say: frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), want: broken("0", compression)},
+		{name: "header-that-is-cut", say: frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, "\x00\x05a"), want: broken("0", compression)},
+		{name: "string-that-is-too-long", say: func(p *peer) { p.call(1, "/deed.Unary/Echo", "long", strings.Repeat("a", 70_000)) }, want: broken("0", compression)},
+		{name: "endless-header", say: endless(1000), want: broken("0", "ENHANCE_YOUR_CALM")},
+		{name: "continuation-of-nothing", say: frame(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 1, ""), want: broken("0", protocol)},
+		{name: "data-of-no-call", say: frame(http2.FrameData, 0, 0, "a"), want: broken("0", protocol)},
+		{name: "data-of-an-idle-call", say: frame(http2.FrameData, 0, 1, "a"), want: broken("0", protocol)},
+		{name: "data-with-more-padding-than-there-is", say: called(frame(http2.FrameData, http2.FlagDataPadded, 3, "\x09a")), want: broken("3", protocol)},
+		{name: "data-of-a-later-call", say: called(frame(http2.FrameData, 0, 5, "a")), want: broken("3", protocol)},
+		{name: "reset-of-an-idle-call", say: frame(http2.FrameRSTStream, 0, 1, "\x00\x00\x00\x08"), want: broken("0", protocol)},
+		{name: "reset-of-no-call", say: frame(http2.FrameRSTStream, 0, 0, "\x00\x00\x00\x08"), want: broken("0", protocol)},
+		{name: "short-reset", say: called(frame(http2.FrameRSTStream, 0, 3, "\x00")), want: broken("3", size)},
+		{name: "window-of-an-idle-call", say: frame(http2.FrameWindowUpdate, 0, 1, "\x00\x00\x00\x01"), want: broken("0", protocol)},
+		{name: "window-opened-by-nothing", say: frame(http2.FrameWindowUpdate, 0, 0, "\x00\x00\x00\x00"), want: broken("0", protocol)},
+		{name: "window-overflows", say: frame(http2.FrameWindowUpdate, 0, 0, "\x7f\xff\xff\xff"), want: broken("0", flow)},
+		{name: "settings-of-a-call", say: frame(http2.FrameSettings, 0, 1, ""), want: broken("0", protocol)},
+		{name: "settings-of-an-odd-length", say: frame(http2.FrameSettings, 0, 0, "\x00"), want: broken("0", size)},
+		{name: "settings-acknowledged-with-settings", say: frame(http2.FrameSettings, http2.FlagSettingsAck, 0, "\x00\x03\x00\x00\x00\x01"), want: broken("0", size)},
+		{name: "settings-of-a-huge-window", say: frame(http2.FrameSettings, 0, 0, "\x00\x04\x80\x00\x00\x00"), want: broken("0", flow)},
+		{name: "settings-of-a-small-frame", say: frame(http2.FrameSettings, 0, 0, "\x00\x05\x00\x00\x00\x01"), want: broken("0", protocol)},
+		{
+			name: "settings-that-have-the-window-of-a-call-overflow",
+			say: called(func(p *peer) {
+				p.do(p.framer.WriteWindowUpdate(3, maxWindow-defaultWindow))
+				p.do(p.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: defaultWindow + 1}))
+			}),
+			want: broken("3", flow),
+		},
+		{name: "short-ping", say: frame(http2.FramePing, 0, 0, "\x00"), want: broken("0", size)},
+		{name: "ping-of-a-call", say: frame(http2.FramePing, 0, 1, "12345678"), want: broken("0", protocol)},
+		{name: "promise", say: called(frame(http2.FramePushPromise, http2.FlagPushPromiseEndHeaders, 3, "\x00\x00\x00\x02\x82")), want: broken("3", protocol)},
+	})
+}
