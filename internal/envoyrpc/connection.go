@@ -171,11 +171,11 @@ func (c *connection) headers(f *http2.HeadersFrame) error {
 	if err := c.decode(f); err != nil {
 		return err
 	}
-	if id <= c.last {
-		return c.trailers(id, end)
-	}
 	if id%2 == 0 {
 		return http2.ConnectionError(http2.ErrCodeProtocol)
+	}
+	if id <= c.last {
+		return c.trailers(id, end)
 	}
 	c.last = id
 	if !c.admits() {

@@ -158,6 +158,7 @@ func TestBrokenConnections(t *testing.T) {
 	const protocol, flow, compression, size = "PROTOCOL_ERROR", "FLOW_CONTROL_ERROR", "COMPRESSION_ERROR", "FRAME_SIZE_ERROR"
 	checkAll(t, []exchange{
 		{name: "header-of-an-even-call", say: func(p *peer) { p.call(2, "/deed.Unary/Echo") }, want: broken("0", protocol)},
+		{name: "header-of-a-lower-even-call", say: called(func(p *peer) { p.call(2, "/deed.Unary/Echo") }), want: broken("3", protocol)},
 		{name: "header-of-no-call", say: frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 0, "\x82"), want: broken("0", protocol)},
 		{name: "header-that-cannot-be-read", say: frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), want: broken("0", compression)},
 		{name: "header-that-is-cut", say: frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, "\x00\x05a"), want: broken("0", compression)},
