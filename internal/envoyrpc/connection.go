@@ -63,14 +63,7 @@ func (c *connection) serve() {
 	defer c.server.leave(c)
 	err := c.greet()
 	for err == nil {
-		var f http2.Frame
-		if f, err = c.framer.ReadFrame(); err == nil {
-			err = c.take(f)
-		}
-		var one http2.StreamError
-		if errors.As(err, &one) {
-			err = c.reset(one.StreamID, one.Code)
-		}
+		err = c.next()
 	}
 	var wrong http2.ConnectionError
 	switch {
@@ -81,6 +74,30 @@ func (c *connection) serve() {
 		c.server.Logger.LogAttrs(context.Background(), slog.LevelDebug, "connection lost", slog.Any("error", err))
 	}
 	c.end()
+}
+
+// next takes the next frame. One that cannot be read ends the connection: it may be a header, without which those after it mean
+// something else.
+func (c *connection) next() error {
+	f, err := c.framer.ReadFrame()
+	if err != nil {
+		return unread(err)
+	}
+	err = c.take(f)
+	var one http2.StreamError
+	if errors.As(err, &one) {
+		return c.reset(one.StreamID, one.Code)
+	}
+	return err
+}
+
+// unread returns the error for a connection of which a frame could not be read.
+func unread(err error) error {
+	var one http2.StreamError
+	if errors.As(err, &one) {
+		return http2.ConnectionError(one.Code)
+	}
+	return err
 }
 
 // end ends the connection and all calls on it, and waits until nobody serves them.

@@ -162,6 +162,8 @@ func TestBrokenConnections(t *testing.T) {
 		{name: "header-of-no-call", say: frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 0, "\x82"), want: broken("0", protocol)},
 		{name: "header-that-cannot-be-read", say: frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), want: broken("0", compression)},
 		{name: "header-that-is-cut", say: frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders, 1, "\x00\x05a"), want: broken("0", compression)},
+		{name: "header-with-more-padding-than-there-is", say: frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders|http2.FlagHeadersPadded, 1, "\x09\x82"), want: broken("0", protocol)},
+		{name: "header-of-a-call-with-more-padding-than-there-is", say: called(frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders|http2.FlagHeadersPadded, 3, "\x09\x82")), want: broken("3", protocol)},
 		{name: "string-that-is-too-long", say: func(p *peer) { p.call(1, "/deed.Unary/Echo", "long", strings.Repeat("a", 70_000)) }, want: broken("0", compression)},
 		{name: "endless-header", say: endless(1000), want: broken("0", "ENHANCE_YOUR_CALM")},
 		{name: "continuation-of-nothing", say: frame(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 1, ""), want: broken("0", protocol)},
