@@ -94,8 +94,11 @@ func (c *connection) next() error {
 // unread returns the error for a connection of which a frame could not be read.
 func unread(err error) error {
 	var one http2.StreamError
-	if errors.As(err, &one) {
+	switch {
+	case errors.As(err, &one):
 		return http2.ConnectionError(one.Code)
+	case errors.Is(err, http2.ErrFrameTooLarge):
+		return http2.ConnectionError(http2.ErrCodeFrameSize)
 	}
 	return err
 }
@@ -138,7 +141,7 @@ func (c *connection) greet() error {
 	}
 	f, err := c.framer.ReadFrame()
 	if err != nil {
-		return err
+		return unread(err)
 	}
 	settings, ok := f.(*http2.SettingsFrame)
 	if !ok || settings.IsAck() {
@@ -231,7 +234,7 @@ func (c *connection) decode(f *http2.HeadersFrame) error {
 		}
 		next, err := c.framer.ReadFrame()
 		if err != nil {
-			return err
+			return unread(err)
 		}
 		more, ok := next.(*http2.ContinuationFrame)
 		if !ok {

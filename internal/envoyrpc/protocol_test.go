@@ -193,5 +193,6 @@ func TestBrokenConnections(t *testing.T) {
 		{name: "short-ping", say: frame(http2.FramePing, 0, 0, "\x00"), want: broken("0", size)},
 		{name: "ping-of-a-call", say: frame(http2.FramePing, 0, 1, "12345678"), want: broken("0", protocol)},
 		{name: "promise", say: called(frame(http2.FramePushPromise, http2.FlagPushPromiseEndHeaders, 3, "\x00\x00\x00\x02\x82")), want: broken("3", protocol)},
+		{name: "frame-that-is-too-large", say: frame(http2.FrameData, 0, 1, strings.Repeat("a", defaultFrame+1)), want: broken("0", size)},
 	})
 }
