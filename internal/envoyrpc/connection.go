@@ -23,6 +23,8 @@ const (
 	greeting = 10 * time.Second
 	// mostCalls is how many calls of one connection may be under way, those that their client has given up included.
 	mostCalls = 100_000
+	// frameHeader is the size of the header of a frame (RFC 9113 section 4.1).
+	frameHeader = 9
 	// slack is what may come of a call beside one message of the largest size.
 	slack = 64 << 10
 )
@@ -223,7 +225,7 @@ var errMethod = status.Error(codes.Unimplemented, "there is no such method")
 func (c *connection) decode(f *http2.HeadersFrame) error {
 	fragment, ended, size := f.HeaderBlockFragment(), f.HeadersEnded(), 0
 	for {
-		if size += len(fragment); size > mostHeader {
+		if size += len(fragment) + frameHeader; size > mostHeader {
 			return http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 		}
 		if _, err := c.decoder.Write(fragment); err != nil {

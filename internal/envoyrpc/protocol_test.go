@@ -166,6 +166,7 @@ func TestBrokenConnections(t *testing.T) {
 		{name: "header-of-a-call-with-more-padding-than-there-is", say: called(frame(http2.FrameHeaders, http2.FlagHeadersEndHeaders|http2.FlagHeadersPadded, 3, "\x09\x82")), want: broken("3", protocol)},
 		{name: "string-that-is-too-long", say: func(p *peer) { p.call(1, "/deed.Unary/Echo", "long", strings.Repeat("a", 70_000)) }, want: broken("0", compression)},
 		{name: "endless-header", say: endless(1000), want: broken("0", "ENHANCE_YOUR_CALM")},
+		{name: "endless-header-of-nothing", say: endless(0), want: broken("0", "ENHANCE_YOUR_CALM")},
 		{name: "continuation-of-nothing", say: frame(http2.FrameContinuation, http2.FlagContinuationEndHeaders, 1, ""), want: broken("0", protocol)},
 		{name: "data-of-no-call", say: frame(http2.FrameData, 0, 0, "a"), want: broken("0", protocol)},
 		{name: "data-of-an-idle-call", say: frame(http2.FrameData, 0, 1, "a"), want: broken("0", protocol)},
