@@ -23,11 +23,9 @@ func (c *connection) enter(id uint32) *call {
 	if c.head.timeout > 0 {
 		one.deadline = time.Now().Add(c.head.timeout)
 	}
+	one.window = c.out.opening()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.mu.Lock()
-	one.window = c.out.initial
-	c.out.mu.Unlock()
 	c.calls[id] = one
 	return one
 }

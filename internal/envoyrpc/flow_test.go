@@ -1,10 +1,12 @@
 package envoyrpc
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2"
 )
 
@@ -68,6 +70,70 @@ func TestMessagesThatFillTheWindow(t *testing.T) {
 				if got, want := p.received(), largest/2+largest+1+70<<10+largest+5*prefixSize; got != want {
 					t.Errorf("%d octets came back, not %d", got, want)
 				}
+			})
+		})
+	}
+}
+
+func TestClientThatDoesNotRead(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		say  func(p *peer, id uint32) error
+	}{
+		{"refused-calls", func(p *peer, id uint32) error {
+			return p.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.fragment("/deed.Unary/Other"), EndHeaders: true})
+		}},
+		{"calls", func(p *peer, id uint32) error {
+			return errors.Join(
+				p.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.fragment("/deed.Unary/Fail"), EndHeaders: true}),
+				p.framer.WriteData(id, true, []byte(message("3 "+strings.Repeat("%", mostMessage)))),
+			)
+		}},
+		{"pings", func(p *peer, _ uint32) error { return p.framer.WritePing(false, [8]byte{}) }},
+		{"settings", func(p *peer, _ uint32) error { return p.framer.WriteSettings() }},
+		{"resets", func(p *peer, id uint32) error {
+			return errors.Join(
+				p.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.fragment("/deed.Stream/Wait"), EndHeaders: true}),
+				p.framer.WriteRawFrame(http2.FrameWindowUpdate, 0, id, []byte("\x7f\xff\xff\xff")),
+			)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, l := served(t, &deed{})
+				p := greeted(t, l)
+				p.deafen()
+				defer p.listens()
+				p.call(1, "/deed.Unary/Echo")
+				p.ask(1, "a")
+				synctest.Wait()
+				cut := make(chan struct{})
+				go func() {
+					defer close(cut)
+					for id := uint32(3); c.say(p, id) == nil; id += 2 {
+						if id > 400_000 {
+							t.Error("the server takes whatever it is told")
+							return
+						}
+					}
+				}()
+				synctest.Wait()
+				for c := range s.open {
+					c.out.mu.Lock()
+					if len(c.out.pending) > 2*mostPending {
+						t.Errorf("%d octets are kept for a client that does not read", len(c.out.pending))
+					}
+					c.out.mu.Unlock()
+				}
+				other := greeted(t, l)
+				other.call(1, "/deed.Unary/Echo")
+				other.ask(1, "a")
+				if diff := cmp.Diff([]string{begins(1), says(1, "a"), succeeds(1)}, other.heard()); diff != "" {
+					t.Error(diff)
+				}
+				<-cut
 			})
 		})
 	}

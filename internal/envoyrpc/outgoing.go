@@ -65,14 +65,27 @@ func (p *pending) Write(b []byte) (int, error) {
 
 var errGone = errors.New("the call is over")
 
+// opening returns the window of a call that begins. It waits while much is pending, so that a client that takes no answers
+// cannot ask for more of them.
+func (o *outgoing) opening() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drained()
+	return o.initial
+}
+
+// drained waits until not much is pending.
+func (o *outgoing) drained() {
+	for len(o.pending) > mostPending && o.err == nil {
+		o.room.Wait()
+	}
+}
+
 // control has write write frames that belong to no message, and sends them.
 func (o *outgoing) control(write func(*http2.Framer) error) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.pending) > mostPending && o.err == nil {
-		o.room.Wait()
-	}
-	if o.err != nil {
+	if o.drained(); o.err != nil {
 		return o.err
 	}
 	if err := write(o.framer); err != nil {
