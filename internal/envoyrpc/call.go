@@ -45,9 +45,15 @@ type call struct {
 type assembly struct {
 	prefix  [prefixSize]byte
 	have    int    // of the prefix
-	message []byte // has its whole length
-	filled  int
+	message []byte // what came of it, unless nil
+	length  int    // of the whole message
 }
+
+// ahead is how much room is made for a message beyond what came of it: so many times as much, or so little.
+const (
+	aheadFactor = 4
+	aheadLeast  = 512
+)
 
 // prefixSize is the size of what stands in front of a message: whether it is compressed, and its length.
 const prefixSize = 5
@@ -74,10 +80,14 @@ func (a *assembly) add(data []byte, largest int, taken func([]byte)) error {
 			case uint64(length) > uint64(largest):
 				return errSize
 			}
-			a.message, a.filled = make([]byte, length), 0
+			a.length = int(length)
+			a.message = make([]byte, 0, min(a.length, max(aheadFactor*len(data), aheadLeast)))
 		}
-		n := copy(a.message[a.filled:], data)
-		if a.filled, data = a.filled+n, data[n:]; a.filled < len(a.message) {
+		n := min(a.length-len(a.message), len(data))
+		if need := len(a.message) + n; need > cap(a.message) {
+			a.message = append(make([]byte, 0, min(a.length, aheadFactor*need)), a.message...)
+		}
+		if a.message, data = append(a.message, data[:n]...), data[n:]; len(a.message) < a.length {
 			return nil
 		}
 		taken(a.message)
