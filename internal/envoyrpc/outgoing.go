@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ const (
 	patience = 20 * time.Second
 	// mostPending is how many bytes wait for the client until those who have more to say wait themselves.
 	mostPending = 1 << 20
+	// mostWrites is how many times a call writes what others say before it goes on.
+	mostWrites = 16
 	// keepPending is the largest buffer that is kept.
 	keepPending = 128 << 10
 	// defaultWindow and defaultFrame are what HTTP/2 begins with (RFC 9113 sections 6.9.2 and 6.5.2).
@@ -183,13 +186,28 @@ func (o *outgoing) trailers(c *call, s *status.Status) {
 	o.pending = append(o.pending, block...)
 }
 
-// flush writes what is pending unless somebody does.
+// flush writes what is pending unless somebody does. Where others go on saying something meanwhile, a goroutine of its own goes
+// on writing: the call that wrote first has more to do.
 func (o *outgoing) flush() {
 	if o.writing || len(o.pending) == 0 {
 		return
 	}
 	o.writing = true
-	for len(o.pending) > 0 && o.err == nil {
+	if o.write(mostWrites); len(o.pending) == 0 || o.err != nil {
+		o.rest()
+		return
+	}
+	go func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.write(math.MaxInt)
+		o.rest()
+	}()
+}
+
+// write writes what is pending, at most so many times.
+func (o *outgoing) write(most int) {
+	for ; most > 0 && len(o.pending) > 0 && o.err == nil; most-- {
 		data := o.pending
 		o.pending = o.spare[:0]
 		o.mu.Unlock()
@@ -209,6 +227,10 @@ func (o *outgoing) flush() {
 		}
 		o.room.Broadcast()
 	}
+}
+
+// rest is that nobody writes.
+func (o *outgoing) rest() {
 	o.writing = false
 	if o.closing {
 		o.conn.Close() //nolint:errcheck // all was said
