@@ -165,6 +165,9 @@ func (c *connection) set(s http2.Setting) error {
 			}
 		}
 		c.out.room.Broadcast()
+	case http2.SettingHeaderTableSize:
+		c.out.lowered = c.out.lowered || s.Val < c.out.table
+		c.out.table = s.Val
 	case http2.SettingMaxFrameSize:
 		c.out.frame = int(s.Val)
 	}

@@ -55,7 +55,7 @@ func newConnection(s *Server, conn net.Conn) *connection {
 	c.framer = http2.NewFramer(nil, c.reader)
 	c.framer.SetReuseFrames()
 	c.framer.SetMaxReadFrameSize(defaultFrame)
-	c.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) { c.head.take(f) })
+	c.decoder = hpack.NewDecoder(defaultTable, func(f hpack.HeaderField) { c.head.take(f) })
 	c.decoder.SetMaxStringLength(mostHeader)
 	return c
 }

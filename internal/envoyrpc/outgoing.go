@@ -23,8 +23,9 @@ const (
 	mostWrites = 16
 	// keepPending is the largest buffer that is kept.
 	keepPending = 128 << 10
-	// defaultWindow and defaultFrame are what HTTP/2 begins with (RFC 9113 sections 6.9.2 and 6.5.2).
+	// defaultWindow, defaultFrame and defaultTable are what HTTP/2 begins with (RFC 9113 sections 6.9.2 and 6.5.2).
 	defaultWindow = 65535
+	defaultTable  = 4096
 	defaultFrame  = 16 << 10
 	maxWindow     = 1<<31 - 1
 )
@@ -43,6 +44,9 @@ type outgoing struct {
 	// window is how much of messages the client still takes, initial how much of those of each call it takes at first, and
 	// frame how much in one frame.
 	window, initial, frame int
+	// table is how large the client's table of fields may be, and lowered that no header has told it yet that this is known.
+	table   uint32
+	lowered bool
 }
 
 // sending is what outgoing knows of a call.
@@ -53,7 +57,7 @@ type sending struct {
 }
 
 func (o *outgoing) begin(conn net.Conn) {
-	o.conn, o.window, o.initial, o.frame = conn, defaultWindow, defaultWindow, defaultFrame
+	o.conn, o.window, o.initial, o.frame, o.table = conn, defaultWindow, defaultWindow, defaultFrame, defaultTable
 	o.room.L = &o.mu
 	o.framer = http2.NewFramer((*pending)(o), nil)
 }
@@ -144,8 +148,7 @@ func (o *outgoing) append(c *call, data mem.BufferSlice) error {
 		}
 		if !c.begun {
 			c.begun = true
-			o.pending = appendFrame(o.pending, len(headBlock), http2.FrameHeaders, http2.FlagHeadersEndHeaders, c.id)
-			o.pending = append(o.pending, headBlock...)
+			o.header(c.id, http2.FlagHeadersEndHeaders, headBlock)
 		}
 		n := min(left, o.window, c.window, o.frame)
 		o.window, c.window, left = o.window-n, c.window-n, left-n
@@ -182,7 +185,17 @@ func (o *outgoing) trailers(c *call, s *status.Status) {
 	} else if !c.begun {
 		block = emptyBlock
 	}
-	o.pending = appendFrame(o.pending, len(block), http2.FrameHeaders, http2.FlagHeadersEndHeaders|http2.FlagHeadersEndStream, c.id)
+	o.header(c.id, http2.FlagHeadersEndHeaders|http2.FlagHeadersEndStream, block)
+}
+
+// header appends a header, with the size of the client's table of fields in front of it where the client has lowered that
+// (RFC 7541 sections 4.2 and 6.3): none is used.
+func (o *outgoing) header(id uint32, flags http2.Flags, block []byte) {
+	if o.lowered {
+		o.lowered = false
+		block = append([]byte{0x20}, block...)
+	}
+	o.pending = appendFrame(o.pending, len(block), http2.FrameHeaders, flags, id)
 	o.pending = append(o.pending, block...)
 }
 

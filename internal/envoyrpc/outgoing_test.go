@@ -1,6 +1,7 @@
 package envoyrpc
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"testing"
@@ -90,4 +91,57 @@ func TestNothingIsSaidAfterAnError(t *testing.T) {
 	if writes > 0 {
 		t.Errorf("%d writes", writes)
 	}
+}
+
+// TestTableOfFieldsIsLowered has a client set how large its table of fields is, where the next header has to say that it knows
+// (RFC 7541 section 4.2).
+func TestTableOfFieldsIsLowered(t *testing.T) {
+	t.Parallel()
+	update := string([]byte{0x20})
+	for _, c := range []struct {
+		name  string
+		sizes []uint32
+		want  []string // what stands in front of the headers that follow
+	}{
+		{"not-at-all", nil, []string{"", ""}},
+		{"to-what-it-is", []uint32{4096}, []string{"", ""}},
+		{"to-more", []uint32{8192}, []string{"", ""}},
+		{"to-nothing", []uint32{0}, []string{update, ""}},
+		{"and-raised", []uint32{100, 4096}, []string{update, ""}},
+		{"from-more", []uint32{8192, 4096}, []string{update, ""}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			said := ""
+			s := newServer(&deed{})
+			defer s.Stop(t.Context()) //nolint:errcheck // nothing is served
+			conn := newConnection(s, &wire{written: func(_ int, data []byte) { said += string(data) }})
+			for _, size := range c.sizes {
+				b := &bytes.Buffer{}
+				f := http2.NewFramer(b, b)
+				_ = f.WriteSettings(http2.Setting{ID: http2.SettingHeaderTableSize, Val: size})
+				frame, err := f.ReadFrame()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := conn.take(frame); err != nil {
+					t.Fatal(err)
+				}
+			}
+			said = ""
+			conn.out.answer(&call{id: 1, sending: sending{window: 100}}, nil)
+			want := header(1, false, c.want[0]+string(headBlock)) + "\x00\x00\x05\x00\x00\x00\x00\x00\x01" + message("") + header(1, true, c.want[1]+string(successBlock))
+			if diff := cmp.Diff(want, said); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func header(id uint32, end bool, block string) string {
+	flags := http2.FlagHeadersEndHeaders
+	if end {
+		flags |= http2.FlagHeadersEndStream
+	}
+	return string(appendFrame(nil, len(block), http2.FrameHeaders, flags, id)) + block
 }
