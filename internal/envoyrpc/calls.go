@@ -136,25 +136,36 @@ func (c *connection) part() {
 	}
 }
 
-// settings takes what the client has set (RFC 9113 section 6.5).
+// settings takes what the client has set (RFC 9113 section 6.5). It is told so before anything is sent that is meant by it.
 func (c *connection) settings(f *http2.SettingsFrame) error {
 	if f.IsAck() {
 		return nil
 	}
+	if err := c.out.ready(); err != nil {
+		return err
+	}
+	if err := c.setAll(f); err != nil {
+		return err
+	}
+	return c.out.ready()
+}
+
+func (c *connection) setAll(f *http2.SettingsFrame) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
 	if err := f.ForeachSetting(c.set); err != nil {
 		return err
 	}
-	return c.out.control(func(w *http2.Framer) error { return w.WriteSettingsAck() })
+	c.out.room.Broadcast()
+	return c.out.framer.WriteSettingsAck()
 }
 
 func (c *connection) set(s http2.Setting) error {
 	if err := s.Valid(); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out.mu.Lock()
-	defer c.out.mu.Unlock()
 	switch s.ID {
 	case http2.SettingInitialWindowSize:
 		more := int(s.Val) - c.out.initial
@@ -164,7 +175,6 @@ func (c *connection) set(s http2.Setting) error {
 				return http2.ConnectionError(http2.ErrCodeFlowControl)
 			}
 		}
-		c.out.room.Broadcast()
 	case http2.SettingHeaderTableSize:
 		c.out.lowered = c.out.lowered || s.Val < c.out.table
 		c.out.table = s.Val

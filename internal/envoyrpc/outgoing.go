@@ -88,6 +88,15 @@ func (o *outgoing) drained() {
 	}
 }
 
+// ready waits until something may be said beside messages.
+func (o *outgoing) ready() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.drained()
+	o.flush()
+	return o.err
+}
+
 // control has write write frames that belong to no message, and sends them.
 func (o *outgoing) control(write func(*http2.Framer) error) error {
 	o.mu.Lock()
