@@ -117,6 +117,9 @@ func (c *call) close() {
 // fail ends the call for whoever serves it.
 func (c *call) fail(err error) {
 	c.mu.Lock()
+	if c.err == nil && c.standard != nil {
+		c.err = c.standard.Err()
+	}
 	if c.err == nil {
 		c.err = err
 	}

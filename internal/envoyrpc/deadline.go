@@ -16,7 +16,7 @@ func (c *call) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil && !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
-		return context.DeadlineExceeded
+		c.err = context.DeadlineExceeded // It stays the reason.
 	}
 	return c.err
 }
