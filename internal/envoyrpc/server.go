@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/encoding"
@@ -89,6 +90,9 @@ func (s *Server) Serve(l net.Listener) error {
 	for {
 		conn, err := l.Accept()
 		if err != nil {
+			if s.passes(err) {
+				continue
+			}
 			select {
 			case <-s.ended:
 				return nil
@@ -101,6 +105,24 @@ func (s *Server) Serve(l net.Listener) error {
 		} else {
 			conn.Close() //nolint:errcheck // nothing was said on it
 		}
+	}
+}
+
+// respite is how long nothing is accepted where the process or the system has too much open.
+const respite = 50 * time.Millisecond
+
+// passes waits until what keeps a listener from accepting may be over. It reports false where it will not be, and after Stop.
+func (s *Server) passes(err error) bool {
+	var passing interface{ Temporary() bool }
+	if !errors.As(err, &passing) || !passing.Temporary() {
+		return false
+	}
+	s.Logger.LogAttrs(context.Background(), slog.LevelWarn, "connection not accepted", slog.Any("error", err))
+	select {
+	case <-time.After(respite):
+		return true
+	case <-s.ended:
+		return false
 	}
 }
 

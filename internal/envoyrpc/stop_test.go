@@ -3,6 +3,10 @@ package envoyrpc
 import (
 	"context"
 	"errors"
+	"math"
+	"net"
+	"os"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,5 +159,54 @@ func TestListenerThatFails(t *testing.T) {
 		if err := s.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// hindered is a listener that cannot accept for a while.
+type hindered struct {
+	*listener
+	times int
+	err   error
+}
+
+func (h *hindered) Accept() (net.Conn, error) {
+	if h.times > 0 {
+		h.times--
+		return nil, h.err
+	}
+	return h.listener.Accept()
+}
+
+func TestListenerThatIsHindered(t *testing.T) {
+	t.Parallel()
+	full := &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	t.Run("for-a-while", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s, l := newServer(&deed{}), newListener()
+			failed := make(chan error, 1)
+			go func() { failed <- s.Serve(&hindered{l, 20, full}) }()
+			p := greeted(t, l)
+			p.call(1, "/deed.Unary/Echo")
+			p.ask(1, "a")
+			if diff := cmp.Diff([]string{begins(1), says(1, "a"), succeeds(1)}, p.heard()); diff != "" {
+				t.Error(diff)
+			}
+			if err := errors.Join(s.Stop(t.Context()), <-failed); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	t.Run("until-the-server-stops", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			s := newServer(&deed{})
+			failed := make(chan error, 1)
+			go func() { failed <- s.Serve(&hindered{newListener(), math.MaxInt, full}) }()
+			synctest.Wait()
+			if err := errors.Join(s.Stop(t.Context()), <-failed); err != nil {
+				t.Error(err)
+			}
+		})
 	})
 }
