@@ -184,7 +184,7 @@ func (c *call) RecvMsg(m any) error {
 		return err
 	}
 	if credit > 0 {
-		c.connection.replenish(c, credit)
+		c.connection.out.credit(c, credit)
 	}
 	if err := c.connection.server.Codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(message)}, m); err != nil {
 		return status.Errorf(codes.Internal, "reading the message: %v", err)

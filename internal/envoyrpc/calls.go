@@ -114,12 +114,6 @@ func (c *connection) drop(id uint32) {
 	}
 }
 
-// replenish lets the client send so much more of a call.
-func (c *connection) replenish(one *call, credit int) {
-	// Where it fails the connection ends.
-	_ = c.out.control(func(f *http2.Framer) error { return f.WriteWindowUpdate(one.id, uint32(credit)) })
-}
-
 // drain takes no further call and closes the connection when those under way are over.
 func (c *connection) drain() {
 	_ = c.out.control(func(f *http2.Framer) error { return f.WriteGoAway(maxWindow, http2.ErrCodeNo, nil) })

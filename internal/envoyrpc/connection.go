@@ -293,7 +293,7 @@ func (c *connection) data(f *http2.DataFrame) error {
 		return c.reset(one.id, http2.ErrCodeFlowControl)
 	}
 	if padding > 0 && !f.StreamEnded() {
-		c.replenish(one, padding)
+		c.out.credit(one, padding)
 	}
 	if err := one.add(f.Data(), c.server.Largest, func(message []byte) { c.message(one, message) }); err != nil {
 		one.ended = f.StreamEnded()

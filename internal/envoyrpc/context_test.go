@@ -47,7 +47,7 @@ func TestContextUnderWay(t *testing.T) {
 		if v := ctx.Value("key"); v != nil {
 			t.Errorf("Value = %v after Done", v)
 		}
-		if ctx.Done() != ctx.Done() {
+		if first, second := ctx.Done(), ctx.Done(); first != second {
 			t.Error("Done is not the same twice")
 		}
 	})

@@ -111,6 +111,18 @@ func (o *outgoing) control(write func(*http2.Framer) error) error {
 	return nil
 }
 
+// credit lets the client send so many bytes more of a call.
+func (o *outgoing) credit(c *call, more int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.drained(); c.gone || o.err != nil {
+		return
+	}
+	// Writing to the buffer cannot fail.
+	_ = o.framer.WriteWindowUpdate(c.id, uint32(more))
+	o.flush()
+}
+
 // message sends a message of the call.
 func (o *outgoing) message(c *call, data mem.BufferSlice) error {
 	o.mu.Lock()

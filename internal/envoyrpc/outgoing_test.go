@@ -10,7 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 )
 
 // wire is a net.Conn that has each write call written, with how many there were.
@@ -85,6 +87,7 @@ func TestNothingIsSaidAfterAnError(t *testing.T) {
 	}
 	o.answer(one, mem.BufferSlice{mem.SliceBuffer("a")})
 	o.end(one, nil, true)
+	o.credit(one, 1)
 	if err := o.control(func(f *http2.Framer) error { return f.WriteSettingsAck() }); err != io.ErrClosedPipe {
 		t.Errorf("a frame: %v", err)
 	}
@@ -144,4 +147,33 @@ func header(id uint32, end bool, block string) string {
 		flags |= http2.FlagHeadersEndStream
 	}
 	return string(appendFrame(nil, len(block), http2.FrameHeaders, flags, id)) + block
+}
+
+func TestNothingIsSaidOfCallsThatAreOver(t *testing.T) {
+	t.Parallel()
+	hello := mem.BufferSlice{mem.SliceBuffer("a")}
+	for name, over := range map[string]func(*outgoing, *call){
+		"left":     func(o *outgoing, c *call) { o.leave(c) },
+		"ended":    func(o *outgoing, c *call) { o.end(c, status.New(codes.Aborted, ""), true) },
+		"answered": func(o *outgoing, c *call) { o.answer(c, hello) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var o outgoing
+			said := ""
+			o.begin(&wire{written: func(_ int, data []byte) { said += string(data) }})
+			one := &call{id: 1, sending: sending{window: 100}}
+			over(&o, one)
+			said = ""
+			if err := o.message(one, hello); err != errGone {
+				t.Errorf("a message: %v", err)
+			}
+			o.answer(one, hello)
+			o.end(one, nil, true)
+			o.credit(one, 1)
+			if said != "" {
+				t.Errorf("said %q", said)
+			}
+		})
+	}
 }
