@@ -28,11 +28,12 @@ type peer struct {
 	octets int  // of all DATA frames
 	deaf   bool // it reads nothing
 	woken  chan struct{}
+	over   chan struct{} // the connection has ended
 }
 
 func newPeer(t *testing.T, l *listener) *peer {
 	t.Helper()
-	p := &peer{t: t, conn: l.dial(), woken: make(chan struct{})}
+	p := &peer{t: t, conn: l.dial(), woken: make(chan struct{}), over: make(chan struct{})}
 	t.Cleanup(func() { p.conn.Close() })
 	p.framer = http2.NewFramer(p.conn, p.conn)
 	p.framer.AllowIllegalWrites = true
@@ -55,6 +56,7 @@ func greeted(t *testing.T, l *listener, settings ...http2.Setting) *peer {
 }
 
 func (p *peer) listen() {
+	defer close(p.over)
 	for {
 		p.mu.Lock()
 		deaf := p.deaf
