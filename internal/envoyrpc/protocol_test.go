@@ -177,6 +177,7 @@ func TestBrokenConnections(t *testing.T) {
 		{name: "short-reset", say: called(frame(http2.FrameRSTStream, 0, 3, "\x00")), want: broken("3", size)},
 		{name: "window-of-an-idle-call", say: frame(http2.FrameWindowUpdate, 0, 1, "\x00\x00\x00\x01"), want: broken("0", protocol)},
 		{name: "window-opened-by-nothing", say: frame(http2.FrameWindowUpdate, 0, 0, "\x00\x00\x00\x00"), want: broken("0", protocol)},
+		{name: "window-of-a-call-opened-by-nothing", say: called(frame(http2.FrameWindowUpdate, 0, 3, "\x00\x00\x00\x00")), want: broken("3", protocol)},
 		{name: "window-overflows", say: frame(http2.FrameWindowUpdate, 0, 0, "\x7f\xff\xff\xff"), want: broken("0", flow)},
 		{name: "settings-of-a-call", say: frame(http2.FrameSettings, 0, 1, ""), want: broken("0", protocol)},
 		{name: "settings-of-an-odd-length", say: frame(http2.FrameSettings, 0, 0, "\x00"), want: broken("0", size)},
