@@ -16,7 +16,7 @@ func within(t *testing.T, timeout string, f func(*testing.T, context.Context, *p
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		calls := make(chan context.Context, 1)
-		_, l := served(t, &deed{begun: func(_ string, ctx context.Context) { calls <- ctx }})
+		_, l := served(t, &deed{begun: func(ctx context.Context) { calls <- ctx }})
 		p := greeted(t, l)
 		if timeout == "" {
 			p.call(1, "/deed.Stream/Chat")

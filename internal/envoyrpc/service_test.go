@@ -72,7 +72,7 @@ var unaries = map[string]func(context.Context, string) (*string, error){
 
 func repeated(text string) *string {
 	n, _ := strconv.Atoi(text)
-	text = strings.Repeat("x", n)
+	text = strings.Repeat("x", max(0, min(n, 8<<20)))
 	return &text
 }
 
@@ -137,21 +137,32 @@ func ended(err error) error {
 
 // deed is a service; begun hears of each of its calls when it begins and over when it has ended.
 type deed struct {
-	begun func(path string, ctx context.Context)
-	over  func(path string, err error)
+	begun func(ctx context.Context)
+	over  func(ctx context.Context, err error)
+	// recovers is that panics become errors here, as this server makes them by itself.
+	recovers bool
+}
+
+func recovered(err *error) {
+	if r := recover(); r != nil {
+		*err = status.Error(codes.Internal, fmt.Sprintf("panic: %T", r))
+	}
 }
 
 func (d *deed) description() *grpc.ServiceDesc {
 	s := &grpc.ServiceDesc{ServiceName: "deed.Unary", HandlerType: (*any)(nil)}
 	for name, does := range unaries {
-		s.Methods = append(s.Methods, grpc.MethodDesc{MethodName: name, Handler: func(_ any, ctx context.Context, read func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+		s.Methods = append(s.Methods, grpc.MethodDesc{MethodName: name, Handler: func(_ any, ctx context.Context, read func(any) error, _ grpc.UnaryServerInterceptor) (_ any, err error) {
+			if d.recovers {
+				defer recovered(&err)
+			}
 			text := ""
 			if err := read(&text); err != nil {
 				return nil, err
 			}
-			d.begun(name, ctx)
+			d.begun(ctx)
 			answer, err := does(ctx, text)
-			d.over(name, err)
+			d.over(ctx, err)
 			return answer, err
 		}})
 	}
@@ -161,10 +172,13 @@ func (d *deed) description() *grpc.ServiceDesc {
 func (d *deed) streamDescription() *grpc.ServiceDesc {
 	s := &grpc.ServiceDesc{ServiceName: "deed.Stream", HandlerType: (*any)(nil)}
 	for name, does := range streams {
-		s.Streams = append(s.Streams, grpc.StreamDesc{StreamName: name, ServerStreams: true, ClientStreams: true, Handler: func(_ any, stream grpc.ServerStream) error {
-			d.begun(name, stream.Context())
-			err := does(stream)
-			d.over(name, err)
+		s.Streams = append(s.Streams, grpc.StreamDesc{StreamName: name, ServerStreams: true, ClientStreams: true, Handler: func(_ any, stream grpc.ServerStream) (err error) {
+			if d.recovers {
+				defer recovered(&err)
+			}
+			d.begun(stream.Context())
+			err = does(stream)
+			d.over(stream.Context(), err)
 			return err
 		}})
 	}
@@ -173,10 +187,10 @@ func (d *deed) streamDescription() *grpc.ServiceDesc {
 
 func (d *deed) register(r grpc.ServiceRegistrar) {
 	if d.begun == nil {
-		d.begun = func(string, context.Context) {}
+		d.begun = func(context.Context) {}
 	}
 	if d.over == nil {
-		d.over = func(string, error) {}
+		d.over = func(context.Context, error) {}
 	}
 	r.RegisterService(d.description(), nil)
 	r.RegisterService(d.streamDescription(), nil)
