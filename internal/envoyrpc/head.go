@@ -76,11 +76,32 @@ func parseTimeout(text string) (time.Duration, bool) {
 		}
 		n = 10*n + time.Duration(c-'0')
 	}
-	unit, ok := map[byte]time.Duration{
-		'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
-	}[text[len(text)-1]]
-	// 8 digits of hours would not fit; no call waits for as long.
-	return max(1, min(n, maxTimeout/max(unit, 1))) * unit, ok
+	unit := unitOf(text[len(text)-1])
+	if unit == 0 {
+		return 0, false
+	}
+	// 8 digits of hours would not fit; no call waits for as long. No time at all is the least there is, as none is no timeout.
+	return max(1, min(n, maxTimeout/unit)*unit), true
+}
+
+// unitOf returns what a letter stands for in a grpc-timeout, or 0.
+func unitOf(letter byte) time.Duration {
+	switch letter {
+	case 'H':
+		return time.Hour
+	case 'M':
+		return time.Minute
+	case 'S':
+		return time.Second
+	case 'm':
+		return time.Millisecond
+	case 'u':
+		return time.Microsecond
+	case 'n':
+		return time.Nanosecond
+	default:
+		return 0
+	}
 }
 
 const maxTimeout = 1000 * time.Hour

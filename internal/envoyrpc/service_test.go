@@ -121,7 +121,8 @@ var streams = map[string]func(grpc.ServerStream) error{
 		}
 		return s.SendMsg(repeated(text))
 	},
-	"Panic": func(grpc.ServerStream) error { panic("no") },
+	"Hollow": func(grpc.ServerStream) error { return hollow{} },
+	"Panic":  func(grpc.ServerStream) error { panic("no") },
 	"Wait": func(s grpc.ServerStream) error {
 		<-s.Context().Done()
 		return s.Context().Err()

@@ -51,8 +51,8 @@ func TestStop(t *testing.T) {
 		{
 			name:   "a-new-call-is-refused",
 			before: func(p *peer) { p.call(1, "/deed.Stream/Chat"); p.tell(1, "a") },
-			after:  func(p *peer) { p.call(3, "/deed.Unary/Echo"); p.ask(3, "b"); p.heard(); p.ask(1, "c") },
-			want:   []string{says(1, "c"), succeeds(1), "closed"},
+			after:  func(p *peer) { p.call(3, "/deed.Unary/Echo"); p.ask(3, "b"); p.ask(1, "c") },
+			want:   []string{begins(1), says(1, "a"), away, resets(3, "REFUSED_STREAM"), says(1, "c"), succeeds(1), "closed"},
 		},
 		{
 			name:   "a-call-is-given-up",
@@ -118,6 +118,32 @@ func TestStop(t *testing.T) {
 }
 
 const errNumberText = "the call needs exactly one message"
+
+// TestStopWaits has a client leave whose call goes on.
+func TestStopWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lasting := make(chan struct{})
+		s, l := served(t, &deed{begun: func(context.Context) { <-lasting }})
+		p := greeted(t, l)
+		p.call(1, "/deed.Unary/Echo")
+		p.ask(1, "a")
+		p.heard()
+		p.conn.Close()
+		stopped := make(chan error, 1)
+		go func() { stopped <- s.Stop(t.Context()) }()
+		synctest.Wait()
+		select {
+		case err := <-stopped:
+			t.Errorf("it stopped while a call was served: %v", err)
+		default:
+		}
+		close(lasting)
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
+}
 
 func TestStopTwice(t *testing.T) {
 	t.Parallel()
