@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc/codes"
@@ -42,10 +43,17 @@ func statusBlock(s *status.Status, whole bool) []byte {
 	return block(fields...)
 }
 
-// escaped returns a text as a grpc-message, where what is not printable ASCII is percent-encoded.
+// escaped returns a text as a grpc-message, where what is not printable ASCII is percent-encoded. It is cut between characters.
 func escaped(text string) string {
 	var b strings.Builder
-	for _, c := range []byte(text[:min(len(text), mostMessage)]) {
+	if len(text) > mostMessage {
+		end := mostMessage
+		for end > mostMessage-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = text[:end]
+	}
+	for _, c := range []byte(text) {
 		if c < ' ' || c > '~' || c == '%' {
 			fmt.Fprintf(&b, "%%%02X", c)
 		} else {

@@ -67,6 +67,8 @@ func TestEscaped(t *testing.T) {
 		"ü":            "%C3%BC",
 		"\xff":         "%FF",
 		long + "bc":    long + "b",
+		long + "ü":     long,
+		long[1:] + "€": long[1:],
 		long[2:] + "€": long[2:] + "%E2%82%AC",
 	} {
 		if diff := cmp.Diff(want, escaped(text)); diff != "" {
