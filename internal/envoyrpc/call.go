@@ -214,12 +214,20 @@ func (c *call) Context() context.Context { return c }
 
 // serve calls the handler and answers with what it returns.
 func (c *call) serve() {
+	settle := func() bool { return true }
 	if !c.deadline.IsZero() && c.method.stream != nil {
-		defer context.AfterFunc(c, func() { c.fail(context.DeadlineExceeded) })()
+		settle = context.AfterFunc(c, c.expire)
 	}
 	answer, err := c.handle()
+	settle()
 	c.fail(context.Canceled)
 	c.connection.finish(c, answer, err)
+}
+
+// expire ends the call for whoever serves it, which may be sending something that the client does not take.
+func (c *call) expire() {
+	c.fail(context.DeadlineExceeded)
+	c.connection.out.expire(c)
 }
 
 // handle returns the answer to a unary call, or of a stream only its error. A handler that panics has not answered.

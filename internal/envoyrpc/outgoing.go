@@ -1,6 +1,7 @@
 package envoyrpc
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -53,6 +54,7 @@ type outgoing struct {
 type sending struct {
 	window int
 	begun  bool // its header was sent
+	late   bool // no message of it may be sent any more
 	gone   bool // nothing of it may be sent any more
 }
 
@@ -190,6 +192,8 @@ func (o *outgoing) wait(c *call) error {
 			return o.err
 		case c.gone:
 			return errGone
+		case c.late:
+			return context.DeadlineExceeded
 		case o.window > 0 && c.window > 0 && len(o.pending) <= mostPending:
 			return nil
 		}
@@ -279,6 +283,14 @@ func (o *outgoing) close() {
 	if !o.writing {
 		o.conn.Close() //nolint:errcheck // all was said
 	}
+}
+
+// expire has no message of the call be sent.
+func (o *outgoing) expire(c *call) {
+	o.mu.Lock()
+	c.late = true
+	o.room.Broadcast()
+	o.mu.Unlock()
 }
 
 // leave has nothing more of the call be sent.

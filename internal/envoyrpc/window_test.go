@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -63,6 +64,16 @@ func TestWindows(t *testing.T) {
 				p.do(p.framer.WriteWindowUpdate(0, 6))
 			},
 			want: answered(3, "a"),
+		},
+		{
+			name: "not-opened-in-time", settings: []http2.Setting{window(10)},
+			say: func(p *peer) {
+				p.call(1, "/deed.Stream/Large", "grpc-timeout", "1S")
+				p.ask(1, "100")
+				p.heard()
+				<-time.After(time.Second)
+			},
+			want: []string{fails(1, 4, "context deadline exceeded")},
 		},
 		{
 			name: "of-a-call-overflows", settings: []http2.Setting{window(0)},
