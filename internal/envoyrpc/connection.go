@@ -85,7 +85,9 @@ func (c *connection) next() error {
 	if err != nil {
 		return unread(err)
 	}
-	err = c.take(f)
+	if err = c.take(f); err == nil {
+		return nil
+	}
 	var one http2.StreamError
 	if errors.As(err, &one) {
 		return c.reset(one.StreamID, one.Code)
