@@ -22,8 +22,9 @@ type head struct {
 }
 
 var (
-	errLarge   = errors.New("the header is too large")
-	errTimeout = errors.New("grpc-timeout is malformed")
+	errLarge     = errors.New("the header is too large")
+	errTimeout   = errors.New("grpc-timeout is malformed")
+	errAmbiguous = errors.New("the header is ambiguous")
 )
 
 // take takes a field of the header.
@@ -34,8 +35,10 @@ func (h *head) take(f hpack.HeaderField) {
 	}
 	switch f.Name {
 	case ":method":
+		h.once(h.verb)
 		h.verb = f.Value
 	case ":path":
+		h.once(h.path)
 		h.path = f.Value
 	case "content-type":
 		h.content = f.Value
@@ -46,6 +49,13 @@ func (h *head) take(f hpack.HeaderField) {
 		if h.timeout = timeout; !ok {
 			h.wrong = errTimeout
 		}
+	}
+}
+
+// once refuses a field that was there before (RFC 9113 section 8.3).
+func (h *head) once(before string) {
+	if before != "" {
+		h.wrong = errAmbiguous
 	}
 }
 

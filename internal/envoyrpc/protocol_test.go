@@ -95,6 +95,8 @@ func TestRefusals(t *testing.T) {
 		{name: "unknown-method", say: ask("/deed.Unary/Other", message("a")), want: open(unimplemented, "there is no such method")},
 		{name: "unknown-method-without-more", say: whole("/deed.Unary/Other"), want: over(unimplemented, "there is no such method")},
 		{name: "no-path", say: ask("-", message("a")), want: open(unimplemented, "there is no such method")},
+		{name: "two-paths", say: func(p *peer) { p.header(1, append([]byte{0x84}, p.fragment(echo)...), defaultFrame, true) }, want: over(internal, "the header is ambiguous")},
+		{name: "two-verbs", say: func(p *peer) { p.header(1, append(p.fragment(echo), 0x83), defaultFrame, true) }, want: over(internal, "the header is ambiguous")},
 		{name: "another-verb", say: ask(echo, message("a"), ":method", "GET"), want: open(internal, "the request is no gRPC call")},
 		{name: "no-verb", say: whole(echo, ":method", "-"), want: over(internal, "the request is no gRPC call")},
 		{name: "another-type", say: ask(echo, message("a"), "content-type", "application/grpcx"), want: open(internal, "the request is no gRPC call")},
