@@ -29,13 +29,16 @@ type call struct {
 
 	mu       sync.Mutex
 	arrived  sync.Cond
-	messages [][]byte
+	messages []mem.Buffer
+	first    [1]mem.Buffer // what messages mostly is of
 	budget   int   // how many bytes the client may still send
 	consumed int   // how many of those it has sent were taken and not given back
 	closed   bool  // the client sends nothing more
 	err      error // why the call is over for its handler
 	standard context.Context
 	cancel   context.CancelFunc
+
+	received [1]mem.Buffer // the message that is read; its reader's alone
 
 	// Of outgoing.
 	sending
@@ -44,9 +47,10 @@ type call struct {
 // assembly puts messages together that come in pieces.
 type assembly struct {
 	prefix  [prefixSize]byte
-	have    int    // of the prefix
-	message []byte // what came of it, unless nil
-	length  int    // of the whole message
+	have    int     // of the prefix
+	message *[]byte // has room, which the pool lent
+	came    int     // of the message
+	length  int     // of the whole message
 }
 
 // ahead is how much room is made for a message beyond what came of it: so many times as much, or so little.
@@ -66,7 +70,7 @@ var (
 )
 
 // add takes octets of the call and gives each message that is whole to taken.
-func (a *assembly) add(data []byte, largest int, taken func([]byte)) error {
+func (a *assembly) add(data []byte, largest int, taken func(mem.Buffer)) error {
 	for {
 		if a.message == nil {
 			n := copy(a.prefix[a.have:], data)
@@ -80,27 +84,61 @@ func (a *assembly) add(data []byte, largest int, taken func([]byte)) error {
 			case uint64(length) > uint64(largest):
 				return errSize
 			}
-			a.length = int(length)
-			a.message = make([]byte, 0, min(a.length, max(aheadFactor*len(data), aheadLeast)))
+			a.length, a.came = int(length), 0
+			a.message = room(min(a.length, max(aheadFactor*len(data), aheadLeast)))
 		}
-		n := min(a.length-len(a.message), len(data))
-		if need := len(a.message) + n; need > cap(a.message) {
-			a.message = append(make([]byte, 0, min(a.length, aheadFactor*need)), a.message...)
-		}
-		if a.message, data = append(a.message, data[:n]...), data[n:]; len(a.message) < a.length {
+		n := min(a.length-a.came, len(data))
+		a.grow(a.came + n)
+		a.came += copy((*a.message)[a.came:], data[:n])
+		if data = data[n:]; a.came < a.length {
 			return nil
 		}
-		taken(a.message)
+		*a.message = (*a.message)[:a.length]
+		taken(lent(a.message))
 		a.message, a.have = nil, 0
 	}
+}
+
+// grow makes room for what is to come of the message.
+func (a *assembly) grow(need int) {
+	if need <= len(*a.message) {
+		return
+	}
+	more := room(min(a.length, aheadFactor*need))
+	copy(*more, (*a.message)[:a.came])
+	lent(a.message).Free()
+	a.message = more
+}
+
+// mostPooled is how large memory may be that comes from the pool: beyond that, it lends many times what is asked for.
+const mostPooled = 32 << 10
+
+// room returns memory for n octets, which lent gives back.
+func room(n int) *[]byte {
+	if n <= mostPooled {
+		return mem.DefaultBufferPool().Get(n)
+	}
+	large := make([]byte, n)
+	return &large
+}
+
+// lent returns what room has made as a buffer that gives it back when it is freed.
+func lent(b *[]byte) mem.Buffer {
+	if cap(*b) <= mostPooled {
+		return mem.NewBuffer(b, mem.DefaultBufferPool())
+	}
+	return mem.SliceBuffer(*b)
 }
 
 // partial reports whether a message has begun that is not whole.
 func (a *assembly) partial() bool { return a.have > 0 }
 
 // push gives the call a message of the client.
-func (c *call) push(message []byte) {
+func (c *call) push(message mem.Buffer) {
 	c.mu.Lock()
+	if len(c.messages) == 0 {
+		c.messages = c.first[:0]
+	}
 	c.messages = append(c.messages, message)
 	c.mu.Unlock()
 	c.arrived.Signal()
@@ -150,7 +188,7 @@ func (c *call) heard() bool {
 }
 
 // take waits for the next message. It returns io.EOF where none follows, and how much more the client may send.
-func (c *call) take() (message []byte, credit int, err error) {
+func (c *call) take() (message mem.Buffer, credit int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.messages) == 0 && !c.closed && c.err == nil {
@@ -158,11 +196,10 @@ func (c *call) take() (message []byte, credit int, err error) {
 	}
 	switch {
 	case len(c.messages) > 0:
-		if message, c.messages = c.messages[0], c.messages[1:]; len(c.messages) == 0 {
-			c.messages = nil
-		}
+		message, c.messages[0] = c.messages[0], nil
+		c.messages = c.messages[1:]
 		// What is not given back is less than the slack, so that a message of the largest size always fits.
-		if c.consumed += len(message) + prefixSize; !c.closed && c.consumed > slack/2 {
+		if c.consumed += message.Len() + prefixSize; !c.closed && c.consumed > slack/2 {
 			credit, c.consumed = c.consumed, 0
 			c.budget += credit
 		}
@@ -186,7 +223,9 @@ func (c *call) RecvMsg(m any) error {
 	if credit > 0 {
 		c.connection.out.credit(c, credit)
 	}
-	if err := c.connection.server.Codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(message)}, m); err != nil {
+	defer message.Free()
+	c.received[0] = message
+	if err := c.connection.server.Codec.Unmarshal(c.received[:], m); err != nil {
 		return status.Errorf(codes.Internal, "reading the message: %v", err)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 )
 
@@ -297,7 +298,7 @@ func (c *connection) data(f *http2.DataFrame) error {
 	if padding > 0 && !f.StreamEnded() {
 		c.out.credit(one, padding)
 	}
-	if err := one.add(f.Data(), c.server.Largest, func(message []byte) { c.message(one, message) }); err != nil {
+	if err := one.add(f.Data(), c.server.Largest, func(message mem.Buffer) { c.message(one, message) }); err != nil {
 		one.ended = f.StreamEnded()
 		c.refuse(one, err)
 		return nil
@@ -309,7 +310,7 @@ func (c *connection) data(f *http2.DataFrame) error {
 }
 
 // message has the call go on with a message. Streams are served from their first one on.
-func (c *connection) message(one *call, message []byte) {
+func (c *connection) message(one *call, message mem.Buffer) {
 	one.push(message)
 	if one.method.stream != nil {
 		c.start(one)

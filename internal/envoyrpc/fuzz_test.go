@@ -78,9 +78,9 @@ func FuzzConnection(f *testing.F) {
 func keeps(c *connection) int {
 	sum := cap(c.out.pending) + cap(c.out.spare)
 	for _, one := range c.calls {
-		sum += cap(one.message) + 24*cap(one.messages)
+		sum += kept(&one.assembly) + 16*cap(one.messages)
 		for _, message := range one.messages {
-			sum += cap(message)
+			sum += message.Len()
 		}
 	}
 	return sum

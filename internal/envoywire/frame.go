@@ -9,14 +9,15 @@ import (
 // Frame is a message as it is on the wire, without the gRPC prefix. Codec takes it as it stands. The zero value holds none.
 type Frame struct {
 	data mem.BufferSlice
-	one  [1]mem.Buffer // what data is of a frame that was written here
+	one  [1]mem.Buffer // what data mostly is of
 }
 
 // receive keeps what the gRPC server has read, for which it has references of its own.
 func (f *Frame) receive(data mem.BufferSlice) {
 	f.Free()
 	data.Ref()
-	f.data = data
+	// The slice stays the server's, what it is of does not.
+	f.data = append(f.one[:0], data...)
 }
 
 // Free lets go of what was received.
