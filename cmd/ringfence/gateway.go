@@ -221,6 +221,9 @@ func announce(lifecycle fx.Lifecycle, c config.Config, path readyPath, l *listen
 			PID:        os.Getpid(),
 			Token:      string(token),
 		}
+		if l.socket != nil {
+			ready.Socket = l.socket.Addr().String()
+		}
 		if g != nil {
 			ready.EnvoyAdmin = g.current.Load().AdminAddress()
 			ready.EnvoyPID = g.current.Load().PID()

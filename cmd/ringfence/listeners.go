@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -23,8 +22,10 @@ import (
 // found at once and port 0 is known to all parts.
 type listeners struct {
 	grpc, api, cards net.Listener
-	// socket is where the Envoy that `up` starts asks for decisions; nil elsewhere.
+	// socket is where Envoys of this machine ask for decisions; nil where there is none.
 	socket net.Listener
+	// socketDir is the directory that was made for it, if one was.
+	socketDir string
 	// gateway is where Envoy listens: host:port.
 	gateway string
 	// admin is the address of Envoy's admin interface, once one runs.
@@ -51,13 +52,14 @@ func newListeners(lifecycle fx.Lifecycle, c config.Config, m mode, dir lockedDir
 		}
 		*one.target = listener
 	}
+	if err := l.listenSocket(c, m, string(dir)); err != nil {
+		l.close()
+		return nil, err
+	}
 	if m != withEnvoy {
 		return l, nil
 	}
 	reserved, err := envoy.ReservePort(c.Listen.Gateway)
-	if err == nil {
-		l.socket, err = listenSocket(string(dir))
-	}
 	if err != nil {
 		l.close()
 		return nil, err
@@ -66,29 +68,43 @@ func newListeners(lifecycle fx.Lifecycle, c config.Config, m mode, dir lockedDir
 	return l, nil
 }
 
-// longestSocket is the longest path, in bytes, that every Linux takes for a socket (108 with the byte that ends it).
-const longestSocket = 107
-
-// listenSocket returns a socket below the data directory, which nobody but this process uses: one that an earlier run left
-// is in the way. Where its path would be too long, it has a directory of its own among temporary files.
-func listenSocket(dir string) (net.Listener, error) {
-	path, err := filepath.Abs(filepath.Join(dir, governorSocket))
-	if err != nil || len(path) > longestSocket {
-		if dir, err = os.MkdirTemp("", "ringfence-"); err != nil {
-			return nil, fmt.Errorf("making a directory for the governor's socket: %w", err)
-		}
-		path = filepath.Join(dir, governorSocket)
+// listenSocket binds the socket that is configured, which the group of its file may use, or for the Envoy of `up` one below the
+// data directory, which nobody but this process uses. Where the path of that would be too long, it has a directory of its own
+// among temporary files.
+func (l *listeners) listenSocket(c config.Config, m mode, dir string) (err error) {
+	if c.Listen.Socket != "" {
+		l.socket, err = socket(c.Listen.Socket, 0o660)
+		return err
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("removing the governor's old socket: %w", err)
+	if m != withEnvoy {
+		return nil
+	}
+	path, err := filepath.Abs(filepath.Join(dir, governorSocket))
+	if err != nil || len(path) > config.LongestSocket {
+		if l.socketDir, err = os.MkdirTemp("", "ringfence-"); err != nil {
+			return fmt.Errorf("making a directory for the governor's socket: %w", err)
+		}
+		path = filepath.Join(l.socketDir, governorSocket)
+	}
+	l.socket, err = socket(path, 0o600)
+	return err
+}
+
+// socket returns a socket for those whom the mode lets connect. A socket that an earlier run left is in the way; anything
+// else at its path stays.
+func socket(path string, mode fs.FileMode) (net.Listener, error) {
+	if left, err := os.Lstat(path); err == nil && left.Mode().Type() == fs.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("removing the governor's old socket: %w", err)
+		}
 	}
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("listening on the governor's socket: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := os.Chmod(path, mode); err != nil {
 		l.Close() //nolint:errcheck // the other error counts
-		return nil, fmt.Errorf("keeping the governor's socket to this user: %w", err)
+		return nil, fmt.Errorf("bounding who uses the governor's socket: %w", err)
 	}
 	return l, nil
 }
@@ -110,9 +126,8 @@ func (l *listeners) close() {
 			listener.Close() //nolint:errcheck // closed already by the server that used it
 		}
 	}
-	if l.socket != nil {
-		// It fails for the data directory, which is not empty.
-		os.Remove(filepath.Dir(l.socket.Addr().String())) //nolint:errcheck // nothing to do about it
+	if l.socketDir != "" {
+		os.Remove(l.socketDir) //nolint:errcheck // nothing to do about it
 	}
 	if l.reserved != nil {
 		l.reserved.Close() //nolint:errcheck // nothing to do about it

@@ -7,13 +7,14 @@ import (
 	"path/filepath"
 )
 
-// readiness is what --ready-file tells others: host:port addresses, their URLs, and the API token.
+// readiness is what --ready-file tells others: host:port addresses, their URLs, the path of the socket, and the API token.
 type readiness struct {
 	Gateway    string `json:"gateway"`
 	GatewayURL string `json:"gatewayUrl"`
 	API        string `json:"api"`
 	APIURL     string `json:"apiUrl"`
 	GRPC       string `json:"grpc"`
+	Socket     string `json:"socket,omitempty"`
 	Cards      string `json:"cards"`
 	EnvoyAdmin string `json:"envoyAdmin"`
 	EnvoyPID   int    `json:"envoyPid,omitempty"`

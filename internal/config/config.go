@@ -41,6 +41,8 @@ type Listen struct {
 	API string `yaml:"api"`
 	// GRPC is where Envoy finds ext_authz, ext_proc and xDS.
 	GRPC string `yaml:"grpc"`
+	// Socket is the Unix socket where Envoys of this machine ask for decisions, which costs less; empty is one in dataDir for the Envoy that `up` starts, and none elsewhere.
+	Socket string `yaml:"socket"`
 	// Cards is where Envoy fetches the cards it serves. Only Envoy needs to reach it.
 	Cards string `yaml:"cards"`
 	// EnvoyAdmin is where the Envoy that `up` starts has its admin interface.
@@ -198,7 +200,7 @@ type Envoy struct {
 	Drain time.Duration `yaml:"drain"`
 	// Codec is raw, which reads what Envoy sends by code of Ringfence's own, or generated, which takes several times as long.
 	Codec string `yaml:"codec"`
-	// RPC is lean, which serves the Envoy that up starts by code of Ringfence's own, or grpc-go, which serves all others in any case.
+	// RPC is lean, which serves listen.socket by a server of Ringfence's own, or grpc-go, which takes longer and serves listen.grpc in any case.
 	RPC string `yaml:"rpc"`
 	// Shape is how Envoy asks about a request: split, first about its headers and then about its body, fused, about both at once, or auto, which takes fused under `up` where content.answers and tasks.mode are off and split elsewhere.
 	Shape string `yaml:"shape"`

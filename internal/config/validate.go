@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,6 +67,9 @@ func (v *validation) wrap(err error, key string) {
 	}
 }
 
+// LongestSocket is the longest path, in bytes, that every Linux takes for a socket (108 with the byte that ends it).
+const LongestSocket = 107
+
 func (l Listen) validate(v *validation) {
 	for key, address := range map[string]string{
 		"listen.gateway": l.Gateway, "listen.api": l.API, "listen.grpc": l.GRPC, "listen.cards": l.Cards,
@@ -73,6 +77,8 @@ func (l Listen) validate(v *validation) {
 	} {
 		v.wrap(validAddress(address), key)
 	}
+	v.check(l.Socket == "" || filepath.IsAbs(l.Socket) && len(l.Socket) <= LongestSocket, "listen.socket",
+		fmt.Sprintf("must be an absolute path of at most %d bytes", LongestSocket))
 }
 
 func (m Mesh) validate(v *validation) {
