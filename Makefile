@@ -28,8 +28,8 @@ test: ## run all tests, the end-to-end ones on a real Envoy included
 race: ## run all tests under the race detector
 	go test -race ./...
 
-fused: ## run the end-to-end tests of what may pass once more, with Envoys that ask once (envoy.shape: fused)
-	RINGFENCE_E2E_SHAPE=fused go test -count=1 ./tests/e2e -run 'TestMatrix|TestDataPath|TestContentOf|TestContentIn|TestPolicyRules|TestLimitsOfRingThree|TestApprovalTasks|TestHost|TestKill'
+fused: ## run the end-to-end tests of what may pass once more, with Envoys that ask once (envoy.shape: fused), and grpc-go
+	RINGFENCE_E2E_SHAPE=fused RINGFENCE_E2E_RPC=grpc-go go test -count=1 ./tests/e2e -run 'TestMatrix|TestDataPath|TestContentOf|TestContentIn|TestPolicyRules|TestLimitsOfRingThree|TestApprovalTasks|TestHost|TestKill'
 
 fuzz: ## fuzz every parser for FUZZTIME each
 	scripts/fuzz $(FUZZTIME)

@@ -149,8 +149,12 @@ func up(t *testing.T, command, dir string, args ...string) *mesh {
 	return upWith(t, command, dir, "", args...)
 }
 
-// shape is how Envoy asks about requests where a test does not say. The variable has the same tests run on another.
-var shape = cmp.Or(os.Getenv("RINGFENCE_E2E_SHAPE"), "auto")
+// shape is how Envoy asks about requests where a test does not say, and served by what it is answered. The variables have the same
+// tests run on others.
+var (
+	shape  = cmp.Or(os.Getenv("RINGFENCE_E2E_SHAPE"), "auto")
+	served = cmp.Or(os.Getenv("RINGFENCE_E2E_RPC"), "lean")
+)
 
 // unlimited lets agents above ring 3 call as often as they like: tests call in bursts that would be refused.
 const unlimited = `rings:
@@ -170,7 +174,7 @@ func upWith(t *testing.T, command, dir, settings string, args ...string) *mesh {
 		settings += unlimited
 	}
 	if !strings.Contains(settings, "envoy:") {
-		settings += "envoy: {concurrency: 1, drain: 2s, shape: " + shape + "}\n"
+		settings += "envoy: {concurrency: 1, drain: 2s, shape: " + shape + ", rpc: " + served + "}\n"
 	}
 	if err := os.WriteFile(config, []byte("registry: {allowedNetworks: [127.0.0.0/8]}\n"+settings), 0o600); err != nil {
 		t.Fatal(err)

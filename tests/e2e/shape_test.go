@@ -72,6 +72,10 @@ func TestShapes(t *testing.T) {
 				testShape(t, shape, settings)
 			})
 		}
+		t.Run(shape+"-by-grpc-go", func(t *testing.T) {
+			t.Parallel()
+			testShape(t, shape+", rpc: grpc-go", unread)
+		})
 	}
 }
 
