@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -257,8 +258,11 @@ func address(host string, port int) object {
 	return object{"socket_address": object{"address": host, "port_value": port}}
 }
 
-// cluster is a static cluster with one endpoint, over HTTP/2 where it serves gRPC. Its circuit breakers do not open.
-func cluster(name, endpoint string, grpc bool) (object, error) {
+// reached is the address of a socket: host:port, or the absolute path of a Unix socket.
+func reached(endpoint string) (object, error) {
+	if filepath.IsAbs(endpoint) {
+		return object{"pipe": object{"path": endpoint}}, nil
+	}
 	host, port, err := net.SplitHostPort(endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("reading an address: %w", err)
@@ -267,12 +271,21 @@ func cluster(name, endpoint string, grpc bool) (object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading an address: %w", err)
 	}
+	return address(host, number), nil
+}
+
+// cluster is a static cluster with one endpoint, over HTTP/2 where it serves gRPC. Its circuit breakers do not open.
+func cluster(name, endpoint string, grpc bool) (object, error) {
+	at, err := reached(endpoint)
+	if err != nil {
+		return nil, err
+	}
 	const many = 1 << 20
 	c := object{
 		"name": name, "type": "STATIC", "connect_timeout": "2s",
 		"circuit_breakers": object{"thresholds": []object{{"max_connections": many, "max_pending_requests": many, "max_requests": many}}},
 		"load_assignment": object{"cluster_name": name, "endpoints": []object{{"lb_endpoints": []object{{
-			"endpoint": object{"address": address(host, number)},
+			"endpoint": object{"address": at},
 		}}}}},
 	}
 	if grpc {

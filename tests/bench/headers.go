@@ -27,13 +27,13 @@ const roleHeader, role = "X-Role", "operator"
 
 // measureHeaders drives two listeners of one Envoy that ask Ringfence and the peer about headers, and nobody about bodies.
 func measureHeaders(ctx context.Context, b *bench, p plan, r *results) error {
-	peer, peerAddress, err := startSpeaking("the peer", exec.Command(b.at.opa))
+	peer, peerSocket, err := startSpeaking("the peer", exec.Command(b.at.opa, filepath.Join(b.dir, "opa.sock")))
 	if err != nil {
 		return fmt.Errorf("%w (scripts/bench builds it)", err)
 	}
 	defer peer.stop()
 	g := b.gateways[0]
-	e, err := b.startHeaders(ctx, g.ready.GRPC, peerAddress)
+	e, err := b.startHeaders(ctx, g.ready.Socket, peerSocket)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (e *headersEnvoy) stop() {
 	}
 }
 
-// startHeaders starts an Envoy that asks the services at the addresses. It has as many workers as the governed one.
+// startHeaders starts an Envoy that asks the services on their sockets. It has as many workers as the governed one.
 func (b *bench) startHeaders(ctx context.Context, ringfence, opa string) (_ *headersEnvoy, err error) {
 	e := &headersEnvoy{}
 	defer func() {
@@ -126,7 +126,7 @@ func (b *bench) startHeaders(ctx context.Context, ringfence, opa string) (_ *hea
 	return e, nil
 }
 
-// checked is a listener of which a service at an address is asked. Ringfence takes header fields raw, as signatures cover
+// checked is a listener of which a service on a Unix socket is asked. Ringfence takes header fields raw, as signatures cover
 // their bytes; services such as the peer are written for the map that Envoy sends otherwise.
 type checked struct {
 	name, service string

@@ -90,7 +90,7 @@ type readiness struct {
 	Gateway    string `json:"gateway"`
 	GatewayURL string `json:"gatewayUrl"`
 	APIURL     string `json:"apiUrl"`
-	GRPC       string `json:"grpc"`
+	Socket     string `json:"socket"`
 	EnvoyAdmin string `json:"envoyAdmin"`
 	EnvoyPID   int    `json:"envoyPid"`
 	Token      string `json:"token"`

@@ -23,20 +23,24 @@ import (
 var policy string
 
 func main() {
-	if err := serve(context.Background(), os.Stdin); err != nil {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: opa SOCKET")
+		os.Exit(2)
+	}
+	if err := serve(context.Background(), os.Args[1], os.Stdin); err != nil {
 		fmt.Fprintln(os.Stderr, "opa:", err)
 		os.Exit(1)
 	}
 }
 
-// serve answers checks on a free port of loopback, which it prints, until life ends: at the latest when the process that
+// serve answers checks on a Unix socket, whose path it prints when it does, until life ends: at the latest when the process that
 // started this one does.
-func serve(ctx context.Context, life io.Reader) error {
+func serve(ctx context.Context, socket string, life io.Reader) error {
 	checks, err := newAuthorizer(ctx)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
