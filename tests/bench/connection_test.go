@@ -65,6 +65,16 @@ func TestHeadersBootstrap(t *testing.T) {
 	check(t, err, "reading an address")
 }
 
+// TestFloorBootstrap has Envoy read the configuration.
+func TestFloorBootstrap(t *testing.T) {
+	t.Parallel()
+	bootstrap, err := floorBootstrap("http://127.0.0.1:9100", "/nowhere/floor.sock", map[side]int{floorSplit: 10001, floorFused: 10002, floorStream: 10003})
+	if err != nil {
+		t.Fatal(err)
+	}
+	envoytest.Validate(t, envoytest.Binary(t), bootstrap)
+}
+
 // TestContest holds who may start over in a file, and whose rate says how many requests are made.
 func TestContest(t *testing.T) {
 	t.Parallel()

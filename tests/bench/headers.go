@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os/exec"
@@ -134,54 +133,23 @@ type checked struct {
 	raw           bool
 }
 
-const typeURL = "type.googleapis.com/"
-
 // headersBootstrap returns the configuration of an Envoy whose listeners differ in the service that they ask alone.
 func headersBootstrap(agentURL string, list []checked) ([]byte, error) {
-	agent, err := cluster("agent", agentURL[len("http://"):], false)
-	if err != nil {
-		return nil, err
-	}
-	listeners, clusters := []object{}, []object{agent}
+	services, listeners := map[string]string{}, []object{}
 	for _, one := range list {
-		service, err := cluster(one.name, one.service, true)
-		if err != nil {
-			return nil, err
-		}
-		clusters = append(clusters, service)
+		services[one.name] = one.service
 		listeners = append(listeners, one.listener())
 	}
-	return json.Marshal(object{
-		"admin":            object{"address": address("127.0.0.1", 0)},
-		"static_resources": object{"listeners": listeners, "clusters": clusters},
-	})
+	return staticBootstrap(agentURL, services, listeners)
 }
 
 func (c checked) listener() object {
-	manager := object{
-		"@type":       typeURL + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-		"stat_prefix": c.name,
-		"route_config": object{"name": c.name, "virtual_hosts": []object{{
-			"name": "all", "domains": []string{"*"},
-			"routes": []object{{"match": object{"prefix": "/"}, "route": object{"cluster": "agent", "timeout": "0s"}}},
-			"typed_per_filter_config": object{"envoy.filters.http.ext_authz": object{
-				"@type":          typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
-				"check_settings": object{"context_extensions": object{extauthz.FormExtension: extauthz.PathForm}},
-			}},
-		}}},
-		"http_filters": []object{
-			{"name": "envoy.filters.http.ext_authz", "typed_config": object{
-				"@type": typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "transport_api_version": "V3",
-				"grpc_service":       object{"envoy_grpc": object{"cluster_name": c.name, "skip_envoy_headers": true}, "timeout": "5s"},
-				"encode_raw_headers": c.raw, "failure_mode_allow": false,
-			}},
-			{"name": routerFilter, "typed_config": object{
-				"@type": typeURL + "envoy.extensions.filters.http.router.v3.Router", "suppress_envoy_headers": true,
-			}},
-		},
-	}
-	return object{
-		"name": c.name, "address": address("127.0.0.1", c.port),
-		"filter_chains": []object{{"filters": []object{{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}}}},
-	}
+	settings := object{"envoy.filters.http.ext_authz": object{
+		"@type":          typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
+		"check_settings": object{"context_extensions": object{extauthz.FormExtension: extauthz.PathForm}},
+	}}
+	return plainListener(c.name, c.port, settings, object{"name": "envoy.filters.http.ext_authz", "typed_config": object{
+		"@type": typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "transport_api_version": "V3",
+		"grpc_service": asks(c.name), "encode_raw_headers": c.raw, "failure_mode_allow": false,
+	}})
 }

@@ -65,6 +65,13 @@ func main() {
 		}
 		return
 	}
+	// So is the service that decides nothing.
+	if len(os.Args) == 3 && os.Args[1] == floorCommand {
+		if err := serveFloor(os.Args[2]); err != nil {
+			fail(err)
+		}
+		return
+	}
 	short := flag.Bool("short", false, "measure briefly, to see that the tool works, and write nothing")
 	only := flag.String("only", "", "measure one part alone: "+strings.Join(partNames(), ", "))
 	shapes := flag.String("shapes", defaultShapes, "shapes of the governed request path that are driven, with commas between them")

@@ -45,6 +45,7 @@ var parts = []part{
 	{name: "sizes", govern: requestShapes, measure: measureSizes},
 	{name: "streams", govern: allShapes, measure: measureStreams},
 	{name: "headers", govern: requestShapes, measure: measureHeaders},
+	{name: "floors", govern: requestShapes, measure: measureFloors},
 	{name: "cold", govern: requestShapes, measure: measureCold},
 	{name: "scale", measure: measureScale},
 }

@@ -107,6 +107,12 @@ func tables(r *results) []byte {
 		rounds(&b, "At half load, "+string(shape), r.Latency[shape])
 	}
 	rounds(&b, "Headers alone", r.Headers)
+	if f := r.Floors; f != nil {
+		rounds(&b, "Floors at saturation", f.Runs)
+		for _, s := range slices.Sorted(maps.Keys(f.Held)) {
+			rounds(&b, "At half load, "+string(s), f.Held[s])
+		}
+	}
 	return b.Bytes()
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // results is everything that was measured. What was not is nil.
@@ -28,6 +29,8 @@ type results struct {
 	Streams streams
 	// Headers are runs of checks of headers alone, Ringfence's and the peer's.
 	Headers runs
+	// Floors are what asking costs, whatever is decided.
+	Floors *floors
 	// Scale is what grows with the number of agents.
 	Scale []scaled
 }
@@ -46,6 +49,7 @@ func (r *results) files() map[string]any {
 		"latency.json":      &r.Latency,
 		"streams.json":      &r.Streams,
 		"headers.json":      &r.Headers,
+		"floors.json":       &r.Floors,
 		"scale.json":        &r.Scale,
 	}
 }
@@ -123,7 +127,15 @@ func (r *results) failed() int {
 			sum += of.failed()
 		}
 	}
-	for _, one := range r.Streams {
+	seen := r.Streams
+	if f := r.Floors; f != nil {
+		sum += f.Runs.failed()
+		for _, of := range f.Held {
+			sum += of.failed()
+		}
+		seen = append(slices.Clone(seen), f.Streams...)
+	}
+	for _, one := range seen {
 		sum += one.Failed
 	}
 	for _, one := range r.Scale {

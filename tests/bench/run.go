@@ -26,6 +26,7 @@ const (
 	procEnvoy     = "envoy"
 	procRingfence = "ringfence"
 	procOPA       = "opa"
+	procFloor     = "floor"
 	procAgent     = "agent"
 )
 
@@ -94,7 +95,7 @@ func (r run) String() string {
 
 // processes returns the names in the order in which a request meets them.
 func processes(cpu map[string]float64) []string {
-	order := []string{procTool, procEnvoy, procRingfence, procOPA, procAgent}
+	order := []string{procTool, procEnvoy, procRingfence, procOPA, procFloor, procAgent}
 	names := slices.Collect(maps.Keys(cpu))
 	slices.SortFunc(names, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
 	return names

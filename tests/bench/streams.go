@@ -53,8 +53,15 @@ func (ss streams) of(s side, number func(streamed) float64) []float64 {
 // perEvent returns the CPU time of a process per event in microseconds.
 func (s streamed) perEvent(process string) float64 { return s.CPU[process] / float64(max(1, s.Events)) }
 
-// measureStreams has all sides take turns at event streams that begin at a constant rate.
-func measureStreams(ctx context.Context, b *bench, p plan, r *results) error {
+// measureStreams has all sides take turns.
+func measureStreams(ctx context.Context, b *bench, p plan, r *results) (err error) {
+	r.Streams, err = b.stream(ctx, p, b.targets(allShapes(p)))
+	return err
+}
+
+// stream has targets take turns at event streams that begin at a constant rate.
+func (b *bench) stream(ctx context.Context, p plan, targets []target) (streams, error) {
+	var all streams
 	first := 1
 	if p.warmup {
 		first = 0 // it does not count
@@ -65,24 +72,24 @@ func measureStreams(ctx context.Context, b *bench, p plan, r *results) error {
 		for i := range messages {
 			signed, err := b.caller.signed(b.caller.signer, b.url(callee), body(streamMessage, b.caller.issued.Add(1), bodySize))
 			if err != nil {
-				return err
+				return nil, err
 			}
 			messages[i] = signed.appendHTTP(nil, b.host())
 		}
-		for _, t := range b.targets(allShapes(p)) {
+		for _, t := range targets {
 			done, err := streamOnce(ctx, t, messages)
 			if err != nil {
-				return fmt.Errorf("streams, round %d: %w", round, err)
+				return nil, fmt.Errorf("streams, round %d: %w", round, err)
 			}
 			if done.Round = round; round == 0 {
 				continue
 			}
 			fmt.Printf("%-20s %d: %d streams, %d events, failed %d; first event p50 %.2f ms, p99 %.2f ms; event p50 %.3f ms, p99 %.2f ms\n",
 				t.side, round, done.Streams, done.Events, done.Failed, done.First.P50, done.First.P99, done.Event.P50, done.Event.P99)
-			r.Streams = append(r.Streams, done)
+			all = append(all, done)
 		}
 	}
-	return nil
+	return all, nil
 }
 
 // arrivals are when the events of streams came, in milliseconds after they were due.

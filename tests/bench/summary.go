@@ -56,6 +56,7 @@ func summarize(r *results) []figure {
 	list = append(list, coldFigures(r.Cold)...)
 	list = append(list, streamsFigures(r.Streams)...)
 	list = append(list, headersFigures(r.Headers)...)
+	list = append(list, floorFigures(r.Floors)...)
 	list = append(list, scaleFigures(r.Scale)...)
 	list = append(list, newFigure("failed-requests", float64(r.failed()), "requests").exactly(0))
 	for _, one := range r.Reading {

@@ -108,6 +108,11 @@ func sample() results {
 			peer(ringfenceAnonymous, 400, procRingfence, 20), peer(opaAnonymous, 200, procOPA, 50),
 			peer(ringfenceSigned, 300, procRingfence, 90), peer(opaSigned, 200, procOPA, 60),
 		},
+		Floors: &floors{
+			Runs:    runs{one(bare, 1, 1000, 1, 2), one(floorSplit, 1, 400, 1, 2)},
+			Held:    map[side]runs{floorSplit: {one(bare, 1, 200, 1, 2), one(floorSplit, 1, 200, 1.5, 4)}},
+			Streams: streams{{Side: bare, Round: 1, Event: latency{P50: 0.5}}, {Side: floorStream, Round: 1, Failed: 1, Event: latency{P50: 0.75}}},
+		},
 		Scale: []scaled{{
 			Agents: markedAgents, Runs: runs{one(bare, 1, 100, 1, 2), ours(split, 1, 50, 1, 2)},
 			Propagation: propagation{Registered: []float64{1, 2}, Reachable: []float64{20, 101}},
@@ -144,7 +149,11 @@ func TestSummarize(t *testing.T) {
 		{"agents-10000-propagation-p99", 101, "ms", text("≤ 100"), &no},
 		{"agents-10000-control-plane-rss", 150, "MiB", text("≤ 200"), &yes},
 		{"agents-10000-envoy-rss-over-bare", 30, "MiB", nil, nil},
-		{"failed-requests", 3, "requests", text("= 0"), &no},
+		{"floor-split-throughput-ratio", 0.4, "of bare", nil, nil},
+		{"floor-split-half-load-added-p50", 0.5, "ms", nil, nil},
+		{"floor-split-half-load-added-p99", 2, "ms", nil, nil},
+		{"floor-stream-event-added-p50", 0.25, "ms", nil, nil},
+		{"failed-requests", 4, "requests", text("= 0"), &no},
 	}
 	r := sample()
 	got := map[string]figure{}

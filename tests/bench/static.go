@@ -1,0 +1,57 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
+
+const typeURL = "type.googleapis.com/"
+
+// asks is how a filter reaches a service.
+func asks(service string) object {
+	return object{"envoy_grpc": object{"cluster_name": service, "skip_envoy_headers": true}, "timeout": "5s"}
+}
+
+// staticBootstrap returns the configuration of an Envoy with listeners that lead to the agent, and the services that they ask.
+func staticBootstrap(agentURL string, services map[string]string, listeners []object) ([]byte, error) {
+	agent, err := cluster("agent", agentURL[len("http://"):], false)
+	if err != nil {
+		return nil, err
+	}
+	clusters := []object{agent}
+	for _, name := range slices.Sorted(maps.Keys(services)) {
+		service, err := cluster(name, services[name], true)
+		if err != nil {
+			return nil, err
+		}
+		clusters = append(clusters, service)
+	}
+	return json.Marshal(object{
+		"admin":            object{"address": address("127.0.0.1", 0)},
+		"static_resources": object{"listeners": listeners, "clusters": clusters},
+	})
+}
+
+// plainListener leads all requests to the agent through filters, which have settings for all of them.
+func plainListener(name string, port int, settings object, filters ...object) object {
+	all := object{
+		"name": "all", "domains": []string{"*"},
+		"routes": []object{{"match": object{"prefix": "/"}, "route": object{"cluster": "agent", "timeout": "0s"}}},
+	}
+	if settings != nil {
+		all["typed_per_filter_config"] = settings
+	}
+	manager := object{
+		"@type":        typeURL + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+		"stat_prefix":  name,
+		"route_config": object{"name": name, "virtual_hosts": []object{all}},
+		"http_filters": append(filters, object{"name": routerFilter, "typed_config": object{
+			"@type": typeURL + "envoy.extensions.filters.http.router.v3.Router", "suppress_envoy_headers": true,
+		}}),
+	}
+	return object{
+		"name": name, "address": address("127.0.0.1", port),
+		"filter_chains": []object{{"filters": []object{{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}}}},
+	}
+}
