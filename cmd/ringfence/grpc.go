@@ -54,7 +54,8 @@ func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger
 		Codec: envoywire.Codec(), Largest: c.Limits.Body + frame, Workers: streamWorkers, Unary: unary, Stream: stream, Logger: logger,
 	})
 	checks := health.NewServer()
-	healthv1.RegisterHealthServer(server, checks)
+	all := services{server, lean}
+	healthv1.RegisterHealthServer(all, checks)
 	serve := func(listener net.Listener, by func(net.Listener) error) {
 		if listener == nil {
 			return
@@ -81,7 +82,7 @@ func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger
 			return errors.Join(lean.Stop(ctx), stopGRPC(ctx, server))
 		},
 	})
-	return server, services{server, lean}, envoywire.Coding(c.Envoy.Codec)
+	return server, all, envoywire.Coding(c.Envoy.Codec)
 }
 
 // newGoServer returns a server that admits keepalive pings as often as the generated Envoy configuration sends them, and any
