@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,6 +26,8 @@ type natsWatch struct {
 	bucket  *natsBucket
 	sub     *nats.Subscription
 	subject string
+	msgs    chan *nats.Msg
+	ended   chan struct{} // closed when nothing follows in msgs
 	out     chan Event
 	last    uint64
 	initial *initialState // nil once synced
@@ -59,10 +62,9 @@ func (b *natsBucket) Watch(ctx context.Context) (<-chan Event, error) {
 	}
 	w := &natsWatch{
 		bucket: b, subject: "$KV." + b.name + ".>", out: make(chan Event, watchBuffer),
-		initial: &initialState{seen: map[string]bool{}},
+		msgs: make(chan *nats.Msg), ended: make(chan struct{}), initial: &initialState{seen: map[string]bool{}},
 	}
-	w.sub, err = s.push.SubscribeSync(w.subject, nats.BindStream("KV_"+b.name), nats.OrderedConsumer(), nats.DeliverLastPerSubject())
-	if err != nil {
+	if err = w.subscribe(ctx); err != nil {
 		err = s.failure(ctx, "watching "+b.name, err)
 		release()
 		s.watches.Done()
@@ -77,6 +79,28 @@ func (b *natsBucket) Watch(ctx context.Context) (<-chan Event, error) {
 		_ = w.sub.Unsubscribe()
 	}()
 	return w.out, nil
+}
+
+// subscribe has messages handed over until ctx ends. Without a callback, each subscription would have room for 65,536
+// messages all the time, and none for more; what waits for a callback is a list.
+func (w *natsWatch) subscribe(ctx context.Context) (err error) {
+	hand := func(msg *nats.Msg) {
+		select {
+		case w.msgs <- msg:
+		case <-ctx.Done():
+		}
+	}
+	w.sub, err = w.bucket.store.push.Subscribe(w.subject, hand,
+		nats.BindStream("KV_"+w.bucket.name), nats.OrderedConsumer(), nats.DeliverLastPerSubject())
+	if err != nil {
+		return err
+	}
+	end := sync.OnceFunc(func() { close(w.ended) })
+	w.sub.SetClosedHandler(func(string) { end() })
+	if !w.sub.IsValid() {
+		end() // it may have closed before there was a handler
+	}
+	return nil
 }
 
 func (w *natsWatch) run(ctx context.Context) {
@@ -109,16 +133,22 @@ func (w *natsWatch) run(ctx context.Context) {
 
 // next returns the next message, or nil when there was none for a while and the watch is not yet synced.
 func (w *natsWatch) next(ctx context.Context) (*nats.Msg, error) {
-	if w.initial == nil {
-		return w.sub.NextMsgWithContext(ctx)
+	var probe <-chan time.Time
+	if w.initial != nil {
+		timer := time.NewTimer(syncProbe)
+		defer timer.Stop()
+		probe = timer.C
 	}
-	probe, cancel := context.WithTimeout(ctx, syncProbe)
-	defer cancel()
-	msg, err := w.sub.NextMsgWithContext(probe)
-	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+	select {
+	case msg := <-w.msgs:
+		return msg, nil
+	case <-probe:
 		return nil, nil
+	case <-w.ended:
+		return nil, nats.ErrBadSubscription
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	return msg, err
 }
 
 // complete reports that every key stored at the start was delivered. It asks the stream's leader, because the
