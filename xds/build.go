@@ -65,7 +65,11 @@ func Build(s Settings, snap *registry.Snapshot) (Resources, error) {
 func (r *Resources) decode(c *catalogue) error {
 	for typeURL, items := range c.items {
 		for _, i := range items {
-			m, err := i.packed().UnmarshalNew()
+			packed, err := i.packed()
+			if err != nil {
+				return err
+			}
+			m, err := packed.UnmarshalNew()
 			if err != nil {
 				return fmt.Errorf("decoding %s %s: %w", kinds[typeURL], i.name, err)
 			}
@@ -104,9 +108,9 @@ type builder struct {
 	settings Settings
 	clusters clusters
 	routes   routes
-	// tables is what all route tables have, encoded.
-	tables []byte
-	base   []*item
+	// forms are those of the types of resources.
+	forms map[string]*form
+	base  []*item
 }
 
 func newBuilder(s Settings) (*builder, error) {
@@ -128,6 +132,9 @@ func newBuilder(s Settings) (*builder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading cards endpoint: %w", err)
 	}
+	if b.forms, err = b.routes.forms(); err != nil {
+		return nil, err
+	}
 	for _, r := range []struct {
 		typeURL string
 		m       named
@@ -138,23 +145,18 @@ func newBuilder(s Settings) (*builder, error) {
 		{resource.ListenerType, listener(s)},
 		{resource.ScopedRouteType, gatewayScope()},
 	} {
-		i, err := newItem(r.typeURL, r.m, nil)
+		i, err := b.forms[r.typeURL].item(r.m)
 		if err != nil {
 			return nil, fmt.Errorf("validating %s %s: %w", kinds[r.typeURL], r.m.GetName(), err)
 		}
 		b.base = append(b.base, i)
-	}
-	everywhere := &routev3.RouteConfiguration{}
-	b.routes.complete(everywhere)
-	if b.tables, err = marshal(everywhere); err != nil {
-		return nil, fmt.Errorf("encoding what route tables share: %w", err)
 	}
 	var own share
 	if err := own.addTable(b, b.routes.gateway(nil)); err != nil {
 		return nil, fmt.Errorf("validating the gateway's routes: %w", err)
 	}
 	b.base = append(b.base, own.items...)
-	return b, nil
+	return b, b.compact()
 }
 
 // same reports whether two records are the same revision of one agent. Records made outside the store have

@@ -58,7 +58,8 @@ func wire(c *catalogue) map[string]string {
 	for _, typeURL := range typeURLs {
 		out[typeURL] = c.version(typeURL)
 		for name, i := range c.items[typeURL] {
-			out[typeURL+" "+name] = i.version + string(i.packed().GetValue())
+			packed, _ := i.packed()
+			out[typeURL+" "+name] = i.version + string(packed.GetValue())
 		}
 	}
 	return out
@@ -183,7 +184,11 @@ func TestBuildIsWhatIsServed(t *testing.T) {
 	want, got := map[string]string{}, map[string]string{}
 	for _, typeURL := range typeURLs {
 		for name, i := range p.catalogue.items[typeURL] {
-			want[typeURL+" "+name] = decoded(typeURL, i.packed().GetValue())
+			packed, err := i.packed()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want[typeURL+" "+name] = decoded(typeURL, packed.GetValue())
 		}
 	}
 	add := func(typeURL string, m named) {

@@ -43,7 +43,11 @@ func (s *server) DeltaAggregatedResources(envoy discoveryv3.AggregatedDiscoveryS
 			Resources: make([]*discoveryv3.Resource, len(r.items)),
 		}
 		for n, i := range r.items {
-			out.Resources[n] = &discoveryv3.Resource{Name: i.name, Version: i.version, Resource: i.packed()}
+			packed, err := i.packed()
+			if err != nil {
+				return err
+			}
+			out.Resources[n] = &discoveryv3.Resource{Name: i.name, Version: i.version, Resource: packed}
 		}
 		return envoy.Send(out)
 	}
@@ -65,7 +69,11 @@ func (s *server) StreamAggregatedResources(envoy discoveryv3.AggregatedDiscovery
 			TypeUrl: r.typeURL, Nonce: r.nonce, VersionInfo: r.version, Resources: make([]*anypb.Any, len(r.items)),
 		}
 		for n, i := range r.items {
-			out.Resources[n] = i.packed()
+			packed, err := i.packed()
+			if err != nil {
+				return err
+			}
+			out.Resources[n] = packed
 		}
 		return envoy.Send(out)
 	}

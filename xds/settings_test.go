@@ -148,7 +148,7 @@ func FuzzUpstream(f *testing.F) {
 		if _, err := netip.ParseAddr(u.origin.host); err != nil && checkHostName(u.origin.host) != nil {
 			t.Errorf("%q has host %q", url, u.origin.host)
 		}
-		if _, err := newItem(resource.ClusterType, b.clusters.agent("weather", u.origin), nil); err != nil {
+		if _, err := b.forms[resource.ClusterType].item(b.clusters.agent("weather", u.origin)); err != nil {
 			t.Errorf("%q: %v", url, err)
 		}
 		if u, err := parseInterface(agent.Interface{Binding: agent.GRPC, URL: url}); err != nil || !u.origin.grpc || u.path != "" {

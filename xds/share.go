@@ -1,15 +1,11 @@
 package xds
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"slices"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"ringfence.dev/ringfence/internal/agent"
 )
@@ -20,18 +16,6 @@ type share struct {
 	// problem says why the agent has no part; items are then empty.
 	problem error
 	items   []*item
-}
-
-// item is a resource as it goes out: encoded, with a hash of its content. What is the same in many resources is encoded
-// once, and shared by their items.
-type item struct {
-	typeURL, name, version string
-	own, shared            []byte
-}
-
-// packed returns the resource. Parts of an encoded message that follow each other are one message.
-func (i *item) packed() *anypb.Any {
-	return &anypb.Any{TypeUrl: i.typeURL, Value: slices.Concat(i.own, i.shared)}
 }
 
 func (b *builder) share(record *agent.Record) *share {
@@ -58,7 +42,7 @@ func (b *builder) fill(s *share) error {
 		return err
 	}
 	for _, scope := range scopes(name) {
-		if err := s.add(resource.ScopedRouteType, scope); err != nil {
+		if err := s.add(b, resource.ScopedRouteType, scope); err != nil {
 			return fmt.Errorf("validating scope: %w", err)
 		}
 	}
@@ -79,15 +63,11 @@ func (s *share) addTable(b *builder, table *routev3.RouteConfiguration) error {
 	if err := table.ValidateAll(); err != nil {
 		return err
 	}
-	i, err := newItem(resource.RouteType, &routev3.RouteConfiguration{Name: table.GetName(), VirtualHosts: table.GetVirtualHosts()}, b.tables)
-	if err == nil {
-		s.items = append(s.items, i)
-	}
-	return err
+	return s.add(b, resource.RouteType, &routev3.RouteConfiguration{Name: table.GetName(), VirtualHosts: table.GetVirtualHosts()})
 }
 
-func (s *share) add(typeURL string, m named) error {
-	i, err := newItem(typeURL, m, nil)
+func (s *share) add(b *builder, typeURL string, m named) error {
+	i, err := b.forms[typeURL].item(m)
 	if err == nil {
 		s.items = append(s.items, i)
 	}
@@ -117,32 +97,9 @@ func (b *builder) addClusters(s *share, entries []entry) error {
 			continue
 		}
 		seen[e.origin] = true
-		if err := s.add(resource.ClusterType, b.clusters.agent(s.record.Name, e.origin)); err != nil {
+		if err := s.add(b, resource.ClusterType, b.clusters.agent(s.record.Name, e.origin)); err != nil {
 			return fmt.Errorf("validating cluster of interface %d: %w", e.Index, err)
 		}
 	}
 	return nil
-}
-
-// named is what every generated Envoy resource offers.
-type named interface {
-	proto.Message
-	GetName() string
-	ValidateAll() error
-}
-
-// newItem validates and encodes a resource, whose content goes on with what is shared.
-func newItem(typeURL string, m named, shared []byte) (*item, error) {
-	if err := m.ValidateAll(); err != nil {
-		return nil, err
-	}
-	own, err := marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("encoding: %w", err)
-	}
-	digest := sha256.New()
-	digest.Write(own)
-	digest.Write(shared)
-	version := base64.RawURLEncoding.EncodeToString(digest.Sum(nil)[:12])
-	return &item{typeURL: typeURL, name: m.GetName(), version: version, own: own, shared: shared}, nil
 }

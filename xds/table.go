@@ -1,8 +1,11 @@
 package xds
 
 import (
+	"fmt"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 
 	"ringfence.dev/ringfence/internal/agent"
 )
@@ -37,4 +40,20 @@ func (r routes) complete(table *routev3.RouteConfiguration) {
 	table.RequestHeadersToAdd = []*corev3.HeaderValueOption{overwrite("accept-encoding", "identity")}
 	// The port a client puts into Host is part of what it signed, so Envoy leaves it there and only looks past it here.
 	table.IgnorePortInHostMatching = true
+}
+
+// forms returns the forms of all types: route tables alone have a part in common, which stands last in all of them.
+func (r routes) forms() (map[string]*form, error) {
+	everywhere := &routev3.RouteConfiguration{}
+	r.complete(everywhere)
+	rest, err := marshal(everywhere)
+	if err != nil {
+		return nil, fmt.Errorf("encoding what route tables share: %w", err)
+	}
+	all := map[string]*form{}
+	for _, typeURL := range typeURLs {
+		all[typeURL] = &form{typeURL: typeURL}
+	}
+	all[resource.RouteType].rest = rest
+	return all, nil
 }
