@@ -50,6 +50,11 @@ func (e *entry) hold(did string, role agent.KeyRole) {
 	if err != nil || slices.ContainsFunc(e.keys, func(h held) bool { return h.DID == key.DID }) {
 		return
 	}
+	// Each stands in the record too: there is no need to hold it twice.
+	key.DID = did
+	if i := slices.Index(e.record.DIDs, key.Mesh); i >= 0 {
+		key.Mesh = e.record.DIDs[i]
+	}
 	e.keys = append(e.keys, held{Key: key, fragment: key.Fragment(), role: role, until: e.record.Retiring[key.DID]})
 }
 
