@@ -10,7 +10,7 @@ import (
 // collectorRoom is how many bytes may be left behind before they are collected. Requests leave a few KiB each: collecting
 // what little lives costs next to nothing once in so much, and as a factor of what lives, where there are many agents, the
 // room would be most of the memory.
-const collectorRoom = 48 << 20
+const collectorRoom = 32 << 20
 
 // Bounds of the collector's target in percent of what lives.
 const (

@@ -8,7 +8,7 @@ import (
 
 func TestCollectorPercent(t *testing.T) {
 	t.Parallel()
-	for live, want := range map[uint64]int{0: 400, 1 << 20: 400, 12 << 20: 400, 24 << 20: 200, 48 << 20: 100, 96 << 20: 50, 192 << 20: 25, 1 << 40: 25} {
+	for live, want := range map[uint64]int{0: 400, 1 << 20: 400, 8 << 20: 400, 16 << 20: 200, 32 << 20: 100, 64 << 20: 50, 128 << 20: 25, 1 << 40: 25} {
 		if got := collectorPercent(live); got != want {
 			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
 		}
