@@ -161,7 +161,7 @@ func TestDeltaSendsDifferences(t *testing.T) {
 	}
 	p.synced(2)
 	p.publish(3, two)
-	if diff := cmp.Diff([]string{"agent/one/host", "agent/one/path"}, take(t, envoy, resource.ScopedRouteType).removed); diff != "" {
+	if diff := cmp.Diff([]string{"h/one/", "p/one/"}, take(t, envoy, resource.ScopedRouteType).removed); diff != "" {
 		t.Errorf("scopes removed (-want +got):\n%s", diff)
 	}
 	p.synced(3)

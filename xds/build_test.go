@@ -107,7 +107,7 @@ func TestRemovingAnAgentRemovesItsResourcesOnly(t *testing.T) {
 	for i, gone := range records {
 		want := map[string]string{}
 		for name, content := range all {
-			if !strings.Contains(name, prefix(gone.Name)) {
+			if _, of, _ := strings.Cut(name, " "); owner(of) != gone.Name {
 				want[name] = content
 			}
 		}

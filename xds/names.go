@@ -79,18 +79,34 @@ var kinds = map[string]string{
 	resource.RouteType:       "route",
 }
 
-// prefix begins the names of everything that exists for one agent. The slash at its end keeps agents apart
+// prefix begins the names of everything that exists for one agent but its scopes. The slash at its end keeps agents apart
 // whose names begin alike.
 func prefix(name agent.ID) string { return agentPrefix + string(name) + "/" }
 
-const agentPrefix = "agent/"
+// scopeName names a scope of an agent. With every change of a scope Envoy copies the names of all there are, which takes
+// memory for each one that is longer than 22 bytes: most of what a registration then costs it.
+func scopeName(form string, name agent.ID) string { return form + string(name) + "/" }
+
+const (
+	agentPrefix = "agent/"
+	// pathScope and hostScope begin the names of scopes for an agent's paths below the gateway and for its own host.
+	pathScope = "p/"
+	hostScope = "h/"
+)
 
 // owner returns the agent whose resource has the name, or "" if it is no agent's.
 func owner(resource string) agent.ID {
-	rest, ok := strings.CutPrefix(resource, agentPrefix)
-	if !ok {
-		return ""
+	for _, begin := range []string{agentPrefix, pathScope, hostScope} {
+		if rest, ok := strings.CutPrefix(resource, begin); ok {
+			name, _, _ := strings.Cut(rest, "/")
+			return agent.ID(name)
+		}
 	}
-	name, _, _ := strings.Cut(rest, "/")
-	return agent.ID(name)
+	return ""
+}
+
+// mentions reports whether what Envoy says names something that exists for the agent.
+func mentions(message string, name agent.ID) bool {
+	return strings.Contains(message, prefix(name)) || strings.Contains(message, scopeName(pathScope, name)) ||
+		strings.Contains(message, scopeName(hostScope, name))
 }

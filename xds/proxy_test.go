@@ -130,11 +130,12 @@ func (d *deltaProxy) next() response {
 	return out
 }
 
+// ack takes what was sent. As Envoy does, it says first which tables it wants now.
 func (d *deltaProxy) ack(r response) {
-	d.send(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: r.typeURL, ResponseNonce: r.nonce})
 	if r.typeURL == resource.ScopedRouteType {
 		d.follow()
 	}
+	d.send(&discoveryv3.DeltaDiscoveryRequest{TypeUrl: r.typeURL, ResponseNonce: r.nonce})
 }
 
 // tableOf returns the name of the table that a scope leads to.

@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"ringfence.dev/ringfence/internal/agent"
@@ -112,7 +111,7 @@ func (p *Publisher) causes(s *stream, groups []group, message string) []agent.ID
 	var named, all []agent.ID
 	for _, g := range groups {
 		all = append(all, g.owner)
-		if g.owner != "" && strings.Contains(message, prefix(g.owner)) {
+		if g.owner != "" && mentions(message, g.owner) {
 			named = append(named, g.owner)
 		}
 	}
@@ -150,7 +149,7 @@ func (p *Publisher) suspected(typeURL string, g group, f *flight) bool {
 // not named stays: Envoy's own last configuration is the better one. The caller holds mu.
 func (p *Publisher) hold(name agent.ID, message string) {
 	record, ok := p.snap.Agent(name)
-	if !ok || !p.settled && !strings.Contains(message, prefix(name)) || p.good[name] != nil && p.good[name] == p.shares[name] {
+	if !ok || !p.settled && !mentions(message, name) || p.good[name] != nil && p.good[name] == p.shares[name] {
 		return
 	}
 	h := hold{rejected: record, last: p.good[name], reason: "rejected by Envoy: " + message}

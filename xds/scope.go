@@ -54,8 +54,8 @@ func (k scopeKey) scope(name, table string) *routev3.ScopedRouteConfiguration {
 func scopes(name agent.ID) []*routev3.ScopedRouteConfiguration {
 	table := tableName(name)
 	return []*routev3.ScopedRouteConfiguration{
-		scopeKey{path: string(name), host: absent}.scope(prefix(name)+"path", table),
-		scopeKey{path: absent, host: string(name)}.scope(prefix(name)+"host", table),
+		scopeKey{path: string(name), host: absent}.scope(scopeName(pathScope, name), table),
+		scopeKey{path: absent, host: string(name)}.scope(scopeName(hostScope, name), table),
 	}
 }
 
