@@ -144,10 +144,13 @@ func (r *cardReader) members(path string, value strictjson.Value, known []string
 	return members
 }
 
+// joined takes out what stands between the words of a name.
+var joined = strings.NewReplacer("_", "", "-", "")
+
 // lookalike returns the known name that a lenient JSON reader takes name for: Go folds case, ProtoJSON accepts
 // snake_case.
 func lookalike(name string, known []string) (string, bool) {
-	folded := strings.NewReplacer("_", "", "-", "").Replace(name)
+	folded := joined.Replace(name)
 	for _, k := range known {
 		if strings.EqualFold(folded, k) {
 			return k, true
