@@ -127,7 +127,8 @@ func decodeHistory(value []byte) (*History, error) {
 		return nil, fmt.Errorf("decoding a trust history: %w", err)
 	}
 	return &History{
-		rules: stored.Rules, checkpoint: stored.Checkpoint, events: stored.Events,
+		// The decoder has left room for more events, which most histories never have.
+		rules: stored.Rules, checkpoint: stored.Checkpoint, events: slices.Clone(stored.Events),
 		state: Replay(stored.Checkpoint, stored.Events, stored.Rules),
 	}, nil
 }
