@@ -7,7 +7,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION=devel
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/bin/ \
+RUN CGO_ENABLED=0 go build -trimpath -tags grpcnotrace -ldflags "-s -w -X main.version=${VERSION}" -o /out/bin/ \
     ./cmd/ringfence ./examples/agent
 # scratch has no mkdir. A volume mounted on one of these directories takes over its owner.
 RUN install -d -m 0700 /out/var/lib/ringfence /out/home/ringfence

@@ -7,6 +7,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS     := -s -w -X main.version=$(VERSION)
 FUZZTIME    ?= 10s
+# Without gRPC's pages of traces, which nobody sees, the linker can tell which methods are never called: 7 MB less.
+TAGS        := grpcnotrace
 
 .PHONY: fused help build demo up test race fuzz golden fmt lint check detect bench clean
 
@@ -14,7 +16,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the binaries into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/ringfence ./examples/agent ./examples/demo
+	CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/ringfence ./examples/agent ./examples/demo
 
 demo: build ## start a mesh on a real Envoy and play the scenario
 	bin/demo
