@@ -31,10 +31,10 @@ type call struct {
 	arrived  sync.Cond
 	messages []mem.Buffer
 	first    [1]mem.Buffer // what messages mostly is of
-	budget   int   // how many bytes the client may still send
-	consumed int   // how many of those it has sent were taken and not given back
-	closed   bool  // the client sends nothing more
-	err      error // why the call is over for its handler
+	budget   int           // how many bytes the client may still send
+	consumed int           // how many of those it has sent were taken and not given back
+	closed   bool          // the client sends nothing more
+	err      error         // why the call is over for its handler
 	standard context.Context
 	cancel   context.CancelFunc
 
