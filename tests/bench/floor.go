@@ -77,16 +77,8 @@ func (b *bench) startFloor(ctx context.Context) (_ *floorEnvoy, err error) {
 	if err != nil {
 		return nil, err
 	}
-	workers, err := workersOf(ctx, envoy.NewAdmin(b.gateways[0].ready.EnvoyAdmin))
-	if err != nil {
+	if e.Instance, err = b.startStatic(ctx, "floor", bootstrap); err != nil {
 		return nil, err
-	}
-	e.Instance, err = envoy.Start(ctx, envoy.Process{Binary: b.envoyPath, Bootstrap: bootstrap, Dir: filepath.Join(b.dir, "floor"), Concurrency: workers})
-	if err == nil {
-		err = e.Ready(ctx)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("starting the Envoy of the floor: %w", err)
 	}
 	for s, t := range e.targets {
 		t.processes = map[string]int{procEnvoy: e.PID(), procFloor: e.service.Process.Pid, procAgent: b.agent.Process.Pid}

@@ -111,16 +111,8 @@ func (b *bench) startHeaders(ctx context.Context, ringfence, opa string) (_ *hea
 	if err != nil {
 		return nil, err
 	}
-	workers, err := workersOf(ctx, envoy.NewAdmin(b.gateways[0].ready.EnvoyAdmin))
-	if err != nil {
+	if e.Instance, err = b.startStatic(ctx, "headers", bootstrap); err != nil {
 		return nil, err
-	}
-	e.Instance, err = envoy.Start(ctx, envoy.Process{Binary: b.envoyPath, Bootstrap: bootstrap, Dir: filepath.Join(b.dir, "headers"), Concurrency: workers})
-	if err == nil {
-		err = e.Ready(ctx)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("starting the Envoy that asks about headers: %w", err)
 	}
 	return e, nil
 }

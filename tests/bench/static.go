@@ -1,9 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
+	"time"
+
+	"ringfence.dev/ringfence/envoy"
 )
 
 const typeURL = "type.googleapis.com/"
@@ -31,6 +37,23 @@ func staticBootstrap(agentURL string, services map[string]string, listeners []ob
 		"admin":            object{"address": address("127.0.0.1", 0)},
 		"static_resources": object{"listeners": listeners, "clusters": clusters},
 	})
+}
+
+// startStatic starts an Envoy with as many workers as the governed one, and a name for its directory.
+func (b *bench) startStatic(ctx context.Context, name string, bootstrap []byte) (*envoy.Instance, error) {
+	workers, err := workersOf(ctx, envoy.NewAdmin(b.gateways[0].ready.EnvoyAdmin))
+	if err != nil {
+		return nil, err
+	}
+	e, err := envoy.Start(ctx, envoy.Process{Binary: b.envoyPath, Bootstrap: bootstrap, Dir: filepath.Join(b.dir, name), Concurrency: workers})
+	if err != nil {
+		return nil, fmt.Errorf("starting the Envoy of %s: %w", name, err)
+	}
+	if err := e.Ready(ctx); err != nil {
+		_ = e.Terminate(3 * time.Second)
+		return nil, fmt.Errorf("starting the Envoy of %s: %w", name, err)
+	}
+	return e, nil
 }
 
 // plainListener leads all requests to the agent through filters, which have settings for all of them.
