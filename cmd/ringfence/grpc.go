@@ -50,11 +50,14 @@ func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger
 		return handle(service, stream)
 	}
 	server := newGoServer(c, unary, stream)
-	lean := envoyrpc.New(envoyrpc.Options{
-		Codec: envoywire.Codec(), Largest: c.Limits.Body + frame, Workers: streamWorkers, Unary: unary, Stream: stream, Logger: logger,
-	})
+	all, bySocket, stopSocket := services{server}, server.Serve, func(context.Context) error { return nil }
+	if l.socket != nil && c.Envoy.RPC == "lean" {
+		lean := envoyrpc.New(envoyrpc.Options{
+			Codec: envoywire.Codec(), Largest: c.Limits.Body + frame, Workers: streamWorkers, Unary: unary, Stream: stream, Logger: logger,
+		})
+		all, bySocket, stopSocket = append(all, lean), lean.Serve, lean.Stop
+	}
 	checks := health.NewServer()
-	all := services{server, lean}
 	healthv1.RegisterHealthServer(all, checks)
 	serve := func(listener net.Listener, by func(net.Listener) error) {
 		if listener == nil {
@@ -70,16 +73,12 @@ func newGRPCServer(lifecycle fx.Lifecycle, c config.Config, l *listeners, logger
 	lifecycle.Append(fx.Hook{
 		OnStart: func(context.Context) error {
 			serve(l.grpc, server.Serve)
-			if c.Envoy.RPC == "lean" {
-				serve(l.socket, lean.Serve)
-			} else {
-				serve(l.socket, server.Serve)
-			}
+			serve(l.socket, bySocket)
 			return nil
 		},
 		OnStop: func(ctx context.Context) error {
 			checks.Shutdown()
-			return errors.Join(lean.Stop(ctx), stopGRPC(ctx, server))
+			return errors.Join(stopSocket(ctx), stopGRPC(ctx, server))
 		},
 	})
 	return server, all, envoywire.Coding(c.Envoy.Codec)
