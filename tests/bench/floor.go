@@ -6,9 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
-
-	"ringfence.dev/ringfence/envoy"
 )
 
 // The sides of the floor: an Envoy asks as it does in a shape, and is told to go on at once. floorStream is asked about the pieces
@@ -29,21 +26,15 @@ type floors struct {
 
 // floorEnvoy is an Envoy with a listener for each side, and the service that it asks.
 type floorEnvoy struct {
-	*envoy.Instance
-	service  *child
-	reserved []*envoy.Reservation
-	targets  map[side]target
+	asking
+	service *child
+	targets map[side]target
 }
 
 func (e *floorEnvoy) stop() {
-	if e.Instance != nil {
-		_ = e.Terminate(3 * time.Second)
-	}
+	e.asking.stop()
 	if e.service != nil {
 		e.service.stop()
-	}
-	for _, r := range e.reserved {
-		_ = r.Close()
 	}
 }
 
@@ -65,13 +56,11 @@ func (b *bench) startFloor(ctx context.Context) (_ *floorEnvoy, err error) {
 	}
 	ports := map[side]int{}
 	for _, s := range []side{floorSplit, floorFused, floorStream} {
-		reserved, err := envoy.ReservePort("127.0.0.1:0")
+		port, url, err := e.listen()
 		if err != nil {
 			return nil, err
 		}
-		e.reserved = append(e.reserved, reserved)
-		ports[s] = int(reserved.Addr().Port())
-		e.targets[s] = target{side: s, url: "http://" + reserved.Addr().String()}
+		ports[s], e.targets[s] = port, target{side: s, url: url}
 	}
 	bootstrap, err := floorBootstrap(b.agentURL, socket, ports)
 	if err != nil {
@@ -115,33 +104,24 @@ func measureFloors(ctx context.Context, b *bench, p plan, r *results) error {
 
 // floorBootstrap returns the configuration of an Envoy whose listeners ask the service in different ways.
 func floorBootstrap(agentURL, socket string, ports map[side]int) ([]byte, error) {
-	check := object{"name": "envoy.filters.http.ext_authz", "typed_config": object{
-		"@type": typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "transport_api_version": "V3",
-		"grpc_service": asks(procFloor), "encode_raw_headers": true, "failure_mode_allow": false,
-	}}
-	whole := object{"name": "envoy.filters.http.ext_authz", "typed_config": object{
-		"@type": typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "transport_api_version": "V3",
-		"grpc_service": asks(procFloor), "encode_raw_headers": true, "failure_mode_allow": false,
+	check := checks(procFloor, true, nil)
+	whole := checks(procFloor, true, object{
 		"with_request_body": object{"max_request_bytes": 32 << 10, "allow_partial_message": true, "pack_as_bytes": true},
-	}}
-	process := func(mode object) object {
+	})
+	process := func(header, body, trailer string) object {
 		return object{"name": "envoy.filters.http.ext_proc", "typed_config": object{
 			"@type":        typeURL + "envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor",
-			"grpc_service": asks(procFloor), "failure_mode_allow": false, "message_timeout": "5s", "processing_mode": mode,
+			"grpc_service": asks(procFloor), "failure_mode_allow": false, "message_timeout": "5s",
+			"processing_mode": object{
+				"request_header_mode": "SEND", "request_body_mode": "BUFFERED", "request_trailer_mode": "SKIP",
+				"response_header_mode": header, "response_body_mode": body, "response_trailer_mode": trailer,
+			},
 		}}
 	}
-	request := object{
-		"request_header_mode": "SEND", "request_body_mode": "BUFFERED", "request_trailer_mode": "SKIP",
-		"response_header_mode": "SKIP", "response_body_mode": "NONE", "response_trailer_mode": "SKIP",
-	}
-	both := object{
-		"request_header_mode": "SEND", "request_body_mode": "BUFFERED", "request_trailer_mode": "SKIP",
-		"response_header_mode": "SEND", "response_body_mode": "FULL_DUPLEX_STREAMED", "response_trailer_mode": "SEND",
-	}
 	return staticBootstrap(agentURL, map[string]string{procFloor: socket}, []object{
-		plainListener(string(floorSplit), ports[floorSplit], nil, check, process(request)),
+		plainListener(string(floorSplit), ports[floorSplit], nil, check, process("SKIP", "NONE", "SKIP")),
 		plainListener(string(floorFused), ports[floorFused], nil, whole),
-		plainListener(string(floorStream), ports[floorStream], nil, check, process(both)),
+		plainListener(string(floorStream), ports[floorStream], nil, check, process("SEND", "FULL_DUPLEX_STREAMED", "SEND")),
 	})
 }
 

@@ -6,9 +6,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"time"
 
-	"ringfence.dev/ringfence/envoy"
 	"ringfence.dev/ringfence/extauthz"
 )
 
@@ -74,18 +72,8 @@ func measureHeaders(ctx context.Context, b *bench, p plan, r *results) error {
 
 // headersEnvoy is an Envoy with a listener for each service. It asks them about headers alone.
 type headersEnvoy struct {
-	*envoy.Instance
-	reserved       []*envoy.Reservation
+	asking
 	ringfence, opa string
-}
-
-func (e *headersEnvoy) stop() {
-	if e.Instance != nil {
-		_ = e.Terminate(3 * time.Second)
-	}
-	for _, r := range e.reserved {
-		_ = r.Close()
-	}
 }
 
 // startHeaders starts an Envoy that asks the services on their sockets. It has as many workers as the governed one.
@@ -96,18 +84,13 @@ func (b *bench) startHeaders(ctx context.Context, ringfence, opa string) (_ *hea
 			e.stop()
 		}
 	}()
-	for range 2 {
-		reserved, err := envoy.ReservePort("127.0.0.1:0")
-		if err != nil {
+	list := []checked{{name: procRingfence, service: ringfence, raw: true}, {name: procOPA, service: opa}}
+	for i, url := range []*string{&e.ringfence, &e.opa} {
+		if list[i].port, *url, err = e.listen(); err != nil {
 			return nil, err
 		}
-		e.reserved = append(e.reserved, reserved)
 	}
-	e.ringfence, e.opa = "http://"+e.reserved[0].Addr().String(), "http://"+e.reserved[1].Addr().String()
-	bootstrap, err := headersBootstrap(b.agentURL, []checked{
-		{name: procRingfence, port: int(e.reserved[0].Addr().Port()), service: ringfence, raw: true},
-		{name: procOPA, port: int(e.reserved[1].Addr().Port()), service: opa},
-	})
+	bootstrap, err := headersBootstrap(b.agentURL, list)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +123,5 @@ func (c checked) listener() object {
 		"@type":          typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
 		"check_settings": object{"context_extensions": object{extauthz.FormExtension: extauthz.PathForm}},
 	}}
-	return plainListener(c.name, c.port, settings, object{"name": "envoy.filters.http.ext_authz", "typed_config": object{
-		"@type": typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "transport_api_version": "V3",
-		"grpc_service": asks(c.name), "encode_raw_headers": c.raw, "failure_mode_allow": false,
-	}})
+	return plainListener(c.name, c.port, settings, checks(c.name, c.raw, nil))
 }

@@ -39,6 +39,41 @@ func staticBootstrap(agentURL string, services map[string]string, listeners []ob
 	})
 }
 
+// asking is an Envoy whose listeners ask services, on ports that were reserved for them.
+type asking struct {
+	*envoy.Instance
+	reserved []*envoy.Reservation
+}
+
+// listen reserves a port and returns it with its URL.
+func (a *asking) listen() (int, string, error) {
+	reserved, err := envoy.ReservePort("127.0.0.1:0")
+	if err != nil {
+		return 0, "", err
+	}
+	a.reserved = append(a.reserved, reserved)
+	return int(reserved.Addr().Port()), "http://" + reserved.Addr().String(), nil
+}
+
+func (a *asking) stop() {
+	if a.Instance != nil {
+		_ = a.Terminate(3 * time.Second)
+	}
+	for _, r := range a.reserved {
+		_ = r.Close()
+	}
+}
+
+// checks has a service be asked about headers, with their bytes as they are or as a map, and about what more says.
+func checks(service string, raw bool, more object) object {
+	settings := object{
+		"@type": typeURL + "envoy.extensions.filters.http.ext_authz.v3.ExtAuthz", "transport_api_version": "V3",
+		"grpc_service": asks(service), "encode_raw_headers": raw, "failure_mode_allow": false,
+	}
+	maps.Copy(settings, more)
+	return object{"name": "envoy.filters.http.ext_authz", "typed_config": settings}
+}
+
 // startStatic starts an Envoy with as many workers as the governed one, and a name for its directory.
 func (b *bench) startStatic(ctx context.Context, name string, bootstrap []byte) (*envoy.Instance, error) {
 	workers, err := workersOf(ctx, envoy.NewAdmin(b.gateways[0].ready.EnvoyAdmin))
