@@ -2,10 +2,8 @@ package envoyrpc
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -52,13 +50,8 @@ func FuzzConnection(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, said []byte) {
 		synctest.Test(t, func(t *testing.T) {
-			var mu sync.Mutex
-			succeeded := map[uint32]bool{}
-			s, l := served(t, &deed{over: func(ctx context.Context, err error) {
-				mu.Lock()
-				defer mu.Unlock()
-				succeeded[ctx.(*call).id] = err == nil
-			}})
+			var ended outcomes
+			s, l := served(t, &deed{over: ended.over})
 			p := newPeer(t, l)
 			p.write(http2.ClientPreface + string(said))
 			notes := p.heard()
@@ -69,7 +62,7 @@ func FuzzConnection(f *testing.F) {
 			}
 			p.conn.Close()
 			<-p.over
-			checkNotes(t, append(notes, p.heard()...), func(id uint32) bool { return succeeded[id] })
+			checkNotes(t, append(notes, p.heard()...), ended.success)
 		})
 	})
 }

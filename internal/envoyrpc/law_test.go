@@ -1,12 +1,10 @@
 package envoyrpc
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -21,13 +19,8 @@ func TestCallsInAnyOrder(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var mu sync.Mutex
-				succeeded := map[uint32]bool{}
-				s, l := served(t, &deed{over: func(ctx context.Context, err error) {
-					mu.Lock()
-					defer mu.Unlock()
-					succeeded[ctx.(*call).id] = err == nil
-				}})
+				var ended outcomes
+				s, l := served(t, &deed{over: ended.over})
 				p := greeted(t, l, window(1000))
 				p.do(p.framer.WriteWindowUpdate(0, 1<<30))
 				whole := ramble(p, rand.New(rand.NewPCG(seed, seed)))
@@ -45,7 +38,7 @@ func TestCallsInAnyOrder(t *testing.T) {
 				}
 				p.conn.Close()
 				<-p.over
-				checkNotes(t, append(notes, p.heard()...), func(id uint32) bool { return succeeded[id] })
+				checkNotes(t, append(notes, p.heard()...), ended.success)
 			})
 		})
 	}

@@ -253,3 +253,24 @@ func served(t *testing.T, d *deed) (*Server, *listener) {
 	})
 	return s, l
 }
+
+// outcomes are the calls that handlers have ended, and whether with success.
+type outcomes struct {
+	mu        sync.Mutex
+	succeeded map[uint32]bool
+}
+
+func (o *outcomes) over(ctx context.Context, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.succeeded == nil {
+		o.succeeded = map[uint32]bool{}
+	}
+	o.succeeded[ctx.(*call).id] = err == nil
+}
+
+func (o *outcomes) success(id uint32) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.succeeded[id]
+}
